@@ -1,0 +1,62 @@
+# Every target does its own set-up: a machine needs Python 3.11 or newer, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LS_VENV := .venv-label-studio
+READY := $(VENV)/.ready
+LS_READY := $(LS_VENV)/.ready
+PIP_INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes
+UV_COMPILE := uv pip compile --generate-hashes --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11
+ARGS ?=
+
+.PHONY: setup demo test e2e lint format bench docs lock clean
+
+setup: $(READY)
+
+$(READY): requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say which with make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip $(PIP_INSTALL) -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Label Studio lives in an environment of its own: its pins and ours do not meet.
+$(LS_READY): requirements-label-studio.lock
+	$(PYTHON) -m venv $(LS_VENV)
+	$(LS_VENV)/bin/python -m pip $(PIP_INSTALL) -r requirements-label-studio.lock
+	touch $@
+
+demo: $(READY) $(LS_READY)
+	$(BIN)/clean-al demo --label-studio $(LS_VENV)/bin/label-studio $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not e2e" $(ARGS)
+
+e2e: $(READY) $(LS_READY)
+	CLEAN_AL_LABEL_STUDIO=$(abspath $(LS_VENV)/bin/label-studio) $(BIN)/python -m pytest -m e2e $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) $(LS_READY)
+	CLEAN_AL_LABEL_STUDIO=$(abspath $(LS_VENV)/bin/label-studio) $(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(READY)
+	$(BIN)/python -m benchmarks.tables docs/
+	$(BIN)/python -m pytest tests/docs $(ARGS)
+
+# Writes the three lock files anew; needs uv on the path.
+lock:
+	$(UV_COMPILE) pyproject.toml --extra backend --extra export -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --extra backend --extra export --extra dev -o requirements-dev.lock
+	echo "label-studio==1.23.2" | $(UV_COMPILE) - -o requirements-label-studio.lock
+
+clean:
+	rm -rf $(VENV) $(LS_VENV) demo-out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

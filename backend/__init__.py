@@ -1,0 +1,1 @@
+"""The live loop between Label Studio and the sampler."""

@@ -1,0 +1,64 @@
+"""Everything that the backend raises on purpose.
+
+    BackendError
+    ├── SettingsError              a setting is missing or wrong; names the variable and the fix
+    ├── LabelStudioError           what the other side answered, or did not
+    │   ├── LabelStudioUnreachable     no connection, a timeout, or 5xx to the end of the retries
+    │   ├── LabelStudioUnauthorized    the token is wrong, expired, or of a kind that is switched off
+    │   ├── LabelStudioNotFound        no such project, task or webhook (any more)
+    │   └── LabelStudioRejected        any other 4xx: what we asked for is not allowed
+    ├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
+    ├── QueueUnavailable           Redis does not answer
+    ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
+    └── RoundSuperseded            another worker has taken this project over; publish nothing
+"""
+
+from __future__ import annotations
+
+
+class BackendError(Exception):
+    """Base of all errors of the backend."""
+
+
+class SettingsError(BackendError):
+    """A setting is missing or wrong."""
+
+
+class LabelStudioError(BackendError):
+    """Label Studio did not do what was asked."""
+
+    def __init__(self, message: str, status: int | None = None):
+        super().__init__(message)
+        self.status = status
+
+
+class LabelStudioUnreachable(LabelStudioError):
+    """Label Studio cannot be reached now; asking again later makes sense."""
+
+
+class LabelStudioUnauthorized(LabelStudioError):
+    """Label Studio does not accept our token."""
+
+
+class LabelStudioNotFound(LabelStudioError):
+    """What was asked for is not there."""
+
+
+class LabelStudioRejected(LabelStudioError):
+    """Label Studio understood and refused."""
+
+
+class LabelingConfigError(BackendError):
+    """The labeling config has nothing that we can learn from."""
+
+
+class QueueUnavailable(BackendError):
+    """Redis does not answer."""
+
+
+class ModelStoreError(BackendError):
+    """A stored model cannot be used."""
+
+
+class RoundSuperseded(BackendError):
+    """Another worker holds this project now."""

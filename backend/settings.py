@@ -1,0 +1,140 @@
+"""Every setting, read once and checked at start. Names, defaults and meanings stand in docs/settings.md."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.errors import SettingsError
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _named(name: str) -> AliasChoices:
+    """Lets a field be given by its environment name, and in code by its own."""
+    return AliasChoices(name, name.lower())
+
+
+class Settings(BaseSettings):
+    """The settings of one process, from the environment and a `.env` file.
+
+    Secrets are `SecretStr`: they do not show in a repr, a log or an error.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    label_studio_url: str = Field("http://localhost:8080", validation_alias=_named("LABEL_STUDIO_URL"))
+    label_studio_api_key: SecretStr = Field(SecretStr(""), validation_alias=_named("LABEL_STUDIO_API_KEY"))
+    redis_url: SecretStr | None = Field(None, validation_alias=_named("REDIS_URL"))
+    model_dir: Path = Field(user_data_path("clean-al"), validation_alias=_named("MODEL_DIR"))
+    host: str = Field("127.0.0.1", validation_alias=_named("HOST"))
+    port: int = Field(9090, ge=0, le=65535, validation_alias=_named("PORT"))
+    basic_auth_user: str | None = Field(None, validation_alias=_named("BASIC_AUTH_USER"))
+    basic_auth_pass: SecretStr | None = Field(None, validation_alias=_named("BASIC_AUTH_PASS"))
+    webhook_secret: SecretStr | None = Field(None, validation_alias=_named("WEBHOOK_SECRET"))
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias=_named("LOG_LEVEL")
+    )
+    public_url: str | None = Field(None, validation_alias=_named("CLEAN_AL_PUBLIC_URL"))
+    workers: int = Field(1, ge=1, le=64, validation_alias=_named("CLEAN_AL_WORKERS"))
+    debounce: Seconds = Field(2.0, validation_alias=_named("CLEAN_AL_DEBOUNCE"))
+    poll_interval: Seconds = Field(5.0, validation_alias=_named("CLEAN_AL_POLL_INTERVAL"))
+    reconcile_interval: Seconds = Field(60.0, validation_alias=_named("CLEAN_AL_RECONCILE_INTERVAL"))
+    lease: Seconds = Field(15.0, ge=1, validation_alias=_named("CLEAN_AL_LEASE"))
+    job_timeout: int = Field(3600, ge=1, validation_alias=_named("CLEAN_AL_JOB_TIMEOUT"))
+    request_timeout: Seconds = Field(60.0, validation_alias=_named("CLEAN_AL_REQUEST_TIMEOUT"))
+    max_body: int = Field(16 * 2**20, ge=1024, validation_alias=_named("CLEAN_AL_MAX_BODY"))
+    estimator: str | None = Field(None, validation_alias=_named("CLEAN_AL_ESTIMATOR"))
+    seed: int = Field(0, ge=0, validation_alias=_named("CLEAN_AL_SEED"))
+
+    @field_validator("label_studio_url", "public_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("give an address such as http://localhost:8080")
+        return value.rstrip("/")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @property
+    def address(self) -> str:
+        """The address under which Label Studio reaches this backend."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def api_key(self) -> str:
+        """The Label Studio token; a `SettingsError` says how to get one."""
+        key = self.label_studio_api_key.get_secret_value().strip()
+        if not key:
+            raise SettingsError(
+                "LABEL_STUDIO_API_KEY is not set: in Label Studio open Account & Settings, "
+                "Personal Access Token, create one, and put it into the environment or a .env file"
+            )
+        return key
+
+
+def read_settings(**given: Any) -> Settings:
+    """Return the settings of this process; `given` wins over the environment.
+
+    Raises
+    ------
+    SettingsError
+        Names each wrong variable and what is wrong with it, never its value.
+    """
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("; ".join(lines)) from None
+    if bool(settings.basic_auth_user) != bool(settings.basic_auth_pass):
+        raise SettingsError("BASIC_AUTH_USER and BASIC_AUTH_PASS go together: set both or neither")
+    if not settings.listens_on_loopback and not settings.basic_auth_user:
+        raise SettingsError(
+            f"HOST={settings.host} can be reached from other machines: set BASIC_AUTH_USER and "
+            "BASIC_AUTH_PASS (and give them to Label Studio's ML backend form), or use HOST=127.0.0.1"
+        )
+    return settings
+
+
+class ProjectOptions(BaseModel):
+    """What a project may set for itself, in the extra params of Label Studio's ML backend form.
+
+    Values from the network choose among what is built in; they never name code to import.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=64)
+
+    strategy: str | None = None
+    uncertainty_method: str | None = None
+    diversity_method: str | None = None
+    batch_size: int = Field(20, ge=1, le=1000)
+    queue_size: int = Field(100, ge=1, le=5000)
+    uncertainty_weight: float | None = Field(None, ge=0, allow_inf_nan=False)
+    diversity_weight: float | None = Field(None, ge=0, allow_inf_nan=False)
+    exploration_weight: float | None = Field(None, ge=0, allow_inf_nan=False)
+    min_labels: int = Field(2, ge=2)
+    exploration: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
+    estimator: str | None = None

@@ -1,0 +1,1 @@
+"""Active learning: choose what a human should label next."""

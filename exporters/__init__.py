@@ -1,0 +1,1 @@
+"""Annotations and queues, written for Label Studio, CVAT and Prodigy."""
