@@ -1,0 +1,116 @@
+"""Proves to Label Studio who we are: a legacy token, or a personal access token, told apart by their shape.
+
+A personal access token is a JWT that is good for one thing: `POST /api/token/refresh/` trades it for an
+access token that lives about five minutes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
+Refresh = Callable[[str], str]
+"""Trades a personal access token for an access token."""
+
+EARLY = 0.25
+"""The share of an access token's life that is left when it is renewed."""
+
+
+class LegacyToken(AuthBase):
+    """Sends `Authorization: Token ...` with every request."""
+
+    kind = "legacy token"
+
+    def __init__(self, key: str):
+        self._key = key
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Token {self._key}"
+        return request
+
+    def renew(self, refused: str | None) -> bool:
+        """Say no: a legacy token that was refused stays refused."""
+        return False
+
+    def __repr__(self) -> str:
+        return "LegacyToken(***)"
+
+
+class PersonalAccessToken(AuthBase):
+    """Sends `Authorization: Bearer ...` with an access token that is renewed before it expires.
+
+    Parameters
+    ----------
+    key : str
+        The personal access token.
+    refresh : callable
+        Trades it for an access token; raises `LabelStudioUnauthorized` when Label Studio refuses.
+    """
+
+    kind = "personal access token"
+
+    def __init__(self, key: str, refresh: Refresh):
+        self._key = key
+        self._refresh = refresh
+        self._lock = threading.Lock()
+        self._access = ""
+        self._good_until = 0.0
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._current()}"
+        return request
+
+    def _current(self) -> str:
+        with self._lock:
+            if time.monotonic() >= self._good_until:
+                self._fetch()
+            return self._access
+
+    def _fetch(self) -> None:
+        access = self._refresh(self._key)
+        self._good_until = time.monotonic() + _lifetime(access) * (1 - EARLY)
+        self._access = access
+
+    def renew(self, refused: str | None) -> bool:
+        """Fetch a new access token, unless another thread has done so since `refused` was sent."""
+        with self._lock:
+            if refused == f"Bearer {self._access}":
+                self._fetch()
+        return True
+
+    def __repr__(self) -> str:
+        return "PersonalAccessToken(***)"
+
+
+def authorization(api_key: str, refresh: Refresh) -> LegacyToken | PersonalAccessToken:
+    """Return the way of proving who we are that fits the token's shape."""
+    key = api_key.strip()
+    return PersonalAccessToken(key, refresh) if _is_jwt(key) else LegacyToken(key)
+
+
+def _is_jwt(key: str) -> bool:
+    return key.count(".") == 2 and "alg" in _decoded(key.split(".")[0])
+
+
+def _lifetime(access: str) -> float:
+    """Seconds from issue to expiry by the server's own clock, so that ours may be wrong."""
+    claims = _decoded(access.split(".")[1]) if access.count(".") == 2 else {}
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if isinstance(issued, int | float) and isinstance(expires, int | float):
+        return max(0.0, expires - issued)
+    return 60.0
+
+
+def _decoded(part: str) -> dict[str, Any]:
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
