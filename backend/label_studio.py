@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from backend.errors import LabelStudioNotFound, LabelStudioUnreachable
@@ -34,10 +35,14 @@ class Counts:
 def greater(column: str, value: float | str) -> Json:
     """Return a Data Manager filter for tasks whose column is above a number or, given a str, after a time.
 
-    Times are UTC with microseconds and a Z, as Label Studio writes them.
+    Label Studio answers 500 to a time without fraction or Z: every ISO 8601 time is brought into that form.
     """
-    kind = "Datetime" if isinstance(value, str) else "Number"
-    return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": kind, "value": value}
+    if not isinstance(value, str):
+        return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Number", "value": value}
+    moment = datetime.fromisoformat(value)
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Datetime", "value": text}
 
 
 class LabelStudio:
