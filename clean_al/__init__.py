@@ -1,1 +1,39 @@
 """Active learning: choose what a human should label next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clean_al.metrics import SamplingMetrics
+from clean_al.pool import Pool, Strategy
+from clean_al.sampler import IntelligentSampler
+from clean_al.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    from exporters import CVATExporter, LabelStudioExporter, ProdigyExporter
+
+__all__ = [
+    "STRATEGIES",
+    "CVATExporter",
+    "IntelligentSampler",
+    "LabelStudioExporter",
+    "Pool",
+    "ProdigyExporter",
+    "SamplingMetrics",
+    "Strategy",
+]
+
+_EXPORTERS = ("CVATExporter", "LabelStudioExporter", "ProdigyExporter")
+
+
+def __getattr__(name: str) -> Any:
+    """The exporters' classes, loaded when they are first asked for."""
+    if name in _EXPORTERS:
+        import exporters
+
+        return getattr(exporters, name)
+    raise AttributeError(f"module 'clean_al' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

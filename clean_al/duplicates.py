@@ -1,0 +1,78 @@
+"""The guard against wasted labels: no near-copies in a batch, none of what is labeled already."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clean_al.points import Points, blocks, exact_sq_distances
+from clean_al.pool import Pool
+from clean_al.strategies.coreset import lazy_k_center
+
+CHUNK = 256
+
+
+class NearCopies:
+    """Tells items apart that are farther from each other than a share of the pool's typical distance.
+
+    Parameters
+    ----------
+    pool : the items; what it has seen counts too
+    threshold : share of the median distance between two items of the pool; 0 lets everything pass
+    """
+
+    def __init__(self, pool: Pool, threshold: float):
+        self.pool = pool
+        self.typical_sq = pool.points.typical_sq(np.random.default_rng(0))
+        self.radius_sq = threshold**2 * self.typical_sq
+
+    def distinct(
+        self, ranked: np.ndarray, n: int, taken: np.ndarray, radius_sq: float | None = None
+    ) -> np.ndarray:
+        """The first n rows of a ranking that are no near-copies of taken, seen, or earlier rows."""
+        radius = self.radius_sq if radius_sq is None else max(radius_sq, self.radius_sq)
+        rows = np.asarray(taken, np.intp)
+        for part in blocks(len(ranked), max(CHUNK, n)):
+            if len(rows) - len(taken) >= n:
+                break
+            chunk = ranked[part]
+            chunk = chunk[~np.isin(chunk, rows)]
+            chunk = chunk[~self._close_to_seen(chunk)]
+            rows = self._walk(chunk, rows, n + len(taken), radius)
+        return rows[len(taken) :]
+
+    def _walk(self, chunk: np.ndarray, rows: np.ndarray, n: int, radius_sq: float) -> np.ndarray:
+        if self.radius_sq <= 0 and radius_sq <= 0:
+            return np.append(rows, chunk[: n - len(rows)])
+        dense = self.pool.points.dense(chunk).astype(np.float64)
+        blocked = np.zeros(len(chunk), bool)
+        if len(rows):
+            kept = self.pool.points.dense(rows).astype(np.float64)
+            blocked = (exact_sq_distances(dense, kept) <= radius_sq).any(axis=1)
+        close = exact_sq_distances(dense, dense) <= radius_sq
+        new: list[int] = []
+        for i in range(len(chunk)):
+            if not blocked[i] and len(rows) + len(new) < n:
+                new.append(int(chunk[i]))
+                blocked = np.logical_or(blocked, close[i])
+        return np.append(rows, np.asarray(new, np.intp))
+
+    def _close_to_seen(self, chunk: np.ndarray) -> np.ndarray:
+        close = np.zeros(len(chunk), bool)
+        seen = self.pool.seen
+        if seen is None or self.radius_sq <= 0 or len(chunk) == 0:
+            return close
+        dense = self.pool.points.dense(chunk).astype(np.float64)
+        for part in blocks(len(seen), 1024):
+            d = exact_sq_distances(dense, seen.dense(part).astype(np.float64))
+            close |= (d <= self.radius_sq).any(axis=1)
+        return close
+
+    def complete(self, rows: np.ndarray, n: int, taken: np.ndarray) -> np.ndarray:
+        """Fill rows up to n with the items farthest from all others: copies come last, but they come."""
+        points, seen = self.pool.points, self.pool.seen
+        nearest = np.full(len(points), np.inf) if seen is None else points.nearest_sq(seen)
+        used = np.concatenate([taken, rows]).astype(np.intp)
+        if len(used):
+            nearest = np.minimum(nearest, points.nearest_sq(Points(points.dense(used))))
+            nearest[used] = -1
+        return np.append(rows, lazy_k_center(points, nearest, n - len(rows), self.pool.rng))

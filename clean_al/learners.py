@@ -1,0 +1,84 @@
+"""Estimators by name, and class probabilities from any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+
+LEARNERS: dict[str, Callable[[], Any]] = {
+    "logistic_regression": lambda: LogisticRegression(max_iter=1000),
+    "random_forest": RandomForestClassifier,
+    "extra_trees": ExtraTreesClassifier,
+    "linear_svm": LinearSVC,
+    "naive_bayes": MultinomialNB,
+    "gaussian_naive_bayes": GaussianNB,
+    "k_neighbors": KNeighborsClassifier,
+}
+
+
+def make_learner(estimator: Any, seed: int | None = None, name: str = "estimator") -> Any:
+    """Return an unfitted copy of the estimator, seeded if it takes a seed and has none.
+
+    Parameters
+    ----------
+    estimator : None, str or classifier
+        None is logistic regression; a name is one of `LEARNERS`; the caller's own object is cloned.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If the object is no classifier that can rank: it needs fit, and predict_proba or decision_function.
+    """
+    if estimator is None:
+        estimator = "logistic_regression"
+    if isinstance(estimator, str):
+        if estimator not in LEARNERS:
+            raise ValueError(f"{name}={estimator!r} is unknown; choose one of {', '.join(sorted(LEARNERS))}")
+        model = LEARNERS[estimator]()
+    else:
+        _check_learner(estimator, name)
+        model = clone(estimator)
+    seeds = {key: seed for key, value in model.get_params().items() if _is_open_seed(key, value)}
+    return model.set_params(**seeds) if seed is not None and seeds else model
+
+
+def _check_learner(estimator: Any, name: str) -> None:
+    if isinstance(estimator, type):
+        raise TypeError(f"{name} must be an object, not a class: write {estimator.__name__}()")
+    if not hasattr(estimator, "fit") or not hasattr(estimator, "get_params"):
+        raise TypeError(f"{name} must be a scikit-learn classifier, not {type(estimator).__name__}")
+    if not (hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")):
+        raise TypeError(
+            f"{name}={type(estimator).__name__} has neither predict_proba nor decision_function: "
+            "wrap it in sklearn.calibration.CalibratedClassifierCV"
+        )
+
+
+def _is_open_seed(key: str, value: Any) -> bool:
+    return value is None and (key == "random_state" or key.endswith("__random_state"))
+
+
+def class_probabilities(model: Any, X: Any) -> np.ndarray:
+    """Return class probabilities of shape (n, n_classes), columns in the order of `model.classes_`.
+
+    Models without predict_proba give the softmax (two classes: the sigmoid) of their decision function:
+    not calibrated, but in the right order.
+    """
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X))
+    scores = np.asarray(model.decision_function(X))
+    if scores.ndim == 1:
+        positive = expit(scores)
+        return np.column_stack([1 - positive, positive])
+    return softmax(scores, axis=1)

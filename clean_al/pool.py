@@ -1,0 +1,120 @@
+"""What a strategy sees when it chooses, and the shape that every strategy has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from clean_al.learners import class_probabilities
+from clean_al.points import Points, blocks
+from clean_al.uncertainty import UNCERTAINTY_METHODS
+from clean_al.validation import Weights
+
+
+@dataclass(frozen=True)
+class Options:
+    """The sampler's settings that strategies read."""
+
+    weights: Weights
+    uncertainty_method: str = "margin"
+    diversity_method: str = "kmeans"
+    n_jobs: int | None = None
+
+
+@dataclass(eq=False)
+class Pool:
+    """Unlabeled items, what is labeled already, and the model of the moment.
+
+    Attributes
+    ----------
+    X : array or CSR matrix of shape (n, n_features), for the model
+    points : Points of n rows, for distances (the embedding, or X itself)
+    seen : Points of the labeled items, in the same space; None without any
+    model : fitted classifier, or None before two classes are known
+    rng : the only source of randomness
+    """
+
+    X: Any
+    points: Points
+    seen: Points | None
+    model: Any
+    rng: np.random.Generator
+    options: Options
+    seen_X: Any = None
+    seen_y: np.ndarray | None = None
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def seed(self) -> int:
+        """A fresh seed for code that takes integers."""
+        return int(self.rng.integers(2**31 - 1))
+
+    def score_blocks(self, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Apply a score to the class probabilities of every item, holding only a block of them at a time."""
+        result = np.empty(len(self))
+        for part in blocks(len(self)):
+            result[part] = score(class_probabilities(self.model, self.X[part]))
+        return result
+
+    @cached_property
+    def uncertainty(self) -> np.ndarray:
+        """How unsure the model is of each item, by the uncertainty method of the options; shape (n,)."""
+        return self.score_blocks(UNCERTAINTY_METHODS[self.options.uncertainty_method])
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How informative each item is, and how a batch is put together.
+
+    Parameters
+    ----------
+    scores : function of a Pool giving floats of shape (n,), higher is asked for first
+    batch : function of a Pool and a number of items giving that many distinct rows, best first;
+        None takes the highest scores, ties broken at random
+    needs_model : whether scores need a fitted model; before there is one, the cold start chooses
+    """
+
+    scores: Callable[[Pool], np.ndarray]
+    batch: Callable[[Pool, int], np.ndarray] | None = None
+    needs_model: bool = True
+
+    def choose(self, pool: Pool, n: int) -> np.ndarray:
+        """Rows of the pool, best first."""
+        return self.batch(pool, n) if self.batch else top(self.scores(pool), n, pool.rng)
+
+
+def top(scores: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """The n rows of the highest scores, best first, ties in random order."""
+    n = min(n, len(scores))
+    if n < len(scores):
+        threshold = np.partition(scores, len(scores) - n)[len(scores) - n]
+        rows = np.flatnonzero(scores >= threshold)
+    else:
+        rows = np.arange(len(scores))
+    rows = rng.permutation(rows)
+    return rows[np.argsort(-scores[rows], kind="stable")][:n]
+
+
+def spread_out(points: Points, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The same rows ordered so that every beginning of them is both high in weight and spread out.
+
+    The next row is the one with the largest weight x distance to the rows before it.
+    """
+    block = points.dense(rows).astype(np.float64)
+    weights = np.asarray(weights, np.float64)
+    order = np.empty(len(rows), np.intp)
+    distance = np.full(len(rows), np.inf)
+    value = weights.copy()
+    for i in range(len(rows)):
+        order[i] = pick = int(np.argmax(value))
+        difference = block - block[pick]
+        np.minimum(distance, np.sqrt(np.einsum("ij,ij->i", difference, difference)), out=distance)
+        value = weights * distance + np.finfo(float).tiny
+        value[order[: i + 1]] = -1.0
+    return rows[order]

@@ -1,0 +1,24 @@
+"""Diversity sampling: cover the data, whatever the model thinks; the method is an option."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clean_al.pool import Pool, Strategy
+from clean_al.strategies.coreset import CORESET
+from clean_al.strategies.kmeans import KMEANS
+
+DIVERSITY_METHODS: dict[str, Strategy] = {"kmeans": KMEANS, "coreset": CORESET}
+
+
+def scores(pool: Pool) -> np.ndarray:
+    """The scores of the diversity method."""
+    return DIVERSITY_METHODS[pool.options.diversity_method].scores(pool)
+
+
+def batch(pool: Pool, n: int) -> np.ndarray:
+    """A batch of the diversity method."""
+    return DIVERSITY_METHODS[pool.options.diversity_method].choose(pool, n)
+
+
+DIVERSITY = Strategy(scores, batch, needs_model=False)

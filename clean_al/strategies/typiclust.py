@@ -1,0 +1,79 @@
+"""TypiClust: the most typical item of each cluster that has no label yet; right when labels are few.
+
+Hacohen, Dekel & Weinshall, Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets,
+ICML 2022.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clean_al.points import Points
+from clean_al.pool import Pool, Strategy
+from clean_al.strategies.kmeans import cluster_centers
+
+MAX_CLUSTERS = 500
+NEIGHBORS = 20
+CANDIDATES = 256
+REFERENCES = 2048
+
+
+def scores(pool: Pool) -> np.ndarray:
+    """Closeness to the middle of the item's own cluster, shape (n,)."""
+    k = min(len(pool), MAX_CLUSTERS, _n_seen(pool) + 20)
+    return -np.sqrt(pool.points.nearest_center(cluster_centers(pool.points, k, pool.rng))[1])
+
+
+def batch(pool: Pool, n: int) -> np.ndarray:
+    """Typical items, from clusters with few labels and many items first."""
+    k = min(len(pool), MAX_CLUSTERS, _n_seen(pool) + n)
+    centers = cluster_centers(pool.points, k, pool.rng)
+    label, distance = pool.points.nearest_center(centers)
+    taken = np.zeros(len(centers), np.intp)
+    if pool.seen is not None:
+        taken += np.bincount(pool.seen.nearest_center(centers)[0], minlength=len(centers))
+    return _rounds(pool, label, distance, taken, n)
+
+
+def _n_seen(pool: Pool) -> int:
+    return 0 if pool.seen is None else len(pool.seen)
+
+
+def _rounds(pool: Pool, label: np.ndarray, distance: np.ndarray, taken: np.ndarray, n: int) -> np.ndarray:
+    """Visit the cluster with the fewest labels (then the most items) and take its most typical item."""
+    order = np.lexsort((distance, label))
+    size = np.bincount(label, minlength=len(taken))
+    starts = np.concatenate([[0], np.cumsum(size)])
+    queues: dict[int, np.ndarray] = {}
+    used = np.zeros(len(taken), np.intp)
+    picks = np.empty(n, np.intp)
+    load = taken.astype(np.float64)
+    load[size == 0] = np.inf
+    for i in range(n):
+        fewest = np.flatnonzero(load == load.min())
+        c = int(fewest[np.argmax(size[fewest])])
+        if c not in queues:
+            queues[c] = _typical_first(pool.points, order[starts[c] : starts[c + 1]], pool.rng)
+        picks[i] = queues[c][used[c]]
+        used[c] += 1
+        load[c] = np.inf if used[c] == size[c] else load[c] + 1
+    return picks
+
+
+def _typical_first(points: Points, members: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Members of one cluster, given nearest to its center first, now the most typical first.
+
+    Only the CANDIDATES nearest to the center compete; their neighbors are searched among REFERENCES members.
+    """
+    near = members[:CANDIDATES]
+    others = members
+    if len(members) > REFERENCES:
+        others = np.concatenate([near, rng.choice(members[CANDIDATES:], REFERENCES - CANDIDATES, False)])
+    d = np.sqrt(points.take(near).sq_distances(slice(0, len(near)), points.dense(others)))
+    d[np.arange(len(near)), np.arange(len(near))] = 0
+    k = min(NEIGHBORS + 1, len(others))
+    spread = np.partition(d, k - 1, axis=1)[:, :k].sum(axis=1)
+    return np.concatenate([near[np.argsort(spread, kind="stable")], members[CANDIDATES:]])
+
+
+TYPICLUST = Strategy(scores, batch, needs_model=False)

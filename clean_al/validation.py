@@ -1,0 +1,138 @@
+"""What the sampler accepts, checked once at the door; every message names the parameter and the fix."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+FLOATS = (np.float64, np.float32)
+
+
+def check_features(X: Any, name: str = "X", *, n_features: int | None = None) -> Any:
+    """Return X as a float32 or float64 array of shape (n, d), dense or CSR.
+
+    Arrays that already are so come back as they are, without a copy.
+    """
+    if sparse.issparse(X) and X.format != "csr":
+        X = X.tocsr()
+    ready = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype in FLOATS and X.size > 0
+    if not (ready and _all_finite(X)):
+        X = check_array(
+            X, accept_sparse="csr", dtype=list(FLOATS), input_name=name, ensure_min_samples=0, estimator=None
+        )
+    if n_features is not None and X.shape[1] != n_features:
+        raise ValueError(
+            f"{name} has {X.shape[1]} features, but the sampler was fitted with {n_features}: "
+            "transform both with the same vectorizer"
+        )
+    return X
+
+
+def _all_finite(X: np.ndarray) -> bool:
+    """A quick yes: one product reads X once; overflow only sends X to the thorough check."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(X @ np.ones(X.shape[1], X.dtype)).all())
+
+
+def check_embedding(embedding: Any, n_rows: int, name: str = "embedding") -> np.ndarray | None:
+    """Return the embedding as a dense float array of shape (n_rows, d), or None as None."""
+    if embedding is None:
+        return None
+    if sparse.issparse(embedding):
+        raise TypeError(f"{name} must be dense: give a low-rank array such as TruncatedSVD's output")
+    array = check_features(embedding, name)
+    if array.shape[0] != n_rows:
+        raise ValueError(f"{name} has {array.shape[0]} rows for {n_rows} rows of X: they go together")
+    return array
+
+
+def check_labels(y: Any, n_rows: int, name: str = "y") -> np.ndarray:
+    """Return y as a one-dimensional array of n_rows labels, none of them missing."""
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels.ravel()
+    if labels.ndim != 1:
+        raise ValueError(f"{name} must have one label per row, shape ({n_rows},), not {labels.shape}")
+    if labels.shape[0] != n_rows:
+        raise ValueError(f"{name} has {labels.shape[0]} labels for {n_rows} rows of X")
+    if _has_missing(labels):
+        raise ValueError(f"{name} has missing labels (None or NaN): leave those rows out")
+    return labels
+
+
+def _has_missing(labels: np.ndarray) -> bool:
+    if labels.dtype.kind == "f":
+        return bool(np.isnan(labels).any())
+    if labels.dtype.kind == "O":
+        return any(v is None or (isinstance(v, float) and v != v) for v in labels)
+    return False
+
+
+def check_count(value: Any, name: str, *, low: int = 1, high: int | None = None, of: str = "") -> int:
+    """Return value as an int within [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    count = int(value)
+    if count < low or (high is not None and count > high):
+        bounds = f"at least {low}" if high is None else f"between {low} and {high}{of}"
+        raise ValueError(f"{name} must be {bounds}, got {count}")
+    return count
+
+
+def check_number(value: Any, name: str, *, low: float = 0.0, high: float | None = None) -> float:
+    """Return value as a finite float within [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    number = float(value)
+    if not np.isfinite(number) or number < low or (high is not None and number > high):
+        bounds = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
+        raise ValueError(f"{name} must be {bounds}, got {value!r}")
+    return number
+
+
+def check_option(value: Any, name: str, valid: Iterable[str]) -> str:
+    """Return value if it is one of the valid names; the error lists them."""
+    names = sorted(valid)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(names)}")
+    return value
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Shares of a batch's attention; they add up to one."""
+
+    uncertainty: float
+    diversity: float
+    exploration: float
+
+
+def resolve_weights(uncertainty: Any, diversity: Any, exploration: Any) -> Weights:
+    """Return the three weights, missing ones filled in so that they add up to one.
+
+    What is left after the given weights goes to the missing one; if both uncertainty and diversity
+    are missing they share it equally.
+
+    Raises
+    ------
+    ValueError
+        If a weight is outside [0, 1], or the given ones cannot add up to one.
+    """
+    e = check_number(0.0 if exploration is None else exploration, "exploration_weight", high=1.0)
+    u = None if uncertainty is None else check_number(uncertainty, "uncertainty_weight", high=1.0)
+    d = None if diversity is None else check_number(diversity, "diversity_weight", high=1.0)
+    rest = 1.0 - e - (u or 0.0) - (d or 0.0)
+    if rest < -1e-6 or (u is not None and d is not None and rest > 1e-6):
+        raise ValueError(
+            f"uncertainty_weight, diversity_weight and exploration_weight must add up to 1, got "
+            f"{u or 0:g} + {d or 0:g} + {e:g}: change one, or leave one at None to be filled in"
+        )
+    if u is None and d is None:
+        u = d = rest / 2
+    return Weights(u if u is not None else max(rest, 0.0), d if d is not None else max(rest, 0.0), e)
