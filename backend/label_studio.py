@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from backend.errors import LabelStudioNotFound, LabelStudioUnreachable
 from backend.label_studio_http import Transport
+from backend.label_studio_tasks import Json, greater, page_request, pages_by_id, pages_by_number
 
-Json = dict[str, Any]
-
-ANNOTATION_FIELDS = (
-    "annotations", "result", "was_cancelled", "ground_truth",
-    "created_at", "updated_at", "completed_by", "lead_time",
-)  # fmt: skip
-"""What `include` must name for annotations to arrive whole: it filters nested keys too."""
+__all__ = ["Counts", "LabelStudio", "greater"]
 
 
 @dataclass(frozen=True)
@@ -30,19 +23,6 @@ class Counts:
     annotations: int
     finished: int
     skipped: int
-
-
-def greater(column: str, value: float | str) -> Json:
-    """Return a Data Manager filter for tasks whose column is above a number or, given a str, after a time.
-
-    Label Studio answers 500 to a time without fraction or Z: every ISO 8601 time is brought into that form.
-    """
-    if not isinstance(value, str):
-        return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Number", "value": value}
-    moment = datetime.fromisoformat(value)
-    moment = moment.astimezone(UTC) if moment.tzinfo else moment
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Datetime", "value": text}
 
 
 class LabelStudio:
@@ -150,9 +130,8 @@ class LabelStudio:
     ) -> Iterator[list[Json]]:
         """Yield pages of tasks, by id unless `ordering` names another Data Manager column.
 
-        By id, each page asks for the ids above the last one: a task that is there from first to last page
-        comes exactly once, whatever is deleted or added meanwhile. In another order a task can be missed
-        when others vanish; none comes twice.
+        By id, a task that is there from first to last page comes exactly once, whatever is deleted or added
+        meanwhile. In another order a task can be missed when others vanish; none comes twice.
 
         Parameters
         ----------
@@ -163,46 +142,10 @@ class LabelStudio:
         with_annotations : bool
             Also give each task's `annotations`, with results and times.
         """
-        fields = ["id", *include, *(ANNOTATION_FIELDS if with_annotations else ())]
-        params: Json = {
-            "project": project_id,
-            "page_size": page_size,
-            "include": ",".join(dict.fromkeys(fields)),
-        }
-        if with_annotations:
-            params["fields"] = "all"
+        request = page_request(project_id, include, page_size, with_annotations)
         if ordering is None:
-            return self._pages_by_id(params, list(where))
-        return self._pages_by_number(params, list(where), ordering)
-
-    def _pages_by_id(self, params: Json, where: list[Json]) -> Iterator[list[Json]]:
-        last: list[Json] = []
-        while True:
-            answer = self._http.call("GET", "/api/tasks/", params=params | _query(where + last))
-            tasks = answer["tasks"]
-            if tasks:
-                yield tasks
-            if not tasks or len(tasks) >= answer["total"]:
-                return
-            last = [greater("id", tasks[-1]["id"])]
-
-    def _pages_by_number(self, params: Json, where: list[Json], ordering: str) -> Iterator[list[Json]]:
-        seen: set[int] = set()
-        query, page = _query(where, ordering), 1
-        while True:
-            try:
-                answer = self._http.call("GET", "/api/tasks/", params=params | query | {"page": page})
-            except LabelStudioNotFound:
-                if page > 1:  # past the end, or the project is gone: the first page would have said so
-                    return
-                raise
-            tasks = [task for task in answer["tasks"] if task["id"] not in seen]
-            seen.update(task["id"] for task in tasks)
-            if tasks:
-                yield tasks
-            if not answer["tasks"] or len(seen) >= answer["total"]:
-                return
-            page += 1
+            return pages_by_id(self._http, request, where)
+        return pages_by_number(self._http, request, where, ordering)
 
     def task(self, task_id: int) -> Json:
         """Return one task with its annotations and predictions."""
@@ -288,11 +231,11 @@ class LabelStudio:
             "type": "List",
             "value": [version],
         }
-        params = {"project": project_id, "page_size": 1000, "fields": "all"}
-        params["include"] = "id,predictions,model_version"
         return [
             prediction["id"]
-            for page in self._pages_by_id(params, [has_version])
+            for page in self.iter_tasks(
+                project_id, include=["predictions", "model_version"], where=[has_version]
+            )
             for task in page
             for prediction in task["predictions"]
             if prediction["model_version"] == version
@@ -375,11 +318,3 @@ class LabelStudio:
             For every other address, without opening a connection, and for a file above `max_bytes`.
         """
         return self._http.download(path_or_url, max_bytes)
-
-
-def _query(where: Sequence[Json], ordering: str | None = None) -> Json:
-    """Return Data Manager filters and ordering as a request parameter."""
-    query: Json = {"filters": {"conjunction": "and", "items": list(where)}}
-    if ordering:
-        query["ordering"] = [ordering]
-    return {"query": json.dumps(query)}

@@ -1,74 +1,51 @@
-"""Carries requests to Label Studio: retries, the border where foreign errors become ours, safe downloads."""
+"""Carries requests to Label Studio: proves who we are, repeats what may be, lets no foreign error pass."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from itertools import count
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import orjson
 import requests
-from urllib3 import Retry
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError
 
 from backend.errors import (
-    LabelStudioError,
     LabelStudioNotFound,
     LabelStudioRejected,
     LabelStudioUnauthorized,
-    LabelStudioUnreachable,
-    SettingsError,
 )
+from backend.label_studio_answers import Failure, no_answer, not_json, refusal
 from backend.label_studio_auth import authorization
+from backend.label_studio_files import Site, read_capped
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
-IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
+IDEMPOTENT = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 """PATCH too: Label Studio's sets the fields that it is given, so twice is once."""
 
-LONGEST_WAIT = 30.0
-"""Seconds that we wait at most before one more try, whatever Retry-After says."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.3, 30.0
+"""Seconds before a request is repeated; doubled each time, and never longer than the second, whatever
+Retry-After says."""
 
-Repeat = Literal["always", "if idempotent", "never"]
-
-FIXES = (
-    (
-        "legacy token authentication has been disabled",
-        "create a Personal Access Token under Account & Settings, or enable legacy tokens in the "
-        "organization's API token settings",
-    ),
-    (
-        "reserved network address",
-        "start Label Studio with SSRF_PROTECTION_ENABLED=false (webhooks) and ML_BLOCK_LOCAL_IP=false "
-        "(ML backends), or let the loop poll: it works without webhooks",
-    ),
-    ("csrf", "set LABEL_STUDIO_API_KEY to a Personal Access Token"),
-    ("model version doesn't exist", "import predictions of this version first"),
-    ("database is locked", "Label Studio's SQLite is busy; PostgreSQL has no such limit"),
-)
-"""What Label Studio says, in lower case, and what helps."""
-
-FILE_PATHS = ("/data/", "/static/", "/storage-data/", "/tasks/", "/projects/")
-"""Where Label Studio serves files that task data names; /tasks and /projects resolve storage addresses."""
+MOST_REDIRECTS = 5
 
 
 @dataclass(frozen=True)
-class Failure:
-    """One try that did not succeed, and when another may follow."""
+class Moved:
+    """Where Label Studio says that a file is instead."""
 
-    error: LabelStudioError
-    repeat: Repeat = "never"
-    wait: float | None = None
-
-    def allows_another(self, idempotent: bool) -> bool:
-        """Whether the request may be sent again."""
-        return self.repeat == "always" or (self.repeat == "if idempotent" and idempotent)
+    location: str
 
 
 class Transport:
@@ -81,25 +58,20 @@ class Transport:
     api_key : str
         A legacy token or a personal access token.
     timeout : float
-        Seconds to wait for a connection and between two pieces of an answer.
+        Seconds to wait for a connection, and between two pieces of an answer.
     retries : int
         How often a failed request may be repeated.
     """
 
     def __init__(self, url: str, api_key: str, timeout: float, retries: int):
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise SettingsError("LABEL_STUDIO_URL: give an address such as http://localhost:8080")
-        self.origin = _origin(parts)
-        self.root = parts.path.rstrip("/")
-        self._base = f"{parts.scheme}://{parts.netloc}"
+        self.site = Site.at(url)
         self._timeout = timeout
         self._retries = retries
         self._local = threading.local()
         self._auth = authorization(api_key, self._refresh)
 
     def __repr__(self) -> str:
-        return f"Transport({self._base + self.root!r}, {self._auth.kind})"
+        return f"Transport({self.site.address('')!r}, {self._auth.kind})"
 
     def call(
         self,
@@ -117,57 +89,88 @@ class Transport:
         Raises
         ------
         LabelStudioError
-            One of its kinds, with the path and, where we know it, the fix.
+            One of its kinds, with the path and, where known, the fix.
         """
-        repeatable = method in IDEMPOTENT if idempotent is None else idempotent
-        data = None if body is None else orjson.dumps(body)
-        headers = {} if data is None else {"Content-Type": "application/json"}
-        wanted = {"params": params, "data": data, "files": files, "headers": headers}
-        backoff = Retry(total=None, backoff_factor=0.3, backoff_jitter=0.3, backoff_max=LONGEST_WAIT)
-        for left in range(self._retries, -1, -1):
-            outcome = self._try(method, path, wanted, signed)
-            if not isinstance(outcome, Failure):
-                return outcome[0]
-            if not left or not outcome.allows_another(repeatable):
-                raise outcome.error
-            backoff = backoff.increment(method, path, error=HTTPError())
-            wait = min(LONGEST_WAIT, outcome.wait if outcome.wait is not None else backoff.get_backoff_time())
-            logger.info("%s; trying again in %.1f s", outcome.error, wait)
-            time.sleep(wait)
-        raise AssertionError("unreachable")
-
-    def _try(self, method: str, path: str, wanted: dict[str, Any], signed: bool) -> tuple[Any] | Failure:
-        """Send once, twice if the access token was refused; a decoded answer comes in a tuple of one."""
-        try:
-            answer = self._send(method, path, wanted, signed)
-            if signed and self._renewed(answer):
-                answer = self._send(method, path, wanted, signed)
-        except requests.RequestException as error:
-            return _no_answer(error, path, self._timeout)
-        except LabelStudioError as error:  # the refresh has had its own tries
-            return Failure(error)
-        if not answer.ok or answer.is_redirect:
-            return self._refusal(answer, path)
-        try:
-            return (orjson.loads(answer.content) if answer.content else None,)
-        except orjson.JSONDecodeError:
-            message = f"{path}: the answer is not JSON; is LABEL_STUDIO_URL the address of Label Studio?"
-            return Failure(LabelStudioUnreachable(message, answer.status_code), "if idempotent")
-
-    def _send(self, method: str, path: str, wanted: dict[str, Any], signed: bool) -> requests.Response:
-        return self._session().request(
-            method,
-            f"{self._base}{self.root}{path}",
-            auth=self._auth if signed else _unsigned,
-            timeout=self._timeout,
-            allow_redirects=False,  # a redirected POST becomes a GET, and would take the token along
-            **wanted,
+        wanted: dict[str, Any] = {"params": params, "files": files}
+        if body is not None:
+            wanted |= {"data": _encoded(body), "headers": {"Content-Type": "application/json"}}
+        address = self.site.address(path)
+        return self._repeat(
+            lambda: self._decoded(self._send(method, address, signed, **wanted), path),
+            path,
+            method in IDEMPOTENT if idempotent is None else idempotent,
         )
 
-    def _renewed(self, answer: requests.Response) -> bool:
-        """Whether this was a 401 and we hold a fresh access token now."""
+    def download(self, path_or_url: str, max_bytes: int) -> bytes:
+        """Return the file at a path or address of this Label Studio; see `LabelStudio.download`."""
+        address = self.site.file_address(path_or_url)
+        for _ in range(MOST_REDIRECTS):
+            found = self._repeat(partial(self._file, address, max_bytes), urlsplit(address).path, True)
+            if isinstance(found, bytes):
+                return found
+            address = self.site.file_address(found.location)
+        raise LabelStudioRejected(f"{urlsplit(address).path}: more than {MOST_REDIRECTS} redirects")
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        if getattr(self._local, "process", None) == os.getpid():
+            self._local.session.close()
+
+    def _repeat(self, attempt: Callable[[], T | Failure], path: str, idempotent: bool) -> T:
+        """Return what the first attempt that succeeds returns; raise the error of the last one allowed."""
+        for tried in count():
+            try:
+                outcome = attempt()
+            except requests.RequestException as error:
+                outcome = no_answer(error, path, self._timeout)
+            if not isinstance(outcome, Failure):
+                return outcome
+            if tried >= self._retries or not outcome.allows_another(idempotent):
+                raise outcome.error
+            pause = max(outcome.wait, FIRST_PAUSE * 2**tried * random.uniform(0.5, 1.0))
+            logger.info("%s; trying again in %.1f s", outcome.error, min(pause, LONGEST_PAUSE))
+            time.sleep(min(pause, LONGEST_PAUSE))
+        raise AssertionError("count() has no end")
+
+    def _send(self, method: str, address: str, signed: bool, **wanted: Any) -> requests.Response:
+        """Return the answer; a request whose access token was refused goes out once more with a fresh one."""
+        auth = self._auth if signed else _unsigned
+
+        def send() -> requests.Response:
+            # A redirected POST would become a GET, and a redirect could lead anywhere.
+            return self._session().request(
+                method, address, auth=auth, timeout=self._timeout, allow_redirects=False, **wanted
+            )
+
+        answer = send()
         used = answer.request.headers.get("Authorization")
-        return answer.status_code == 401 and self._auth.renew(used)
+        if signed and answer.status_code == 401 and self._auth.renew(used):
+            answer.close()
+            answer = send()
+        return answer
+
+    def _decoded(self, answer: requests.Response, path: str) -> Any:
+        logger.debug("%s %s: %d", answer.request.method, path, answer.status_code)
+        if not answer.ok or answer.is_redirect:
+            return refusal(answer, path)
+        try:
+            return _json(answer.content) if answer.content else None
+        except ValueError:
+            return not_json(answer, path)
+
+    def _file(self, address: str, max_bytes: int) -> bytes | Moved | Failure:
+        """Return a file, or where it is said to be instead."""
+        path = urlsplit(address).path
+        plain = {"Accept-Encoding": "identity"}
+        with self._send("GET", address, True, stream=True, headers=plain) as answer:
+            if answer.is_redirect:
+                return Moved(answer.headers["Location"])
+            if answer.ok:
+                return read_capped(answer, path, max_bytes, self._timeout)
+            failure = refusal(answer, path)
+            if "has_permission" in str(failure.error):  # its way of saying that an upload is gone
+                return Failure(LabelStudioNotFound(f"{path}: Label Studio has no such upload", 404))
+            return failure
 
     def _session(self) -> requests.Session:
         """Return this thread's own session; after a fork a new one, since sockets must not be shared."""
@@ -177,164 +180,40 @@ class Transport:
             self._local.session, self._local.process = session, os.getpid()
         return self._local.session
 
-    def close(self) -> None:
-        """Close this thread's connections."""
-        if getattr(self._local, "process", None) == os.getpid():
-            self._local.session.close()
-
     def _refresh(self, key: str) -> str:
+        """Trade a personal access token for an access token."""
+        path = "/api/token/refresh/"
         try:
-            answer = self.call(
-                "POST", "/api/token/refresh/", body={"refresh": key}, idempotent=True, signed=False
-            )
+            answer = self.call("POST", path, body={"refresh": key}, idempotent=True, signed=False)
             return str(answer["access"])
-        except (LabelStudioUnauthorized, LabelStudioRejected) as error:
+        except LabelStudioUnauthorized:
             raise LabelStudioUnauthorized(
                 "LABEL_STUDIO_API_KEY: Label Studio refuses this personal access token (revoked, expired, or "
                 "of another install); create a new one under Account & Settings, Personal Access Token",
-                error.status,
+                401,
             ) from None
-        except (LabelStudioNotFound, KeyError, TypeError):
+        except (LabelStudioNotFound, LabelStudioRejected, KeyError, TypeError) as error:
             raise LabelStudioUnauthorized(
-                "/api/token/refresh/: this Label Studio knows no personal access tokens; use a legacy token",
-                404,
+                f"{path}: this address does not trade personal access tokens; is LABEL_STUDIO_URL right, and "
+                "Label Studio 1.16 or newer? Older ones take a legacy token",
+                getattr(error, "status", None),
             ) from None
 
-    def _refusal(self, answer: requests.Response, path: str) -> Failure:
-        status, said = answer.status_code, _said(answer)
-        message = f"{path}: {status} {said}".rstrip()
-        if fix := next((fix for sign, fix in FIXES if sign in said.lower()), None):
-            message += f"; {fix}"
-        if answer.is_redirect:
-            target = answer.headers.get("Location", "")
-            return Failure(
-                LabelStudioRejected(f"{path}: redirected to {target}; set LABEL_STUDIO_URL to that")
-            )
-        if status == 401:
-            message += (
-                "" if fix else "; check LABEL_STUDIO_API_KEY (Account & Settings, Personal Access Token)"
-            )
-            return Failure(LabelStudioUnauthorized(message, status))
-        if status == 404:
-            return Failure(LabelStudioNotFound(message, status))
-        if status == 429:
-            return Failure(LabelStudioUnreachable(message, status), "always", _retry_after(answer))
-        if status >= 500:
-            wait = _retry_after(answer)
-            return Failure(LabelStudioUnreachable(message, status), "if idempotent", wait)
-        return Failure(LabelStudioRejected(message, status))
 
-    def download(self, path_or_url: str, max_bytes: int) -> bytes:
-        """Return the file at a path or address of this Label Studio; see `LabelStudio.download`."""
-        address = self._own_address(path_or_url)
-        for _ in range(5):
-            try:
-                status, found = self._fetch(address, max_bytes)
-            except requests.RequestException as error:
-                raise _no_answer(error, urlsplit(address).path, self._timeout).error from error
-            if status == 200:
-                return found
-            address = self._own_address(found.decode(errors="replace"))
-        raise LabelStudioRejected(f"{urlsplit(address).path}: too many redirects")
+def _encoded(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:  # lone surrogates, which Label Studio takes as escapes
+        return json.dumps(body).encode()
 
-    def _own_address(self, path_or_url: str) -> str:
-        """Return the address to open; refuse everything that does not lead to a file of this Label Studio."""
-        shown = path_or_url[:120]
-        if any(c <= " " or c in "\\\x7f" for c in path_or_url):
-            raise LabelStudioRejected(f"{shown!r}: not fetched: spaces or control characters in an address")
-        try:
-            parts = urlsplit(path_or_url)
-            foreign = bool(parts.scheme or parts.netloc) and (
-                "@" in parts.netloc or _origin(parts) != self.origin
-            )
-        except ValueError:
-            foreign = True
-        if foreign or not parts.path.startswith("/"):
-            raise LabelStudioRejected(f"{shown!r}: not fetched: files come from {self._base} only")
-        path = parts.path.removeprefix(self.root) if parts.path.startswith(f"{self.root}/") else parts.path
-        if ".." in unquote(path).split("/") or not path.startswith(FILE_PATHS):
-            raise LabelStudioRejected(f"{shown!r}: not fetched: Label Studio serves no files at this path")
-        return f"{self._base}{self.root}{path}" + (f"?{parts.query}" if parts.query else "")
 
-    def _fetch(self, address: str, max_bytes: int) -> tuple[int, bytes]:
-        """Return 200 and the file, or another status and where the redirect leads."""
-        path, ends = urlsplit(address).path, time.monotonic() + self._timeout
-        with self._open(address) as answer:
-            if answer.is_redirect:
-                return answer.status_code, answer.headers["Location"].encode()
-            if not answer.ok:
-                raise self._refusal(answer, path).error
-            parts, size = [], int(answer.headers.get("Content-Length") or 0)
-            for part in answer.iter_content(65536) if size <= max_bytes else ():
-                parts.append(part)
-                size = sum(map(len, parts))
-                if size > max_bytes:
-                    break
-                if time.monotonic() > ends:
-                    raise LabelStudioUnreachable(f"{path}: not complete after {self._timeout:g} s")
-            if size > max_bytes:
-                raise LabelStudioRejected(f"{path}: larger than {max_bytes} bytes")
-            return 200, b"".join(parts)
-
-    def _open(self, address: str) -> requests.Response:
-        def send() -> requests.Response:
-            return self._session().get(
-                address,
-                auth=self._auth,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-                headers={"Accept-Encoding": "identity"},
-            )
-
-        answer = send()
-        if self._renewed(answer):
-            answer.close()
-            answer = send()
-        return answer
+def _json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:  # NaN and lone surrogates, which task data may hold
+        return json.loads(content)
 
 
 def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from looking into ~/.netrc."""
+    """Change nothing: with an `auth`, even this one, requests does not look into ~/.netrc."""
     return request
-
-
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname, parts.port or default
-
-
-def _said(answer: requests.Response) -> str:
-    """Return what Label Studio gives as its reason, at most 400 characters of it."""
-    try:
-        reason = orjson.loads(answer.content)
-    except (orjson.JSONDecodeError, requests.RequestException):
-        reason = answer.reason
-    if isinstance(reason, dict):
-        told = [reason.get("detail"), reason.get("validation_errors")]
-        reason = " ".join(str(part) for part in told if part) or reason
-    return " ".join(str(reason or "").split())[:400]
-
-
-def _retry_after(answer: requests.Response) -> float | None:
-    header = answer.headers.get("Retry-After")
-    try:
-        return Retry().parse_retry_after(header) if header else None
-    except InvalidHeader:
-        return None
-
-
-def _no_answer(error: requests.RequestException, path: str, timeout: float) -> Failure:
-    """Say what went wrong on the wire, and whether the request can have arrived."""
-    cause = getattr(error.args[0], "reason", error.args[0]) if error.args else error
-    unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError)
-    if isinstance(error, requests.Timeout):
-        what = f"no answer within {timeout:g} s"
-    elif unsent:
-        what = "no connection; is Label Studio running, and LABEL_STUDIO_URL right?"
-    elif isinstance(error, requests.exceptions.SSLError):
-        what = "the certificate is not trusted; name its authority in REQUESTS_CA_BUNDLE"
-    else:
-        what = "the connection broke off"
-    repeat: Repeat = "always" if unsent else "if idempotent"
-    return Failure(LabelStudioUnreachable(f"{path}: {what}"), repeat)
