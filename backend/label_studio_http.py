@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -29,7 +29,6 @@ from backend.label_studio_auth import authorization
 from backend.label_studio_files import Site, read_capped
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 IDEMPOTENT = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 """PATCH too: Label Studio's sets the fields that it is given, so twice is once."""
@@ -105,7 +104,8 @@ class Transport:
         """Return the file at a path or address of this Label Studio; see `LabelStudio.download`."""
         address = self.site.file_address(path_or_url)
         for _ in range(MOST_REDIRECTS):
-            found = self._repeat(partial(self._file, address, max_bytes), urlsplit(address).path, True)
+            attempt = partial(self._file, address, max_bytes)
+            found: bytes | Moved = self._repeat(attempt, urlsplit(address).path, True)
             if isinstance(found, bytes):
                 return found
             address = self.site.file_address(found.location)
@@ -116,7 +116,7 @@ class Transport:
         if getattr(self._local, "process", None) == os.getpid():
             self._local.session.close()
 
-    def _repeat(self, attempt: Callable[[], T | Failure], path: str, idempotent: bool) -> T:
+    def _repeat(self, attempt: Callable[[], Any], path: str, idempotent: bool) -> Any:
         """Return what the first attempt that succeeds returns; raise the error of the last one allowed."""
         for tried in count():
             try:
