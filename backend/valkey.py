@@ -35,6 +35,7 @@ SOCKET_NOTE = "valkey.sock.path"
 LOG_NAME = "valkey.log"
 LOG_LIMIT = 8 * 2**20
 PING_STEP = 0.002
+ANSWER_TIMEOUT = 2.0
 
 
 class EmbeddedValkey:
@@ -220,7 +221,7 @@ def _url(path: Path) -> str:
 def _ask(path: Path, command: str) -> str:
     """Return the first line of the server's answer, or "" when nobody listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(2)
+        connection.settimeout(ANSWER_TIMEOUT)
         try:
             connection.connect(str(path))
             connection.sendall(f"{command}\r\n".encode())
