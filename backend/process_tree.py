@@ -116,15 +116,14 @@ class Supervisor:
         self._stopping = False
         self._hurry = False
         self._code = 0
-        self._bell, self._ringer = socket.socketpair()
-        self._bell.setblocking(False)
-        self._ringer.setblocking(False)
+        self._bell: socket.socket | None = None
+        self._ringer: socket.socket | None = None
 
     @property
     def pids(self) -> dict[str, int]:
         """Process id of every child that runs now, by name."""
-        pids = {one.child.name: one.kept.pid for one in self._children if one.kept is not None}
-        return {name: pid for name, pid in pids.items() if pid is not None}
+        alive = [(one.child.name, one.kept) for one in self._children if one.kept and one.kept.poll() is None]
+        return {name: kept.pid for name, kept in alive if kept.pid is not None}
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> int:
         """Return 0 after an asked-for end, 1 when a child could not be started; nothing is left behind.
@@ -135,7 +134,7 @@ class Supervisor:
             Called once, when every child has been started and is ready.
         """
         announced = False
-        with self._signals():
+        with self._doorbell(), self._signals():
             try:
                 while not self._stopping:
                     self._collect()
@@ -153,8 +152,9 @@ class Supervisor:
         self._hurry = self._stopping
         self._stopping = True
         self._code = max(self._code, code)
-        with suppress(OSError):
-            self._ringer.send(b"!")
+        if (ringer := self._ringer) is not None:
+            with suppress(OSError):
+                ringer.send(b"!")
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -177,7 +177,7 @@ class Supervisor:
         log.info("%s started", one.child.name)
 
     def _becomes_ready(self, one: _Running) -> bool:
-        if one.kept is None:
+        if one.kept is None or one.kept.pid is None:
             return False
         one.ready = one.child.is_ready is None or one.child.is_ready()
         if not one.ready and one.overdue():
@@ -214,6 +214,7 @@ class Supervisor:
 
     def _listen(self, kept: Sequence[Kept], timeout: float) -> None:
         """Sleep until one of `kept` ends or `stop` is called, at most `timeout` seconds."""
+        assert self._bell is not None
         lines = [one.fileno() for one in kept if one.fileno() >= 0]
         select.select([self._bell.fileno(), *lines], [], [], max(0.0, timeout))
         with suppress(BlockingIOError):
@@ -236,6 +237,16 @@ class Supervisor:
             self._listen([kept for _, kept in living if kept.poll() is None], 0.05)
         for child, kept in living:
             log.info("%s (pid %s) ended: %s", child.name, kept.pid, _reason(kept.end()))
+
+    @contextmanager
+    def _doorbell(self) -> Iterator[None]:
+        """Give `stop` something to wake `run` with."""
+        bell, ringer = socket.socketpair()
+        with bell, ringer:
+            bell.setblocking(False)
+            ringer.setblocking(False)
+            self._bell, self._ringer = bell, ringer
+            yield
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
