@@ -1,0 +1,66 @@
+"""The app factory: the one place where the web edge is put together."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from backend.settings import Settings
+from backend.web import ml_protocol, operations, webhooks
+from backend.web.auth import Gate, trusted_hosts
+from backend.web.collaborators import DirtyMarker, Predictor
+from backend.web.deferral import DeferredMarks
+from backend.web.metrics import Metrics
+from backend.web.problems import answer_errors
+from backend.web.state import EXTENSION, SeenTexts, WebState
+
+BLUEPRINTS = (operations.blueprint, webhooks.blueprint, ml_protocol.blueprint)
+
+
+def create_app(
+    settings: Settings, *, dirty_marker: DirtyMarker | None = None, predictor: Predictor | None = None
+) -> Flask:
+    """Return the WSGI app that Label Studio talks to.
+
+    Parameters
+    ----------
+    settings : as `read_settings` returns them
+    dirty_marker : who is told that a project changed; by default Redis is
+    predictor : who answers /predict; by default the published models under MODEL_DIR do
+
+    Raises
+    ------
+    SettingsError
+        When no webhook secret is set and none can be kept in MODEL_DIR.
+    """
+    app = Flask("backend.web", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.config["TRUSTED_HOSTS"] = trusted_hosts(settings)
+    metrics = Metrics()
+    app.extensions[EXTENSION] = WebState(
+        settings=settings,
+        gate=Gate.of(settings),
+        marks=DeferredMarks(dirty_marker or redis_marker(settings)),
+        predictor=predictor or store_predictor(settings),
+        metrics=metrics,
+        label_configs=SeenTexts(),
+    )
+    metrics.time_requests(app)
+    answer_errors(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def redis_marker(settings: Settings) -> DirtyMarker:
+    """Return the marker that tells Redis."""
+    # Imported when needed, as below: queue and learners are heavy, and an app may be given others.
+    from backend.jobs import DirtyMarker as RedisMarker
+
+    return RedisMarker(settings)
+
+
+def store_predictor(settings: Settings) -> Predictor:
+    """Return the predictor that reads the published models."""
+    from backend.predictor import Predictor as StorePredictor
+
+    return StorePredictor(settings)

@@ -1,0 +1,87 @@
+"""Who may call: decided from the headers alone, before a byte of the body is read."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from flask import Request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from backend.secrets import ml_backend_login, webhook_secret
+from backend.settings import Settings
+
+CHALLENGE = WWWAuthenticate("basic", {"realm": "clean-al"})
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The credentials of one process and the rules made of them.
+
+    Attributes
+    ----------
+    secret : what a webhook carries as a bearer token
+    login : the user and password that Label Studio's ML backend form holds
+    loopback : whether only this machine can connect
+    open_to_ml : whether ML calls need no login: on loopback, while BASIC_AUTH_USER is not set
+    """
+
+    secret: str = field(repr=False)
+    login: tuple[str, str] = field(repr=False)
+    loopback: bool
+    open_to_ml: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Gate:
+        """Return the gate that these settings ask for."""
+        loopback = settings.listens_on_loopback
+        open_to_ml = loopback and not settings.basic_auth_user
+        return cls(webhook_secret(settings), ml_backend_login(settings), loopback, open_to_ml)
+
+    def require_webhook(self, request: Request) -> None:
+        """Pass a webhook with our secret, or an ML call with our login ("Start training" comes as one)."""
+        if not (self._has_secret(request) or self._has_login(request)):
+            raise Unauthorized("unauthorized", www_authenticate=CHALLENGE)
+
+    def require_ml(self, request: Request) -> None:
+        """Pass a call of Label Studio's ML protocol."""
+        if not (self.open_to_ml or self._has_login(request)):
+            raise Unauthorized("unauthorized", www_authenticate=CHALLENGE)
+
+    def require_operator(self, request: Request) -> None:
+        """Pass who may look at metrics and pages: anyone on this machine, else whoever has the login."""
+        if not (self.loopback or self._has_login(request)):
+            raise Unauthorized("unauthorized", www_authenticate=CHALLENGE)
+
+    def _has_secret(self, request: Request) -> bool:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        return kind.lower() == "bearer" and _same(token.strip(), self.secret)
+
+    def _has_login(self, request: Request) -> bool:
+        # Base64 is ASCII; Werkzeug's parser fails on anything else instead of finding no login.
+        is_ascii = request.headers.get("Authorization", "").isascii()
+        given = request.authorization if is_ascii else None
+        if given is None or given.type != "basic":
+            return False
+        # Both are always compared, so the time taken does not tell which one was wrong.
+        right_user = _same(given.username or "", self.login[0])
+        return _same(given.password or "", self.login[1]) and right_user
+
+
+def trusted_hosts(settings: Settings) -> list[str] | None:
+    """Return the host names that an open backend answers to; None when a login protects it.
+
+    Without a login, the Host header is what keeps a web page whose name was rebound to 127.0.0.1 out.
+    """
+    if settings.basic_auth_user or not settings.listens_on_loopback or ":" in settings.host:
+        return None
+    public = urlsplit(settings.public_url).hostname if settings.public_url else None
+    return [name for name in ("127.0.0.1", "localhost", settings.host, public) if name]
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
+    )

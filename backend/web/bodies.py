@@ -1,0 +1,53 @@
+"""Request bodies: size, type and JSON are checked here; what the fields mean stands in fields.py."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from flask import request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnprocessableEntity, UnsupportedMediaType
+
+
+def read_object() -> dict[str, Any]:
+    """Return the JSON object in the body of the current request.
+
+    Raises
+    ------
+    UnsupportedMediaType
+        415, when the content type is not JSON.
+    RequestEntityTooLarge
+        413, when the body is declared or found to be longer than `MAX_CONTENT_LENGTH`; the rest is not read.
+    BadRequest
+        400, when the body is not JSON, is cut off, or is nested too deep.
+    UnprocessableEntity
+        422, when it is JSON but no object.
+    """
+    if not request.is_json:
+        raise UnsupportedMediaType("send the body with Content-Type: application/json")
+    value = _parse(_read())
+    if not isinstance(value, dict):
+        raise UnprocessableEntity("the body must be a JSON object")
+    return value
+
+
+def _read() -> bytes:
+    raw = request.get_data(cache=False)
+    # Werkzeug stops reading a chunked body at the limit without a word.
+    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+        raise RequestEntityTooLarge()
+    return raw
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return json.loads(raw, parse_constant=_refuse)
+    except RecursionError:
+        raise BadRequest("the JSON is nested too deep") from None
+    except ValueError:
+        # The parser's message quotes the body: not passed on.
+        raise BadRequest("the body is not JSON") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,95 @@
+"""The app under gunicorn: one worker process, several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from backend.settings import Settings
+from backend.web.app import create_app
+from backend.web.collaborators import DirtyMarker, Predictor
+
+WSGIApp = Callable[..., Iterable[bytes]]
+PATIENCE = 10.0  # seconds that a client may be silent in the middle of a body
+
+
+def serve_web(
+    settings: Settings,
+    *,
+    threads: int = 8,
+    on_ready: Callable[[str], None] | None = None,
+    dirty_marker: DirtyMarker | None = None,
+    predictor: Predictor | None = None,
+) -> None:
+    """Serve the app on settings.host and settings.port until SIGTERM or SIGINT.
+
+    Must run in a process' main thread, for gunicorn handles the signals; it forks the worker that answers.
+
+    Parameters
+    ----------
+    settings : as `read_settings` returns them; with port 0 the system chooses a free one
+    threads : requests answered at the same time
+    on_ready : called once with the address, such as "http://127.0.0.1:9090", when connections are accepted;
+        with port 0 it names the real port
+    dirty_marker, predictor : as for `create_app`; connections are opened after the fork only
+    """
+
+    def load() -> WSGIApp:
+        return _with_patience(create_app(settings, dirty_marker=dirty_marker, predictor=predictor))
+
+    _WebServer(settings, threads, load, on_ready).run()
+
+
+class _WebServer(BaseApplication):
+    def __init__(
+        self,
+        settings: Settings,
+        threads: int,
+        load: Callable[[], WSGIApp],
+        on_ready: Callable[[str], None] | None,
+    ):
+        self._settings = settings
+        self._threads = threads
+        self._load = load
+        self._on_ready = on_ready
+        super().__init__(prog="clean-al")
+
+    def load_config(self) -> None:
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        options = {
+            "bind": f"{host}:{self._settings.port}",
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": self._threads,
+            "keepalive": 5,
+            "graceful_timeout": 5,
+            "loglevel": self._settings.log_level.lower(),
+            "proc_name": "clean-al-web",
+            "when_ready": self._announce,
+            # A newer gunicorn opens a socket for its own command line; nobody here asks for it.
+            "control_socket_disable": True,
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> WSGIApp:
+        return self._load()
+
+    def _announce(self, server: Any) -> None:
+        if self._on_ready:
+            host, port = server.LISTENERS[0].sock.getsockname()[:2]
+            self._on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+def _with_patience(app: WSGIApp) -> WSGIApp:
+    """Let a client that stops in the middle of a body hold a thread for PATIENCE seconds, not for ever."""
+
+    def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if connection := environ.get("gunicorn.socket"):
+            connection.settimeout(PATIENCE)
+        return app(environ, start_response)
+
+    return call

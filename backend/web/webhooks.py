@@ -1,0 +1,92 @@
+"""The webhook edge: learn that a project changed, write that down, answer. Nothing is trained here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+from werkzeug.exceptions import RequestEntityTooLarge, UnprocessableEntity
+
+from backend.web.bodies import read_object
+from backend.web.fields import Event, ProjectRequest
+from backend.web.state import web_state
+
+blueprint = Blueprint("webhooks", __name__)
+
+Answer = tuple[dict[str, Any], int]
+
+# Events that can change what a round learns from or chooses among. The singular ANNOTATION_DELETED is what
+# older versions of Label Studio send.
+LEARNING_ACTIONS = frozenset(
+    {
+        "ANNOTATION_CREATED",
+        "ANNOTATIONS_CREATED",
+        "ANNOTATION_UPDATED",
+        "ANNOTATION_DELETED",
+        "ANNOTATIONS_DELETED",
+        "TASKS_CREATED",
+        "TASKS_DELETED",
+        "START_TRAINING",
+        "PROJECT_UPDATED",
+    }
+)
+IGNORED: Answer = ({"queued": False, "ignored": True}, 200)
+
+
+@blueprint.before_request
+def _authenticate() -> None:
+    web_state().gate.require_webhook(request)
+
+
+@blueprint.post("/webhook")
+def receive() -> Answer:
+    """Take a webhook whose payload names its project."""
+    event = Event.model_validate(read_object())
+    return _handle(event, event.project.id if event.project else None)
+
+
+@blueprint.post("/webhook/<int:project>")
+def receive_for(project: int) -> Answer:
+    """Take a webhook of one project; its payload, which Label Studio may leave out, names no other."""
+    project = ProjectRequest(project=project).project
+    try:
+        body = read_object()
+    except RequestEntityTooLarge:
+        # A bulk import makes such bodies. What matters of them is known from the address.
+        mark(project, "TOO_LARGE")
+        raise
+    event = Event.model_validate(body)
+    if event.project and event.project.id != project:
+        raise UnprocessableEntity(f"project: the address says {project}, the body another one")
+    return _handle(event, project)
+
+
+def mark(project_id: int, reason: str) -> Answer:
+    """Ask for a round of this project and return what the sender is told."""
+    state = web_state()
+    queued = state.marks.mark(project_id, reason)
+    (state.metrics.acked if queued else state.metrics.deferred).inc()
+    return {"queued": queued, "project": project_id}, 202
+
+
+def _handle(event: Event, project_id: int | None) -> Answer:
+    metrics = web_state().metrics
+    known = event.action in LEARNING_ACTIONS
+    metrics.received.labels(event.action if known else "other").inc()
+    if known and project_id is None:
+        raise UnprocessableEntity("project: missing; send the payload, or use /webhook/<project id>")
+    if project_id is None or not known or not _may_teach(event, project_id):
+        metrics.ignored.inc()
+        return IGNORED
+    return mark(project_id, event.action)
+
+
+def _may_teach(event: Event, project_id: int) -> bool:
+    """Whether a round could find something new.
+
+    Of PROJECT_UPDATED only a new labeling config counts: our own switch of the model version causes that
+    event too. When there is no knowing, a round that finds nothing new costs little.
+    """
+    config = event.project.label_config if event.project else None
+    is_news = config is None or web_state().label_configs.is_news(project_id, config)
+    return is_news or event.action != "PROJECT_UPDATED"
