@@ -66,6 +66,7 @@ class _Running:
     def __init__(self, child: Child) -> None:
         self.child = child
         self.kept: Kept | None = None
+        self.pid: int | None = None
         self.due = 0.0
         self.ready = False
         self.lives = 0
@@ -87,7 +88,7 @@ class _Running:
         if time.monotonic() - self._started >= WELL_AFTER:
             self._backoff = FIRST_BACKOFF
         pause, self._backoff = self._backoff, min(2 * self._backoff, LONGEST_BACKOFF)
-        self.kept, self.due = None, time.monotonic() + pause
+        self.kept, self.pid, self.due = None, None, time.monotonic() + pause
         return pause
 
     def overdue(self) -> bool:
@@ -121,9 +122,8 @@ class Supervisor:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process id of every child that runs now, by name."""
-        alive = [(one.child.name, one.kept) for one in self._children if one.kept and one.kept.poll() is None]
-        return {name: kept.pid for name, kept in alive if kept.pid is not None}
+        """Process id of every child that `run` knows to be alive, by name; safe in any thread."""
+        return {one.child.name: pid for one in self._children if (pid := one.pid) is not None}
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> int:
         """Return 0 after an asked-for end, 1 when a child could not be started; nothing is left behind.
@@ -177,7 +177,8 @@ class Supervisor:
         log.info("%s started", one.child.name)
 
     def _becomes_ready(self, one: _Running) -> bool:
-        if one.kept is None or one.kept.pid is None:
+        one.pid = one.kept.pid if one.kept is not None else None
+        if one.pid is None:
             return False
         one.ready = one.child.is_ready is None or one.child.is_ready()
         if not one.ready and one.overdue():
@@ -189,9 +190,9 @@ class Supervisor:
         """Note who has ended, and when to start it again."""
         for one in self._children:
             code = None if one.kept is None else one.kept.poll()
-            if one.kept is None or code is None:
+            one.pid = pid = None if one.kept is None else one.kept.pid
+            if code is None:
                 continue
-            pid = one.kept.pid
             pause = one.start_later()
             log.warning(
                 "%s (pid %s) ended: %s; starting it again in %g s", one.child.name, pid, _reason(code), pause
@@ -237,6 +238,8 @@ class Supervisor:
             self._listen([kept for _, kept in living if kept.poll() is None], 0.05)
         for child, kept in living:
             log.info("%s (pid %s) ended: %s", child.name, kept.pid, _reason(kept.end()))
+        for one in group:
+            one.pid = None
 
     @contextmanager
     def _doorbell(self) -> Iterator[None]:
