@@ -1,1 +1,21 @@
 """Annotations and queues, written for Label Studio, CVAT and Prodigy."""
+
+from exporters.convert import FORMATS, export_tasks
+from exporters.errors import ExportError, InputError, LossError, OptionError
+from exporters.label_studio.config import TYPES as LABEL_CONFIG_TYPES
+from exporters.report import ExportReport
+from exporters.samples import CVATExporter, LabelStudioExporter, ProdigyExporter
+
+__all__ = [
+    "FORMATS",
+    "LABEL_CONFIG_TYPES",
+    "CVATExporter",
+    "ExportError",
+    "ExportReport",
+    "InputError",
+    "LabelStudioExporter",
+    "LossError",
+    "OptionError",
+    "ProdigyExporter",
+    "export_tasks",
+]

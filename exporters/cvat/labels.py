@@ -1,0 +1,126 @@
+"""CVAT's labels: names that it accepts, their attributes, the meta block and labels.json."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from exporters.label_studio.config import PALETTE
+from exporters.xml_text import ILLEGAL, REPLACEMENT, escape
+
+LONGEST_NAME = 64
+UNNAMED = "object"
+
+
+class Labels:
+    """Maps labels to names that CVAT accepts, and remembers which attributes each one carries.
+
+    CVAT refuses names over 64 characters and names that are equal after trimming; an attribute that the
+    task's labels do not declare is dropped in silence.
+    """
+
+    def __init__(self, declared: Iterable[str] = (), colors: Iterable[str] = ()):
+        self._names: dict[str, tuple[str, str]] = {}
+        self._attributes: dict[str, dict[str, None]] = {}
+        self._parts: dict[str, dict[str, None]] = {}
+        self._given_colors: dict[str, str] = {}
+        self._seen: set[str] = set()
+        for label, color in zip(declared, [*colors, *[""] * 10_000], strict=False):
+            name = self.name(label)[0]
+            if color.startswith("#") and len(color) == 7:
+                self._given_colors[name] = color
+
+    def name(self, label: str) -> tuple[str, str]:
+        """Return (the name in CVAT, how it differs), the second empty when it does not."""
+        known = self._names.get(label)
+        if known is None:
+            known = self._names[label] = self._new(label)
+        return known
+
+    def _new(self, label: str) -> tuple[str, str]:
+        text = label if isinstance(label, str) else str(label)
+        name, how = ILLEGAL.sub(REPLACEMENT, text), ""
+        if name != text:
+            how = "label had characters that XML cannot hold"
+        name = " ".join(name.split()) or UNNAMED
+        if len(name) > LONGEST_NAME:
+            name, how = _shorten(name), f"label cut to {LONGEST_NAME} characters"
+        if name in self._attributes:
+            # Trimmed to the same as another label: CVAT would refuse two of one name.
+            name, how = _shorten(f"{name} {_digest(text)}"), "label renamed: equal to another after trimming"
+        self._attributes[name] = {}
+        return name, how
+
+    def has(self, name: str, attribute: str) -> None:
+        """Note that a shape of this label carries this attribute."""
+        key = name + "\0" + attribute
+        if key not in self._seen:
+            self._seen.add(key)
+            self._attributes[name][attribute] = None
+
+    def part(self, name: str, element: str) -> None:
+        """Note that this label is a skeleton with such an element."""
+        self._parts.setdefault(name, {})[element] = None
+
+    def specification(self) -> list[dict[str, Any]]:
+        """Return what goes into labels.json."""
+        return [self._label(i, name) for i, name in enumerate(self._attributes)]
+
+    def _label(self, index: int, name: str) -> dict[str, Any]:
+        color = self._given_colors.get(name) or PALETTE[index % len(PALETTE)]
+        attributes = [_attribute(attribute) for attribute in self._attributes[name]]
+        label: dict[str, Any] = {"name": name, "color": color, "type": "any", "attributes": attributes}
+        if name in self._parts:
+            label["type"] = "skeleton"
+            label["sublabels"] = [
+                {"name": part, "color": color, "type": "points", "attributes": []}
+                for part in self._parts[name]
+            ]
+            label["svg"] = _skeleton_svg(list(self._parts[name]))
+        return label
+
+    def meta(self) -> str:
+        """Return the `<labels>` element of the document's head."""
+        rows = [_label_xml(label) for label in self.specification()]
+        return "<labels>\n" + "".join(rows) + "      </labels>"
+
+
+def _attribute(name: str) -> dict[str, Any]:
+    return {"name": name, "mutable": False, "input_type": "text", "default_value": "", "values": []}
+
+
+def _label_xml(label: dict[str, Any], parent: str = "") -> str:
+    attributes = "".join(
+        f"<attribute><name>{escape(a['name'])}</name><mutable>False</mutable><input_type>text</input_type>"
+        "<default_value></default_value><values></values></attribute>"
+        for a in label["attributes"]
+    )
+    ending = f"<parent>{escape(parent)}</parent>" if parent else ""
+    ending += f"<svg>{escape(label['svg'])}</svg>" if "svg" in label else ""
+    row = (
+        f"        <label><name>{escape(label['name'])}</name><color>{label['color']}</color>"
+        f"<type>{label['type']}</type><attributes>{attributes}</attributes>{ending}</label>\n"
+    )
+    return row + "".join(_label_xml(part, label["name"]) for part in label.get("sublabels", ()))
+
+
+def _skeleton_svg(parts: list[str]) -> str:
+    """Return the drawing that CVAT wants for a skeleton: its nodes on a line."""
+    step = 80 / max(len(parts) - 1, 1)
+    return "".join(
+        f'<circle r="1.5" stroke="black" fill="#b3b3b3" cx="{10 + i * step:.2f}" cy="50" stroke-width="0.1" '
+        f'data-type="element node" data-element-id="{i + 1}" data-node-id="{i + 1}" '
+        f'data-label-name="{escape(part)}"></circle>'
+        for i, part in enumerate(parts)
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2s(text.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
+
+
+def _shorten(name: str) -> str:
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 7].rstrip()} {_digest(name)}"

@@ -1,0 +1,34 @@
+"""Everything that the exporters raise on purpose.
+
+ExportError
+├── InputError      the input is not what it should be; names the file and the place
+├── OptionError     an option is unknown or has a wrong value; lists the valid ones
+└── LossError       `strict` was asked for and something was lost; carries the report
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exporters.report import ExportReport
+
+
+class ExportError(Exception):
+    """Base of all errors of the exporters."""
+
+
+class InputError(ExportError, ValueError):
+    """The input cannot be read; the message names the place."""
+
+
+class OptionError(ExportError, ValueError):
+    """An option is unknown, or its value is."""
+
+
+class LossError(ExportError):
+    """Something could not be carried whole, and `strict` forbids that; nothing was written."""
+
+    def __init__(self, report: ExportReport):
+        super().__init__(f"strict: nothing was written, because of losses\n{report.to_text()}")
+        self.report = report

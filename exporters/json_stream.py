@@ -1,0 +1,184 @@
+"""JSON arrays and JSON Lines, one object at a time, without loading the file.
+
+The array is cut at the braces that close its objects. They are found by numpy in blocks: quotes that no
+backslash escapes tell what is inside a string, and the running sum of the braces outside gives the depth.
+That is several times as fast as a tokenizer, and each object then goes to the fastest parser there is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from exporters.errors import InputError
+
+try:
+    import orjson
+except ImportError:  # numpy alone is enough, only slower
+    orjson = None  # type: ignore[assignment]
+
+BLOCK = 1 << 18
+LARGEST_ITEM = 1 << 28
+
+_KIND = np.zeros(256, np.uint8)
+_KIND[ord('"')] = 1
+_KIND[ord("{")] = 2
+_KIND[ord("}")] = 3
+_STEP = np.array([0, 0, 1, -1], np.int8)
+_BLANK = b" \t\r\n"
+
+
+def parse(text: bytes, place: str) -> Any:
+    """Return the value in `text`; `InputError` names `place` and the column.
+
+    The standard library's parser has the second word: it knows NaN, integers over 64 bits and lone
+    surrogates.
+    """
+    if orjson is not None:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{place}: not JSON ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def dump(value: Any) -> bytes:
+    """Return compact UTF-8 JSON. Not-a-number becomes null, a lone surrogate the replacement character."""
+    if orjson is not None:
+        try:
+            return orjson.dumps(value)
+        except (TypeError, ValueError):
+            pass
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode()
+    except (ValueError, UnicodeEncodeError):
+        return json.dumps(clean(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def clean(value: Any) -> Any:
+    """Return the value with what JSON in UTF-8 cannot hold replaced."""
+    if isinstance(value, dict):
+        return {clean(str(key)): clean(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(entry) for entry in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    if isinstance(value, float) and value - value != 0:
+        return None
+    if isinstance(value, np.generic):
+        return clean(value.item())
+    return value
+
+
+def read_objects(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield (object, place) for each object of a JSON array, of JSON Lines, or of a lone JSON object.
+
+    `place` says where it stood, for messages. Raises `InputError` when the file is cut short or is something
+    else.
+    """
+    head = _head(file, name)
+    first = head[:1]
+    if first == b"[":
+        yield from _items(file, name, head[1:], is_array=True)
+    elif first == b"{":
+        yield from _items(file, name, head, is_array=False)
+    elif first:
+        raise InputError(f"{name}: expected a JSON array or object, found {head[:20]!r} at the start")
+
+
+def _head(file: BinaryIO, name: str) -> bytes:
+    """Return the first block that is not blank, from its first character on; empty for an empty file."""
+    head = _read(file, name, BLOCK).removeprefix(b"\xef\xbb\xbf")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(f"{name}: is UTF-16; save it as UTF-8")
+    while head and not head.strip():
+        head = _read(file, name, BLOCK)
+    return head.lstrip()
+
+
+def _read(file: BinaryIO, name: str, size: int) -> bytes:
+    try:
+        return file.read(size)
+    except (EOFError, OSError) as error:
+        raise InputError(f"{name}: the compressed file is damaged or cut short ({error})") from None
+
+
+def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[tuple[dict[str, Any], str]]:
+    number, size = 0, BLOCK
+    while True:
+        done = 0
+        for end in _object_ends(rest):
+            place = f"{name}, item {number + 1}"
+            begin = _next_item(rest, done, place, is_array and number > 0)
+            yield parse(rest[begin:end], place), place
+            number, done = number + 1, end
+        rest = rest[done:]
+        if is_array and _array_ends(rest, f"{name}, item {number + 1}", number > 0):
+            return _refuse_rest(rest.lstrip()[1:] + _read(file, name, BLOCK), name)
+        if len(rest) > LARGEST_ITEM:
+            raise InputError(f"{name}, item {number + 1}: larger than {LARGEST_ITEM >> 20} MiB")
+        # An item larger than a block: reading twice as much each time keeps the work linear.
+        size = BLOCK if done else size * 2
+        more = _read(file, name, size)
+        if not more:
+            break
+        rest += more
+    if is_array or rest.strip():
+        raise InputError(f"{name}: the JSON is cut short, or broken, after item {number}")
+
+
+def _next_item(text: bytes, begin: int, place: str, comma: bool) -> int:
+    """Return where the next object starts: after blanks and, where one is due, one comma."""
+    while text[begin] in _BLANK or (comma and text[begin] == 0x2C):
+        comma = comma and text[begin] != 0x2C
+        begin += 1
+    if comma or text[begin] != 0x7B:
+        raise InputError(
+            f"{place}: expected {',' if comma else 'an object'}, found {text[begin : begin + 20]!r}"
+        )
+    return begin
+
+
+def _array_ends(rest: bytes, place: str, comma: bool) -> bool:
+    """Return whether the array ends here; whatever is neither that nor a further object is refused."""
+    tail = rest.lstrip()
+    if tail[:1] == b"]":
+        return True
+    begin = tail[1:].lstrip() if comma and tail[:1] == b"," else tail
+    if begin and begin[:1] != b"{":
+        raise InputError(f"{place}: expected an object or the end of the array, found {begin[:20]!r}")
+    return False
+
+
+def _refuse_rest(rest: bytes, name: str) -> None:
+    if rest.strip():
+        raise InputError(f"{name}: text after the end of the array: {rest.strip()[:20]!r}")
+
+
+def _object_ends(text: bytes) -> list[int]:
+    """Return the positions just after each `}` that closes an object which is not inside another."""
+    if b"\\" in text:
+        # Pairs first: what is left of a backslash before a quote then really escapes it.
+        text = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+    kinds = _KIND[np.frombuffer(text, np.uint8)]
+    places = np.flatnonzero(kinds)
+    events = kinds[places]
+    outside = np.bitwise_xor.accumulate(events == 1) == 0
+    braces = outside & (events != 1)
+    places, steps = places[braces], _STEP[events[braces]]
+    depth = np.cumsum(steps, dtype=np.int32)
+    ends: list[int] = (places[(depth == 0) & (steps < 0)] + 1).tolist()
+    return ends

@@ -1,0 +1,63 @@
+"""Label Studio tasks written as Label Studio tasks: whole, in the order in which they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from exporters.errors import InputError
+from exporters.files import Outputs, beside
+from exporters.json_stream import clean, dump
+from exporters.options import Options
+from exporters.report import Ledger
+
+# What Label Studio gives to a task anew when it is imported, or computes itself.
+_SERVER_KEYS = frozenset(("drafts", "_priority", "_score"))
+
+
+class TaskCopier:
+    """Writes a JSON array of tasks; drafts stay behind, predictions come when they are asked for."""
+
+    def __init__(self, path: Path, outputs: Outputs, label_config: str, options: Options, ledger: Ledger):
+        self._file, self._options, self._ledger = outputs.open(path), options, ledger
+        if label_config.strip() and options.sidecars:
+            outputs.open(beside(path, ".label-config.xml")).write(label_config.encode("utf-8", "replace"))
+        self._count = 0
+
+    def write(self, task: Any, place: str) -> None:
+        """Append one task; `InputError` when it is none."""
+        if not isinstance(task, Mapping):
+            raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
+        done = self._task(task)
+        self._file.write(b"[\n" if not self._count else b",\n")
+        self._file.write(dump(done))
+        if "\ud800" <= max(str(done)) <= "\udfff" and clean(done) != done:
+            self._ledger.change("task", "characters that UTF-8 cannot hold", place)
+        self._count += 1
+        self._ledger.items += 1
+
+    def _task(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        done = {key: value for key, value in task.items() if key not in _SERVER_KEYS}
+        if "data" not in task and not {"annotations", "predictions", "completions"} & task.keys():
+            done = {"data": done}
+        if "completions" in done:
+            done["annotations"] = done.pop("completions")
+        self._ledger.carried["annotation"] += len(done.get("annotations") or ())
+        if not self._options.predictions:
+            done.pop("predictions", None)
+        else:
+            self._ledger.carried["prediction"] += len(done.get("predictions") or ())
+        ours = {"priority": task.get("_priority"), "score": task.get("_score")}
+        told = {key: value for key, value in ours.items() if value is not None}
+        if told:
+            meta = done.get("meta")
+            done["meta"] = {**(meta if isinstance(meta, Mapping) else {}), **told}
+        return done
+
+    def finish(self) -> None:
+        """End the array."""
+        self._file.write(b"\n]\n" if self._count else b"[]\n")
+
+    def close(self) -> None:
+        """Nothing is held."""

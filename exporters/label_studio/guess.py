@@ -1,0 +1,91 @@
+"""What a task shows, when there is no labeling config to say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from exporters.label_studio.config import Shown
+
+IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".avif")
+SOUNDS = (".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aac", ".opus", ".aiff", ".au")
+VIDEOS = (".mp4", ".webm", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg")
+SUFFIXES = {"image": IMAGES, "audio": SOUNDS, "video": VIDEOS}
+KEYS = {
+    "image": ("image", "img", "image_url", "picture", "photo", "images"),
+    "audio": ("audio", "sound", "wav", "audio_url"),
+    "video": ("video", "video_url"),
+    "html": ("html", "hypertext"),
+    "paragraphs": ("dialogue", "dialog", "paragraphs", "conversation"),
+    "text": ("text", "document", "sentence", "body", "content", "ner"),
+    "series": ("timeseries", "csv", "ts"),
+}
+_BY_TYPE = {
+    "hypertextlabels": "html",
+    "paragraphlabels": "paragraphs",
+    "timeserieslabels": "series",
+    "videorectangle": "video",
+    "timelinelabels": "video",
+}
+_PICTURES = ("rectangle", "polygon", "keypoint", "ellipse", "brush", "bitmask", "vector", "magicwand")
+
+
+def kind_of_result(item: Mapping[str, Any]) -> str | None:
+    """Return what kind of object a result item lies on; None when it could be any."""
+    kind = str(item.get("type"))
+    if kind in _BY_TYPE:
+        return _BY_TYPE[kind]
+    value = item.get("value")
+    if kind.startswith(_PICTURES) or "original_width" in item:
+        return "image"
+    if not isinstance(value, Mapping) or "start" not in value:
+        return None
+    if "globalOffsets" in value or "startOffset" in value:
+        return "html"
+    is_sound = "original_length" in item or "channel" in value or isinstance(value["start"], float)
+    return "audio" if is_sound and "text" not in value else "text"
+
+
+def kind_of_value(value: Any) -> str | None:
+    """Return what kind of medium a value of the task's data is."""
+    if isinstance(value, list):
+        if value and all(isinstance(entry, Mapping) and "text" in entry for entry in value):
+            return "paragraphs"
+        is_images = bool(value) and all(kind_of_value(entry) == "image" for entry in value)
+        return "image" if is_images else None
+    if not isinstance(value, str):
+        return None
+    path = value.split("?", 1)[0].lower()
+    for kind, suffixes in SUFFIXES.items():
+        if path.endswith(suffixes) or value.startswith(f"data:{kind}/"):
+            return kind
+    return None
+
+
+def guess_shown(data: Mapping[str, Any], results: Iterable[Mapping[str, Any]], target: str = "") -> Shown:
+    """Return the object that the results lie on, or that the data alone suggest."""
+    kinds: list[str] = []
+    source = ""
+    for item in results:
+        kind = kind_of_result(item)
+        kinds += [kind] if kind else []
+        source = source or str(item.get("source") or "").lstrip("$")
+    kind = kinds[0] if kinds else None
+    key = source if source in data else target if target in data else _key(data, kind)
+    kind = kind or kind_of_value(data.get(key)) or _kind_by_key(key)
+    if kind is None:
+        kind = "text" if isinstance(data.get(key), str) else "other"
+    return Shown(target, kind, key, isinstance(data.get(key), list) and kind == "image")
+
+
+def _key(data: Mapping[str, Any], kind: str | None) -> str:
+    for wanted in (kind,) if kind else KEYS:
+        keys = [key for key, value in data.items() if kind_of_value(value) == wanted]
+        keys += [key for key in data if key.lower() in KEYS.get(wanted or "", ())]
+        if keys:
+            return keys[0]
+    return next((key for key, value in data.items() if isinstance(value, str)), next(iter(data), ""))
+
+
+def _kind_by_key(key: str) -> str | None:
+    return next((kind for kind, keys in KEYS.items() if key.lower() in keys), None)

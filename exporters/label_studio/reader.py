@@ -1,0 +1,262 @@
+"""Label Studio's tasks, annotations and predictions, read into records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from exporters.errors import InputError
+from exporters.label_studio.config import LabelingConfig, Shown
+from exporters.label_studio.guess import guess_shown
+from exporters.label_studio.results import ResultReader
+from exporters.label_studio.texts import Dialogue, rendered
+from exporters.options import Options, Size
+from exporters.paths import media_name
+from exporters.records import Annotation, Item
+from exporters.report import Ledger
+
+Task = Mapping[str, Any]
+Placed = tuple[Mapping[str, Any], list[Any]]
+_TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
+
+
+class TaskReader:
+    """Turns tasks into items; what cannot be read is counted in the ledger."""
+
+    def __init__(self, config: LabelingConfig, options: Options, ledger: Ledger):
+        self._config, self._options, self._ledger = config, options, ledger
+        self._shown = {shown.name: shown for shown in config.objects}
+        self._results = ResultReader(ledger)
+
+    def read(self, task: Any, place: str) -> Iterator[Item]:
+        """Yield the items of one task: mostly one; several when it shows several objects.
+
+        Raises `InputError` when it is no task at all.
+        """
+        data, annotations = self._parts(task, place)
+        groups = self._group(data, annotations)
+        for i, (shown, media, parts) in enumerate(groups):
+            read = self._results.reader(shown.kind, *self._text_of(shown, data))
+            size = self._size(shown, media, parts)
+            done = tuple(self._annotation(head, results, read, size, place) for head, results in parts)
+            yield Item(
+                kind=_item_kind(shown.kind),
+                media=media if read.text is None else read.text,
+                id=task.get("id"),
+                width=size[0] if size else None,
+                height=size[1] if size else None,
+                data=data,
+                annotations=done,
+                priority=task.get("_priority"),
+                score=task.get("_score"),
+                primary=i == 0,
+                place=place,
+            )
+
+    def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Placed]]:
+        if not isinstance(task, Mapping):
+            raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
+        data = task.get("data")
+        if data is None and not _TASK_KEYS & task.keys():
+            data = task
+        if not isinstance(data, Mapping):
+            if data is not None:
+                raise InputError(f"{place}: data must be an object, not {type(data).__name__}")
+            data = {}
+        return data, self._annotations(task, place)
+
+    def _annotations(self, task: Task, place: str) -> list[Placed]:
+        entries = task.get("annotations", task.get("completions")) or ()
+        heads = [(entry, False) for entry in self._chosen(self._dicts(entries, "annotations", place), place)]
+        if self._options.predictions:
+            predictions = self._dicts(task.get("predictions") or (), "predictions", place)
+            heads += [(entry, True) for entry in predictions]
+        placed: list[Placed] = []
+        for entry, is_prediction in heads:
+            result = entry.get("result")
+            if not isinstance(result, list):
+                self._ledger.drop(
+                    "prediction" if is_prediction else "annotation", "has no result list", place
+                )
+                continue
+            placed.append(({**entry, "_prediction": True} if is_prediction else entry, result))
+        return placed
+
+    def _dicts(self, entries: Any, name: str, place: str) -> list[Mapping[str, Any]]:
+        if not isinstance(entries, list | tuple):
+            raise InputError(f"{place}: {name} must be a list, not {type(entries).__name__}")
+        kept = [entry for entry in entries if isinstance(entry, Mapping)]
+        if len(kept) < len(entries):
+            self._ledger.drop(name[:-1], "only an id, without its content", place, len(entries) - len(kept))
+        return kept
+
+    def _chosen(self, entries: list[Mapping[str, Any]], place: str) -> list[Mapping[str, Any]]:
+        choice = self._options.annotators
+        if choice == "all" or not entries:
+            return entries
+        if choice == "latest":
+            done = [entry for entry in entries if not entry.get("was_cancelled")] or entries
+            kept = [
+                max(done, key=lambda entry: str(entry.get("updated_at") or entry.get("created_at") or ""))
+            ]
+        else:
+            kept = [entry for entry in entries if entry.get("ground_truth")]
+        if len(kept) < len(entries):
+            why = f"not chosen by annotators={choice}"
+            self._ledger.drop("annotation", why, place, len(entries) - len(kept))
+        return kept
+
+    def _group(self, data: Mapping[str, Any], placed: list[Placed]) -> list[tuple[Shown, str, list[Placed]]]:
+        """Return (object, medium, annotations on it); the first is the one that the task is about."""
+        if len(self._shown) == 1:
+            (shown,) = self._shown.values()
+            if not shown.is_list:
+                return [(shown, _medium(data, shown, 0), placed)]
+        groups: dict[tuple[str, int], list[Placed]] = {}
+        for head, results in placed:
+            for key, part in _by_object(results).items():
+                groups.setdefault(key, []).append((head, part))
+        found = [self._resolve(data, key, parts) for key, parts in groups.items()]
+        if not self._shown:
+            return _merge(found) if found else [(*self._resolve(data, ("", 0), [])[:2], placed)]
+        return self._with_untouched(data, found, placed)
+
+    def _resolve(
+        self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Placed]
+    ) -> tuple[Shown, str, list[Placed]]:
+        name, index = key
+        shown = self._shown.get(name)
+        if shown is None:
+            results = (item for _, part in parts for item in part if isinstance(item, Mapping))
+            shown = guess_shown(data, results, name)
+        return shown, _medium(data, shown, index), parts
+
+    def _with_untouched(
+        self, data: Mapping[str, Any], found: list[tuple[Shown, str, list[Placed]]], placed: list[Placed]
+    ) -> list[tuple[Shown, str, list[Placed]]]:
+        touched = {(shown.name, media) for shown, media, _ in found}
+        for shown in self._shown.values():
+            for index in range(_count(data, shown)):
+                media = _medium(data, shown, index)
+                if (shown.name, media) not in touched and (media or shown.key in data):
+                    found.append((shown, media, [(head, []) for head, _ in placed]))
+        order = {name: i for i, name in enumerate(self._shown)}
+        ranked = sorted(found, key=lambda group: (_RANK.get(group[0].kind, 3), order.get(group[0].name, 99)))
+        return ranked or [(*self._resolve(data, ("", 0), [])[:2], placed)]
+
+    def _text_of(self, shown: Shown, data: Mapping[str, Any]) -> tuple[str | None, Dialogue | None]:
+        value = data.get(shown.key)
+        if shown.kind == "paragraphs":
+            try:
+                dialogue = Dialogue(value)
+            except ValueError:
+                return None, None
+            return dialogue.text, dialogue
+        if shown.kind not in ("text", "html") or value is None or shown.by_address:
+            return None, None
+        text = value if isinstance(value, str) else str(value)
+        return (rendered(text) if shown.kind == "html" else text), None
+
+    def _size(self, shown: Shown, media: str, parts: list[Placed]) -> Size | None:
+        if shown.kind not in ("image", "video"):
+            return None
+        for _, results in parts:
+            for item in results:
+                try:
+                    width, height = item["original_width"], item["original_height"]
+                    if width > 0 and height > 0:
+                        return int(width), int(height)
+                except (KeyError, TypeError, ValueError, OverflowError):
+                    continue
+        return self._options.size_of(media) or self._options.size_of(media_name(media))
+
+    def _annotation(
+        self, head: Mapping[str, Any], results: list[Any], read: Any, size: Size | None, place: str
+    ) -> Annotation:
+        regions, relations = read(results, size, place)
+        by = head.get("completed_by")
+        if isinstance(by, Mapping):
+            by = by.get("email") or by.get("id")
+        return Annotation(
+            regions,
+            relations,
+            "_prediction" in head,
+            head.get("id"),
+            None if by is None else str(by),
+            head.get("model_version"),
+            _score(head.get("score")),
+            bool(head.get("was_cancelled") or head.get("skipped")),
+            bool(head.get("ground_truth") or head.get("honeypot")),
+        )
+
+
+# What a task is about, when it shows several objects: pictures before sounds before texts.
+_RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
+
+
+def _item_kind(kind: str) -> str:
+    return "text" if kind in ("html", "paragraphs") else kind
+
+
+def _score(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+    return float(value) if is_number else None
+
+
+def _medium(data: Mapping[str, Any], shown: Shown, index: int) -> str:
+    value = data.get(shown.key)
+    if isinstance(value, list) and shown.kind == "image":
+        value = value[index] if 0 <= index < len(value) else None
+    return (
+        value
+        if isinstance(value, str)
+        else ""
+        if value is None or isinstance(value, list | dict)
+        else str(value)
+    )
+
+
+def _count(data: Mapping[str, Any], shown: Shown) -> int:
+    value = data.get(shown.key)
+    return len(value) if isinstance(value, list) and shown.kind == "image" else 1
+
+
+def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
+    """Return the results of each (object, page); a relation stays with the region that it starts from."""
+    groups: dict[tuple[str, int], list[Any]] = {}
+    homes: dict[Any, tuple[str, int]] = {}
+    links = []
+    for item in results:
+        if not isinstance(item, Mapping) or item.get("type") == "relation":
+            links.append(item)
+            continue
+        index = item.get("item_index")
+        key = (str(item.get("to_name") or ""), index if isinstance(index, int) else 0)
+        groups.setdefault(key, []).append(item)
+        homes.setdefault(item.get("id"), key)
+    first = next(iter(groups), ("", 0))
+    for link in links:
+        home = homes.get(link.get("from_id"), first) if isinstance(link, Mapping) else first
+        groups.setdefault(home, []).append(link)
+    return groups or {first: []}
+
+
+def _merge(found: list[tuple[Shown, str, list[Placed]]]) -> list[tuple[Shown, str, list[Placed]]]:
+    """Return the groups with those of one medium put together: controls named differently can share it."""
+    merged: dict[tuple[str, str], tuple[Shown, str, list[Placed]]] = {}
+    for shown, media, parts in found:
+        known = merged.get((shown.key, media))
+        if known is None:
+            merged[shown.key, media] = (shown, media, list(parts))
+        else:
+            known[2].extend(parts)
+    return list(merged.values())
+
+
+def read_tasks(
+    tasks: Iterable[tuple[Any, str]], config: LabelingConfig, options: Options, ledger: Ledger
+) -> Iterator[Item]:
+    """Yield the items of (task, place) pairs, in order."""
+    reader = TaskReader(config, options, ledger)
+    for task, place in tasks:
+        yield from reader.read(task, place)

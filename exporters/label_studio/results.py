@@ -1,0 +1,186 @@
+"""The result list of one annotation, read into regions and relations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporters.label_studio.shapes import (
+    ANSWERS,
+    PICTURES,
+    ShapeReader,
+    read_box,
+    read_brush,
+    read_ellipse,
+    read_keypoint,
+    read_polygon,
+    read_series,
+    read_sound,
+    read_timeline,
+    read_track,
+)
+from exporters.label_studio.texts import Dialogue, span_in
+from exporters.options import Size
+from exporters.records import Answer, Caption, Region, Relation, Shape, TextSpan
+from exporters.report import Ledger
+
+Read = tuple[tuple[Region, ...], tuple[Relation, ...]]
+# A lone `labels` item repeats the geometry of the region; its keys tell which it is.
+_BY_KEY: tuple[tuple[str, ShapeReader], ...] = (
+    ("sequence", read_track),
+    ("rle", read_brush),
+    ("points", read_polygon),
+    ("radiusX", read_ellipse),
+    ("height", read_box),
+    ("x", read_keypoint),
+)
+_SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext"))
+
+
+class ResultReader:
+    """Makes readers for result lists."""
+
+    def __init__(self, ledger: Ledger):
+        self._ledger = ledger
+
+    def reader(self, kind: str, text: str | None = None, dialogue: Dialogue | None = None) -> ObjectReader:
+        """Return a reader of the results on one object of this kind, which shows this text."""
+        return ObjectReader(kind, text, dialogue, self._ledger)
+
+
+class ObjectReader:
+    """Reads the results on one object."""
+
+    def __init__(self, kind: str, text: str | None, dialogue: Dialogue | None, ledger: Ledger):
+        self.kind, self.text, self.dialogue, self._ledger = kind, text, dialogue, ledger
+
+    def __call__(self, results: list[Any], size: Size | None, place: str) -> Read:
+        """Return the regions and relations; items that cannot be read are counted and left out."""
+        regions: list[Region] = []
+        relations: list[Relation] = []
+        seen: dict[str, int] = {}
+        for item in results:
+            try:
+                kind = item["type"]
+                if kind == "relation":
+                    relations.append(_relation(item))
+                    continue
+                key = item.get("id")
+                if key is not None and key in seen:
+                    regions[seen[key]] = self._join(regions[seen[key]], item, kind, size)
+                    continue
+                region = self._region(item, kind, key, size)
+                if key is not None:
+                    seen[key] = len(regions)
+                regions.append(region)
+            except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
+                self._ledger.drop(_kind(item), _why(error), place)
+        return tuple(regions), tuple(relations)
+
+    def _region(self, item: Mapping[str, Any], kind: str, key: str | None, size: Size | None) -> Region:
+        value = item["value"]
+        shape = self._shape(item, kind, value, size)
+        labels = value.get(kind) if type(shape) is not Answer else None
+        if labels is None:
+            labels = () if type(shape) is Answer else _other_labels(value)
+        region = Region(shape, tuple(labels), key, item.get("score"), item.get("from_name", ""))
+        if "meta" in item or "parentID" in item:
+            region = region._replace(captions=_notes(item), parent=item.get("parentID") or None)
+        return region
+
+    def _shape(self, item: Mapping[str, Any], kind: str, value: Any, size: Size | None) -> Shape:
+        reader = PICTURES.get(kind)
+        if reader is None and kind in _SPANS and "start" not in value:
+            reader = next((read for name, read in _BY_KEY if name in value), None)
+        if reader is not None:
+            return self._picture(reader, item, value, size)
+        if kind in ANSWERS:
+            return _answer(kind, value)
+        return self._span(kind, value)
+
+    def _picture(self, reader: ShapeReader, item: Mapping[str, Any], value: Any, size: Size | None) -> Shape:
+        width, height = item.get("original_width"), item.get("original_height")
+        if width and height and width > 0 and height > 0:
+            return reader(value, width, height)
+        if size is None:
+            raise ValueError("the size of the picture is not known: give sizes or image_root")
+        return reader(value, *size)
+
+    def _span(self, kind: str, value: Mapping[str, Any]) -> Shape:
+        if kind == "timelinelabels":
+            return read_timeline(value, 0, 0)
+        if kind == "timeserieslabels":
+            return read_series(value, 0, 0)
+        if self.kind == "audio" or (kind == "labels" and self.kind in ("video", "other")):
+            return read_sound(value, 0, 0)
+        if kind not in _SPANS:
+            raise ValueError("unknown type of region")
+        return self._text_span(value)
+
+    def _text_span(self, value: Mapping[str, Any]) -> TextSpan:
+        if self.dialogue is not None:
+            return self.dialogue.span(value)
+        if self.text is None:
+            raise ValueError("the text itself is not in the task")
+        around = value.get("globalOffsets")
+        if isinstance(around, Mapping):
+            return span_in(self.text, around.get("start"), around.get("end"), value.get("text"))
+        if "startOffset" in value and not isinstance(value["start"], int):
+            raise ValueError("rich text region without globalOffsets")
+        return span_in(self.text, value["start"], value["end"], value.get("text"))
+
+    def _join(self, region: Region, item: Mapping[str, Any], kind: str, size: Size | None) -> Region:
+        """Return the region with a further item of the same id: more labels, or an answer about it."""
+        value = item["value"]
+        if kind in ANSWERS:
+            answer = _answer(kind, value)
+            caption = Caption(kind, item.get("from_name") or kind, answer.values)
+            return region._replace(captions=(*region.captions, caption))
+        if type(region.shape) is Answer:
+            caption = Caption(region.shape.kind, region.control or region.shape.kind, region.shape.values)
+            whole = self._region(item, kind, region.id, size)
+            return whole._replace(captions=(caption, *whole.captions))
+        labels = value.get(kind) or _other_labels(value)
+        return region._replace(labels=tuple(dict.fromkeys((*region.labels, *labels))))
+
+
+def _other_labels(value: Mapping[str, Any]) -> list[str]:
+    for key, entry in value.items():
+        if key.endswith("labels") and isinstance(entry, list):
+            return entry
+    return []
+
+
+def _notes(item: Mapping[str, Any]) -> tuple[Caption, ...]:
+    meta = item.get("meta")
+    texts = meta.get("text") if isinstance(meta, Mapping) else None
+    if not texts:
+        return ()
+    return (Caption("textarea", "note", tuple(texts) if isinstance(texts, list) else (texts,)),)
+
+
+def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
+    given = value.get("text" if kind == "textarea" else "selected" if kind == "pairwise" else kind)
+    if given is None:
+        raise ValueError("has no value")
+    if kind == "taxonomy":
+        return Answer(kind, tuple(tuple(path) if isinstance(path, list) else (path,) for path in given))
+    return Answer(kind, tuple(given) if isinstance(given, list) else (given,))
+
+
+def _relation(item: Mapping[str, Any]) -> Relation:
+    labels = tuple(item.get("labels") or ())
+    return Relation(item["from_id"], item["to_id"], labels, item.get("direction") or "right")
+
+
+def _kind(item: Any) -> str:
+    kind = item.get("type") if isinstance(item, Mapping) else None
+    return kind if isinstance(kind, str) and len(kind) < 40 else "region"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"has no {str(error.args[0])[:40]!r}"
+    if isinstance(error, ValueError) and error.args:
+        return str(error.args[0])[:120]
+    return "a part of it is of the wrong type"

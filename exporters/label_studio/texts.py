@@ -1,0 +1,136 @@
+"""Where a text region lies, in code points of the text that is shown.
+
+Label Studio counts code points in plain and rich text today, UTF-16 units in earlier releases, and UTF-16
+units in dialogues. The region's own copy of its text tells which; where it fits neither, the region is
+refused, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+from exporters.records import TextSpan
+
+ASTRAL = 0xFFFF
+
+
+def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
+    """Return the span of `text`; `ValueError` says why there is none.
+
+    Parameters
+    ----------
+    text : str
+        What the annotator saw.
+    start, end : int
+        Offsets, in code points or UTF-16 units.
+    quoted : str, optional
+        The region's copy of its own text.
+    """
+    first, last = _offset(start), _offset(end)
+    if not isinstance(quoted, str) or not quoted:
+        return _checked(text, first, last)
+    if _same(text[first:last], quoted) and first < last <= len(text):
+        return TextSpan(first, last)
+    first, last = code_point(text, first), code_point(text, last)
+    if first < last <= len(text) and _same(text[first:last], quoted):
+        return TextSpan(first, last)
+    raise ValueError("offsets do not match the text that the region quotes")
+
+
+def _offset(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise ValueError("offsets are not whole numbers")
+    if value < 0:
+        raise ValueError("offsets before the text")
+    return int(value)
+
+
+def _checked(text: str, first: int, last: int) -> TextSpan:
+    if last > len(text):
+        raise ValueError("offsets past the text")
+    if first >= last:
+        raise ValueError("the span is empty")
+    return TextSpan(first, last)
+
+
+def _same(found: str, quoted: str) -> bool:
+    # The editor may have stored line breaks as two characters.
+    return found == quoted or found.replace("\r\n", "\n") == quoted.replace("\\n", "\n").replace("\r\n", "\n")
+
+
+def code_point(text: str, unit: int) -> int:
+    """Return the code point offset of a UTF-16 offset."""
+    if text.isascii() or max(text, default="") <= chr(ASTRAL):
+        return unit
+    data = text.encode("utf-16-le", "surrogatepass")
+    return len(data[: 2 * unit].decode("utf-16-le", "replace"))
+
+
+def utf16_unit(text: str, point: int) -> int:
+    """Return the UTF-16 offset of a code point offset: the inverse of `code_point`."""
+    return len(text[:point].encode("utf-16-le", "surrogatepass")) // 2
+
+
+class Dialogue:
+    """A dialogue as one text: a line for each phrase."""
+
+    def __init__(self, phrases: Any):
+        if not isinstance(phrases, list):
+            raise ValueError("the dialogue is not a list of phrases")
+        self.phrases = [_phrase(phrase) for phrase in phrases]
+        self.text = "\n".join(self.phrases)
+
+    def span(self, value: Mapping[str, Any]) -> TextSpan:
+        """Return where a paragraphs region lies in `text`."""
+        first = self._place(value.get("start"), value.get("startOffset"))
+        last = self._place(value.get("end"), value.get("endOffset"))
+        return _checked(self.text, first, last)
+
+    def _place(self, index: Any, offset: Any) -> int:
+        try:
+            number = int(index)
+            phrase = self.phrases[number] if number >= 0 else None
+        except (TypeError, ValueError, IndexError):
+            phrase = None
+        if phrase is None:
+            raise ValueError("no such phrase in the dialogue")
+        within = code_point(phrase, _offset(offset))
+        if within > len(phrase):
+            raise ValueError("offsets past the text")
+        return sum(len(p) + 1 for p in self.phrases[:number]) + within
+
+
+def _phrase(phrase: Any) -> str:
+    text = phrase.get("text", "") if isinstance(phrase, Mapping) else phrase
+    return text if isinstance(text, str) else str(text)
+
+
+class _TextNodes(HTMLParser):
+    SILENT = frozenset(("script", "style"))
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.silent = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.silent += tag in self.SILENT
+        if tag == "br":
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.silent -= tag in self.SILENT
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.parts.append(data)
+
+
+def rendered(source: str) -> str:
+    """Return the text of an HTML source as the annotator saw it; offsets of rich text count in this."""
+    nodes = _TextNodes()
+    nodes.feed(source)
+    nodes.close()
+    return "".join(nodes.parts)

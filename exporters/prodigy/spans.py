@@ -1,0 +1,78 @@
+"""Regions as Prodigy's spans: on text with tokens, on images in pixels, on sound in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from exporters.geometry import corners, ellipse_outline
+from exporters.outlines import mask_outlines
+from exporters.records import AudioSpan, Box, Ellipse, Mask, Point, Polygon, Region
+
+Span = dict[str, Any]
+Drawn = tuple[list[Span], str]
+
+
+def rectangle(box: Box) -> Drawn:
+    """Return a rect span; Prodigy has no turned ones."""
+    left, top, width, height, rotation = box
+    if rotation:
+        return [_outline(corners(box))], "turned box: as a polygon"
+    right, bottom = left + width, top + height
+    span = {
+        "x": left,
+        "y": top,
+        "width": width,
+        "height": height,
+        "center": [left + width / 2, top + height / 2],
+        "type": "rect",
+        "points": [[left, top], [left, bottom], [right, bottom], [right, top]],
+    }
+    return [span], ""
+
+
+def _outline(points: tuple[Point, ...]) -> Span:
+    return {"type": "polygon", "points": [[x, y] for x, y in points]}
+
+
+def _polygon(polygon: Polygon) -> Drawn:
+    return [_outline(polygon.points)], ""
+
+
+def _ellipse(ellipse: Ellipse) -> Drawn:
+    return [_outline(ellipse_outline(ellipse).points)], "ellipse: as a polygon of 32 corners"
+
+
+def _mask(mask: Mask) -> Drawn:
+    outlines, holes = mask_outlines(mask)
+    how = "mask: as polygons around its pixels" + (", holes filled" if holes else "")
+    return [_outline(outline) for outline in outlines], how
+
+
+def _sound(span: AudioSpan) -> Drawn:
+    """Return an audio span; Prodigy knows no channels."""
+    how = "" if span.channel is None else "audio channel left out"
+    return [{"start": span.start, "end": span.end}], how
+
+
+DRAW: dict[type, Callable[[Any], Drawn]] = {
+    Box: rectangle,
+    Polygon: _polygon,
+    Ellipse: _ellipse,
+    Mask: _mask,
+    AudioSpan: _sound,
+}
+
+
+def dressed(span: Span, region: Region, label: str) -> Span:
+    """Return the span with its label and what else the region said."""
+    span["label"] = label
+    if region.id is not None:
+        span["id"] = region.id
+    if region.score is not None:
+        span["score"] = region.score
+    if region.attributes or region.captions:
+        said = dict(region.attributes)
+        said.update((caption.name, list(caption.values)) for caption in region.captions)  # type: ignore[misc]
+        span["attributes"] = said
+    return span

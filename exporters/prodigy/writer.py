@@ -1,0 +1,195 @@
+"""Items written as Prodigy's JSON Lines, in the order in which they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from exporters.files import Outputs
+from exporters.json_stream import dump
+from exporters.label_studio.config import LabelingConfig
+from exporters.options import Options
+from exporters.prodigy.hashes import with_hashes
+from exporters.prodigy.spans import DRAW, Span, dressed
+from exporters.prodigy.texts import TextTask
+from exporters.prodigy.types import TaskType, task_type
+from exporters.records import Annotation, Answer, AudioSpan, Item, Region, TextSpan, name_of
+from exporters.report import Ledger
+
+UNNAMED = "object"
+MEDIA = ("image", "audio", "video")
+
+
+class ProdigyWriter:
+    """Writes a line for each annotation of each item, and one for an item that has none."""
+
+    def __init__(
+        self,
+        path: Path,
+        outputs: Outputs,
+        config: LabelingConfig,
+        options: Options,
+        ledger: Ledger,
+        name: str = "",
+    ):
+        self._file, self._options, self._ledger = outputs.open(path), options, ledger
+        self._type: TaskType | None = task_type(options.task_type)
+        offered = config.labels(("choices",)) or options.labels
+        self._offered = dict.fromkeys(map(str, offered))
+        single = [control.is_single for control in config.controls if control.tag == "Choices"]
+        self._is_single = all(single) if single else None
+
+    def write(self, item: Item) -> None:
+        """Append one item."""
+        if item.kind not in ("text", *MEDIA):
+            self._refuse(item)
+            return
+        if not item.primary and not any(a.regions for a in item.annotations):
+            return
+        for annotation in item.annotations or (None,):
+            task = self._task(item, annotation)
+            self._file.write(dump(with_hashes(task) if self._options.hashes else task) + b"\n")
+            self._ledger.items += 1
+
+    def _refuse(self, item: Item) -> None:
+        if item.primary:
+            self._ledger.drop("item", f"Prodigy has no place for {item.kind}", item.place)
+        count = sum(len(a.regions) for a in item.annotations)
+        if count:
+            self._ledger.drop("region", f"Prodigy has no place for {item.kind}", item.place, count)
+
+    def _task(self, item: Item, annotation: Annotation | None) -> dict[str, Any]:
+        task = self._input(item)
+        if annotation is not None:
+            self._fill(task, item, annotation)
+        elif item.kind == "text" and self._wants_tokens():
+            TextTask(item.media, self._options.tokenizer).fill(task, [], ())
+        self._offer(task)
+        meta = _meta(item, annotation)
+        if meta:
+            task["meta"] = meta
+        if annotation is not None and not annotation.is_prediction:
+            task["answer"] = _answer(annotation)
+            if annotation.annotator is not None:
+                task["_annotator_id"] = task["_session_id"] = annotation.annotator
+        if self._type is not None:
+            task["_view_id"] = self._type.view
+        return task
+
+    def _wants_tokens(self) -> bool:
+        return self._type is not None and self._type.has_tokens
+
+    def _input(self, item: Item) -> dict[str, Any]:
+        task: dict[str, Any] = {item.kind: item.media}
+        if item.width is not None:
+            task["width"], task["height"] = item.width, item.height
+        return task
+
+    def _fill(self, task: dict[str, Any], item: Item, annotation: Annotation) -> None:
+        spans: list[Span] = []
+        sounds: list[Span] = []
+        texts: list[tuple[Region, str]] = []
+        for region in annotation.regions:
+            shape = region.shape
+            if type(shape) is Answer:
+                self._answer(task, region, shape, item)
+                continue
+            drawn = self._draw(region, item)
+            if drawn is None:
+                continue
+            pieces, hows = drawn
+            labels = region.labels
+            if len(labels) != 1:
+                hows.append("several labels: one span for each" if labels else f"had no label: {UNNAMED!r}")
+            for label in labels or (UNNAMED,):
+                if type(shape) is TextSpan:
+                    texts.append((region, label))
+                    continue
+                target = sounds if type(shape) is AudioSpan else spans
+                target.extend(dressed(dict(piece), region, label) for piece in pieces)
+            if hows:
+                self._ledger.settle(name_of(shape), hows, item.place)
+            else:
+                self._ledger.carried[name_of(shape)] += 1
+        if texts or (item.kind == "text" and self._wants_tokens()):
+            text = TextTask(item.media, self._options.tokenizer)
+            text.fill(task, texts, annotation.relations)
+            text.count(self._ledger, item.place)
+        elif annotation.relations:
+            why = "Prodigy links words of a text only"
+            self._ledger.drop("relation", why, item.place, len(annotation.relations))
+        if spans:
+            task["spans"] = spans
+        if sounds:
+            task["audio_spans"] = sounds
+
+    def _draw(self, region: Region, item: Item) -> tuple[list[Span], list[str]] | None:
+        shape = region.shape
+        if type(shape) is TextSpan:
+            return [], []
+        draw = DRAW.get(type(shape))
+        if draw is None:
+            self._ledger.drop(name_of(shape), "Prodigy has no such shape", item.place)
+            return None
+        pieces, how = draw(shape)
+        return pieces, [how] if how else []
+
+    def _answer(self, task: dict[str, Any], region: Region, answer: Answer, item: Item) -> None:
+        control = region.control or answer.kind
+        if answer.kind == "choices":
+            self._choose(task, [str(value) for value in answer.values])
+        else:
+            values = [list(value) if isinstance(value, tuple) else value for value in answer.values]
+            answers = task.setdefault("answers", {})
+            answers.setdefault(control, {"type": answer.kind, "values": []})["values"].extend(values)
+        self._ledger.carried[answer.kind] += 1
+
+    def _choose(self, task: dict[str, Any], values: list[str]) -> None:
+        if self._type is not None and self._type.is_binary:
+            task["label"] = values[0] if values else UNNAMED
+            return
+        for value in values:
+            self._offered.setdefault(value)
+        accepted = task.setdefault("accept", [])
+        accepted.extend(value for value in values if value not in accepted)
+
+    def _offer(self, task: dict[str, Any]) -> None:
+        """Add the options: training fails on `accept` without them."""
+        if self._type is not None and self._type.is_binary:
+            if "label" not in task and len(self._offered) == 1:
+                task["label"] = next(iter(self._offered))
+            return
+        if "accept" in task or (self._offered and (self._type is None or self._type.has_options)):
+            task["options"] = [{"id": label, "text": label} for label in self._offered]
+            if self._is_single is not None:
+                task["config"] = {"choice_style": "single" if self._is_single else "multiple"}
+
+    def finish(self) -> None:
+        """Nothing is kept back: every line is written."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _meta(item: Item, annotation: Annotation | None) -> dict[str, Any]:
+    meta: dict[str, Any] = {} if item.id is None else {"task_id": item.id}
+    if item.priority is not None:
+        meta["priority"] = item.priority
+    if item.score is not None:
+        meta["score"] = item.score
+    if annotation is not None:
+        if annotation.score is not None:
+            meta["score"] = annotation.score
+        if annotation.model_version is not None:
+            meta["model_version"] = annotation.model_version
+        if annotation.annotator is not None:
+            meta["annotator"] = annotation.annotator
+        if annotation.ground_truth:
+            meta["ground_truth"] = True
+    return meta
+
+
+def _answer(annotation: Annotation) -> str:
+    if annotation.cancelled:
+        return "ignore"
+    return "reject" if annotation.rejected else "accept"
