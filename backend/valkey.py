@@ -19,7 +19,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from backend.errors import QueueUnavailable
 from backend.keeper import Kept
@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 # sizeof(sockaddr_un.sun_path) less the closing NUL.
 LONGEST_SOCKET_PATH = 107 if sys.platform.startswith("linux") else 103
 SOCKET_NAME = "valkey.sock"
-# Names the socket's place when the data directory's path is too long for one.
-SOCKET_NOTE = "valkey.sock.path"
+# Holds the server's URL for other processes: the socket may be elsewhere when this path is too long for one.
+ADDRESS_NAME = "address"
 LOG_NAME = "valkey.log"
 LOG_LIMIT = 8 * 2**20
 PING_STEP = 0.002
@@ -93,6 +93,7 @@ class EmbeddedValkey:
         if not self._held:
             self._own_directory()
             self._socket = _socket_path(self.data_dir)
+            _note_socket(self.data_dir, self._socket)
         return _url(self._socket)
 
     def launch(self) -> Kept:
@@ -120,6 +121,7 @@ class EmbeddedValkey:
             # Valkey answers SIGTERM as it does SHUTDOWN: it flushes and fsyncs its file first.
             self._server.end()
             self._server = None
+        if self._held:
             _forget_socket(self.data_dir, self._socket)
         self._lock.release()
         self._held = False
@@ -178,8 +180,8 @@ class EmbeddedValkey:
 
 def running_url(data_dir: Path) -> str | None:
     """Return the URL of the server that some process runs on `data_dir` now; None without one."""
-    path = _noted_socket(data_dir.absolute()) or data_dir.absolute() / SOCKET_NAME
-    return _url(path) if _ask(path, "PING") == "+PONG" else None
+    path = _noted_socket(data_dir)
+    return _url(path) if path is not None and _ask(path, "PING") == "+PONG" else None
 
 
 def _binary() -> Path:
@@ -246,14 +248,20 @@ def _socket_path(data_dir: Path) -> Path:
     if len(os.fsencode(base)) > LONGEST_SOCKET_PATH - 40:
         base = "/tmp"  # noqa: S108 - a directory of our own is made in it
     path = Path(tempfile.mkdtemp(prefix="clean-al-", dir=base)) / SOCKET_NAME
-    (data_dir / SOCKET_NOTE).write_text(f"{path}\n")
     log.info("%s is too long a path for a socket: it is at %s", usual, path)
     return path
 
 
+def _note_socket(data_dir: Path, path: Path) -> None:
+    unfinished = data_dir / f"{ADDRESS_NAME}.new"
+    unfinished.write_text(f"{_url(path)}\n")
+    unfinished.chmod(0o600)
+    unfinished.replace(data_dir / ADDRESS_NAME)
+
+
 def _noted_socket(data_dir: Path) -> Path | None:
     with suppress(OSError):
-        return Path((data_dir / SOCKET_NOTE).read_text().strip())
+        return Path(unquote((data_dir / ADDRESS_NAME).read_text().strip().removeprefix("unix://")))
     return None
 
 
@@ -272,7 +280,7 @@ def _forget_socket(data_dir: Path, path: Path) -> None:
     if path.parent != data_dir:
         with suppress(OSError):
             path.parent.rmdir()
-        (data_dir / SOCKET_NOTE).unlink(missing_ok=True)
+    (data_dir / ADDRESS_NAME).unlink(missing_ok=True)
 
 
 def _last_words(data_dir: Path) -> str:

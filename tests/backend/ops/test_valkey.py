@@ -148,6 +148,15 @@ def test_the_server_ends_with_its_killed_owner_and_the_next_owner_finds_the_data
     assert wait_until(lambda: not marked(mark)), marked(mark)
 
 
+def test_other_processes_find_the_address_in_a_file_until_the_server_stops(data_dir: Path) -> None:
+    with EmbeddedValkey(data_dir) as server:
+        url = (data_dir / "address").read_text().strip()
+        assert url == server.prepare() == running_url(data_dir)
+        assert "%20" in url
+    assert not (data_dir / "address").exists()
+    assert running_url(data_dir) is None
+
+
 def test_a_second_owner_is_refused_and_told_who_the_first_is(data_dir: Path) -> None:
     with EmbeddedValkey(data_dir) as server:
         with pytest.raises(QueueUnavailable, match=rf"process {os.getpid()} .*MODEL_DIR.*REDIS_URL"):
@@ -157,12 +166,11 @@ def test_a_second_owner_is_refused_and_told_who_the_first_is(data_dir: Path) -> 
 
 def test_a_living_orphan_is_replaced_and_its_data_kept(data_dir: Path) -> None:
     with _orphan(data_dir) as orphan:
-        url = running_url(data_dir)
-        _set(url, "name", "value")
+        _set(valkey._url(data_dir / "valkey.sock"), "name", "value")
         with EmbeddedValkey(data_dir) as server:
             assert orphan.wait(30) == 0
             assert server.pid != orphan.pid
-            assert _get(url, "name") == b"value"
+            assert _get(running_url(data_dir), "name") == b"value"
 
 
 def test_an_orphan_that_hangs_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,11 +195,11 @@ def test_a_path_too_long_for_a_socket_gets_one_in_a_private_directory(tmp_path: 
     with EmbeddedValkey(data_dir):
         url = running_url(data_dir)
         _set(url, "name", "value")
-        socket_path = Path((data_dir / "valkey.sock.path").read_text().strip())
+        socket_path = Path((data_dir / "address").read_text().strip().removeprefix("unix://"))
         assert stat.S_IMODE(socket_path.parent.stat().st_mode) == 0o700
         assert len(os.fsencode(socket_path)) <= 107
     assert not socket_path.parent.exists()
-    assert not (data_dir / "valkey.sock.path").exists()
+    assert not (data_dir / "address").exists()
     with EmbeddedValkey(data_dir):
         assert _get(running_url(data_dir), "name") == b"value"
 
@@ -203,7 +211,7 @@ def test_107_bytes_are_the_longest_socket_path(tmp_path: Path, length: int, move
     with EmbeddedValkey(directory) as server:
         assert len(str(directory / "valkey.sock")) == length
         assert server.answers()
-        assert (directory / "valkey.sock.path").exists() == moved
+        assert (directory / "valkey.sock").exists() != moved
 
 
 def test_a_noted_socket_place_that_others_can_enter_is_not_used(tmp_path: Path) -> None:
@@ -211,9 +219,10 @@ def test_a_noted_socket_place_that_others_can_enter_is_not_used(tmp_path: Path) 
     data_dir.mkdir()
     open_to_all = tmp_path / "open"
     open_to_all.mkdir(mode=0o755)
-    (data_dir / "valkey.sock.path").write_text(f"{open_to_all}/valkey.sock\n")
-    with EmbeddedValkey(data_dir):
-        assert Path((data_dir / "valkey.sock.path").read_text().strip()).parent != open_to_all
+    (data_dir / "address").write_text(f"unix://{open_to_all}/valkey.sock\n")
+    with EmbeddedValkey(data_dir) as server:
+        assert server.answers()
+        assert str(open_to_all) not in (data_dir / "address").read_text()
 
 
 def test_without_a_binary_the_error_names_redis_url(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
