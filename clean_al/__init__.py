@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clean_al.expected_model_change import ExpectedModelChange
 from clean_al.metrics import SamplingMetrics
 from clean_al.pool import Pool, Strategy
+from clean_al.query_by_committee import QueryByCommittee
 from clean_al.sampler import IntelligentSampler
 from clean_al.strategies import STRATEGIES
 
@@ -15,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "STRATEGIES",
     "CVATExporter",
+    "ExpectedModelChange",
     "IntelligentSampler",
     "LabelStudioExporter",
     "Pool",
     "ProdigyExporter",
+    "QueryByCommittee",
     "SamplingMetrics",
     "Strategy",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clean_al.costs import per_cost
 from clean_al.duplicates import NearCopies
 from clean_al.pool import Pool, Strategy, top
 from clean_al.strategies.kmeans import cluster_centers
@@ -38,10 +39,13 @@ def compose(
     """n rows of the pool, best first, none of them in taken or a near-copy while others are left."""
     if n == 0:
         return np.empty(0, np.intp)
-    if plan.mode is None and strategy.batch is not None:
+    own = plan.mode is None and strategy.batch is not None
+    if own and (pool.costs is None or strategy.weighs_costs):
         rows = _own_batch(pool, strategy, n, guard, taken)
     else:
-        rows = _by_score(pool, strategy.scores(pool), n, plan, guard, taken)
+        scores = strategy.scores(pool)
+        scores = scores if pool.costs is None else per_cost(scores, pool.costs)
+        rows = _by_score(pool, scores, n, plan, guard, taken)
     return rows if len(rows) == n else guard.complete(rows, n, taken)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from clean_al.points import Points, blocks, exact_sq_distances
@@ -44,7 +46,7 @@ class NearCopies:
         if self.radius_sq <= 0 and radius_sq <= 0:
             return np.append(rows, chunk[: n - len(rows)])
         dense = self.pool.points.dense(chunk).astype(np.float64)
-        blocked = np.zeros(len(chunk), bool)
+        blocked: Any = np.zeros(len(chunk), bool)
         if len(rows):
             kept = self.pool.points.dense(rows).astype(np.float64)
             blocked = (exact_sq_distances(dense, kept) <= radius_sq).any(axis=1)
@@ -53,7 +55,7 @@ class NearCopies:
         for i in range(len(chunk)):
             if not blocked[i] and len(rows) + len(new) < n:
                 new.append(int(chunk[i]))
-                blocked = np.logical_or(blocked, close[i])
+                blocked |= close[i]
         return np.append(rows, np.asarray(new, np.intp))
 
     def _close_to_seen(self, chunk: np.ndarray) -> np.ndarray:

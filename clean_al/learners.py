@@ -75,6 +75,8 @@ def class_probabilities(model: Any, X: Any) -> np.ndarray:
     Models without predict_proba give the softmax (two classes: the sigmoid) of their decision function:
     not calibrated, but in the right order.
     """
+    if _is_softmax(model):
+        return _softmax_probabilities(model, X)
     if hasattr(model, "predict_proba"):
         return np.asarray(model.predict_proba(X))
     scores = np.asarray(model.decision_function(X))
@@ -82,3 +84,24 @@ def class_probabilities(model: Any, X: Any) -> np.ndarray:
         positive = expit(scores)
         return np.column_stack([1 - positive, positive])
     return softmax(scores, axis=1)
+
+
+def _is_softmax(model: Any) -> bool:
+    """Logistic regression proper, not its one-versus-rest forms."""
+    if type(model) is not LogisticRegression:
+        return False
+    return model.solver != "liblinear" and getattr(model, "multi_class", "auto") != "ovr"
+
+
+def _softmax_probabilities(model: LogisticRegression, X: Any) -> np.ndarray:
+    """What predict_proba gives, in the dtype of X and without its checks and copies: X was checked before."""
+    weights = np.ascontiguousarray(model.coef_.T, dtype=X.dtype)
+    logits = X @ weights
+    logits += model.intercept_.astype(X.dtype)
+    if logits.shape[1] == 1:
+        positive = expit(logits[:, 0])
+        return np.column_stack([1 - positive, positive])
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits

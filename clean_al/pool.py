@@ -8,11 +8,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
+from clean_al.costs import per_cost
+from clean_al.labeled import Labeled
 from clean_al.learners import class_probabilities
-from clean_al.points import Points, blocks
+from clean_al.multilabel import over_labels
+from clean_al.points import BLOCK_ROWS, Points, blocks
 from clean_al.uncertainty import UNCERTAINTY_METHODS
 from clean_al.validation import Weights
+
+SPANS = 16
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,8 @@ class Options:
     weights: Weights
     uncertainty_method: str = "margin"
     diversity_method: str = "kmeans"
+    gradient_method: str = "empirical"
+    disagreement_method: str = "jensen_shannon"
     n_jobs: int | None = None
 
 
@@ -35,6 +43,9 @@ class Pool:
     points : Points of n rows, for distances (the embedding, or X itself)
     seen : Points of the labeled items, in the same space; None without any
     model : fitted classifier, or None before two classes are known
+    labeled : the labeled items themselves; None without any
+    costs : what labeling each item costs, shape (n,), or None
+    memory : what strategies keep between calls, under their own names
     rng : the only source of randomness
     """
 
@@ -44,8 +55,8 @@ class Pool:
     model: Any
     rng: np.random.Generator
     options: Options
-    seen_X: Any = None
-    seen_y: np.ndarray | None = None
+    labeled: Labeled | None = None
+    costs: np.ndarray | None = None
     memory: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -56,16 +67,42 @@ class Pool:
         return int(self.rng.integers(2**31 - 1))
 
     def score_blocks(self, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Apply a score to the class probabilities of every item, holding only a block of them at a time."""
-        result = np.empty(len(self))
-        for part in blocks(len(self)):
-            result[part] = score(class_probabilities(self.model, self.X[part]))
-        return result
+        """Apply a score to the class probabilities of every item, holding only a block of them at a time.
+
+        Runs through joblib, as threads unless another backend is configured; score must be picklable then.
+        """
+        return scored_in_blocks(class_probabilities, score, self.model, self.X, self.options.n_jobs)
 
     @cached_property
     def uncertainty(self) -> np.ndarray:
         """How unsure the model is of each item, by the uncertainty method of the options; shape (n,)."""
-        return self.score_blocks(UNCERTAINTY_METHODS[self.options.uncertainty_method])
+        measure = UNCERTAINTY_METHODS[self.options.uncertainty_method]
+        if self.labeled is not None and self.labeled.multilabel:
+            measure = over_labels(measure)
+        return self.score_blocks(measure)
+
+    @property
+    def value(self) -> np.ndarray:
+        """Uncertainty, per cost where items differ in cost; shape (n,)."""
+        return self.uncertainty if self.costs is None else per_cost(self.uncertainty, self.costs)
+
+
+def scored_in_blocks(
+    predict: Callable[[Any, Any], np.ndarray],
+    score: Callable[[np.ndarray], np.ndarray],
+    model: Any,
+    X: Any,
+    n_jobs: int | None,
+    block_rows: int = BLOCK_ROWS,
+) -> np.ndarray:
+    """score(predict(model, rows)) for all rows of X, in spans that joblib spreads and blocks within them."""
+    spans = blocks(X.shape[0], max(block_rows, -(-X.shape[0] // SPANS)))
+    jobs = (delayed(_scored_span)(predict, score, model, X[span], block_rows) for span in spans)
+    return np.concatenate(Parallel(n_jobs=n_jobs, prefer="threads")(jobs))
+
+
+def _scored_span(predict: Any, score: Any, model: Any, X: Any, block_rows: int) -> np.ndarray:
+    return np.concatenate([score(predict(model, X[part])) for part in blocks(X.shape[0], block_rows)])
 
 
 @dataclass(frozen=True)
@@ -77,12 +114,18 @@ class Strategy:
     scores : function of a Pool giving floats of shape (n,), higher is asked for first
     batch : function of a Pool and a number of items giving that many distinct rows, best first;
         None takes the highest scores, ties broken at random
+    learner : what to make of the user's learner (and a seed, and n_jobs) before it is fitted; None leaves it
+    weighs_costs : whether batch takes the costs of items into account; else scores per cost decide
+    multilabel : whether it works when an item can have several labels
     needs_model : whether scores need a fitted model; before there is one, the cold start chooses
     """
 
     scores: Callable[[Pool], np.ndarray]
     batch: Callable[[Pool, int], np.ndarray] | None = None
     needs_model: bool = True
+    weighs_costs: bool = False
+    multilabel: bool = True
+    learner: Callable[[Any, int | None, int | None], Any] | None = None
 
     def choose(self, pool: Pool, n: int) -> np.ndarray:
         """Rows of the pool, best first."""

@@ -53,12 +53,17 @@ def check_embedding(embedding: Any, n_rows: int, name: str = "embedding") -> np.
 
 
 def check_labels(y: Any, n_rows: int, name: str = "y") -> np.ndarray:
-    """Return y as a one-dimensional array of n_rows labels, none of them missing."""
-    labels = np.asarray(y)
+    """Return y as n_rows labels, none missing: one each, or a multilabel row of 0 and 1 each."""
+    labels = np.asarray(y.toarray() if sparse.issparse(y) else y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.ravel()
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must have one label per row, shape ({n_rows},), not {labels.shape}")
+    if labels.ndim == 2 and labels.dtype.kind in "biuf" and np.isin(labels, (0, 1)).all():
+        labels = labels.astype(np.intp)
+    elif labels.ndim != 1:
+        raise ValueError(
+            f"{name} must have one label per row, shape ({n_rows},), or 0 and 1 in shape "
+            f"({n_rows}, n_labels) for a multilabel task, not {labels.dtype} of shape {labels.shape}"
+        )
     if labels.shape[0] != n_rows:
         raise ValueError(f"{name} has {labels.shape[0]} labels for {n_rows} rows of X")
     if _has_missing(labels):
@@ -72,6 +77,18 @@ def _has_missing(labels: np.ndarray) -> bool:
     if labels.dtype.kind == "O":
         return any(v is None or (isinstance(v, float) and v != v) for v in labels)
     return False
+
+
+def check_costs(costs: Any, n_rows: int) -> np.ndarray | None:
+    """Return what each item costs as floats of shape (n_rows,), all above zero; None as None."""
+    if costs is None:
+        return None
+    array = np.asarray(costs, dtype=np.float64)
+    if array.shape != (n_rows,):
+        raise ValueError(f"costs must have one number per row of X, shape ({n_rows},), not {array.shape}")
+    if not np.isfinite(array).all() or (array <= 0).any():
+        raise ValueError("costs must be finite and above zero: give items of no cost a small one")
+    return array
 
 
 def check_count(value: Any, name: str, *, low: int = 1, high: int | None = None, of: str = "") -> int:

@@ -23,4 +23,4 @@ def batch(pool: Pool, n: int) -> np.ndarray:
     return _stage(pool).choose(pool, n)
 
 
-AUTO = Strategy(scores, batch, needs_model=False)
+AUTO = Strategy(scores, batch, needs_model=False, weighs_costs=True)

@@ -6,9 +6,16 @@ import numpy as np
 
 from clean_al.pool import Pool, Strategy
 from clean_al.strategies.coreset import CORESET
+from clean_al.strategies.determinantal import DETERMINANTAL
+from clean_al.strategies.facility_location import FACILITY_LOCATION
 from clean_al.strategies.kmeans import KMEANS
 
-DIVERSITY_METHODS: dict[str, Strategy] = {"kmeans": KMEANS, "coreset": CORESET}
+DIVERSITY_METHODS: dict[str, Strategy] = {
+    "kmeans": KMEANS,
+    "coreset": CORESET,
+    "determinantal": DETERMINANTAL,
+    "facility_location": FACILITY_LOCATION,
+}
 
 
 def scores(pool: Pool) -> np.ndarray:

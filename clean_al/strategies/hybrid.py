@@ -16,6 +16,8 @@ import numpy as np
 from clean_al.points import Points
 from clean_al.pool import Pool, Strategy, spread_out, top
 from clean_al.strategies.coreset import lazy_k_center
+from clean_al.strategies.determinantal import determinantal_picks
+from clean_al.strategies.facility_location import facility_picks
 from clean_al.strategies.kmeans import kmeans_picks
 
 
@@ -35,12 +37,14 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 def batch(pool: Pool, n: int) -> np.ndarray:
     """Picks that are unsure and spread out; every beginning of the batch is so too."""
-    rows = top(pool.uncertainty, n_candidates(pool, n), pool.rng)
+    rows = top(pool.value, n_candidates(pool, n), pool.rng)
     if len(rows) <= n:
         return rows
     weight = _mass(pool, rows)
     points = pool.points.take(rows)
     picks = PICKERS[pool.options.diversity_method](points, n, pool.rng, weight)
+    if len(picks) == 0:
+        return rows[:n]
     return rows[spread_out(points, picks, weight[picks])]
 
 
@@ -56,7 +60,7 @@ def n_candidates(pool: Pool, n: int) -> int:
 def _mass(pool: Pool, rows: np.ndarray) -> np.ndarray:
     """Uncertainty as a weight; it fades out as the weights turn to plain diversity."""
     u, d = pool.options.weights.uncertainty, pool.options.weights.diversity
-    return np.maximum(pool.uncertainty[rows], 1e-9) ** min(1.0, u / max(d, 1e-12))
+    return np.maximum(pool.value[rows], 1e-9) ** min(1.0, u / max(d, 1e-12))
 
 
 def _coreset_picks(points: Points, n: int, rng: np.random.Generator, weight: np.ndarray) -> np.ndarray:
@@ -67,5 +71,10 @@ def _coreset_picks(points: Points, n: int, rng: np.random.Generator, weight: np.
 
 
 Picker = Callable[[Points, int, np.random.Generator, np.ndarray], np.ndarray]
-PICKERS: dict[str, Picker] = {"kmeans": kmeans_picks, "coreset": _coreset_picks}
-HYBRID = Strategy(scores, batch)
+PICKERS: dict[str, Picker] = {
+    "kmeans": kmeans_picks,
+    "coreset": _coreset_picks,
+    "determinantal": determinantal_picks,
+    "facility_location": facility_picks,
+}
+HYBRID = Strategy(scores, batch, weighs_costs=True)

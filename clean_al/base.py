@@ -1,0 +1,243 @@
+"""What all samplers share: fit, update, select; each one says which strategy and which learner it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from clean_al.batches import BATCH_MODES, DEFAULT_DIVERSITY_THRESHOLD, BatchPlan, compose
+from clean_al.duplicates import NearCopies
+from clean_al.labeled import Labeled
+from clean_al.metrics import SamplingMetrics, batch_diversity, batch_efficiency
+from clean_al.points import Points
+from clean_al.pool import Options, Pool, Strategy
+from clean_al.strategies.typiclust import TYPICLUST
+from clean_al.validation import (
+    check_costs,
+    check_count,
+    check_embedding,
+    check_features,
+    check_labels,
+    check_number,
+    check_option,
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The last batch: where it came from, its rows, and which of them were drawn uniformly."""
+
+    pool: Pool
+    rows: np.ndarray
+    uniform: np.ndarray
+
+
+class BaseSampler(BaseEstimator):
+    """Fit on labeled items, select among unlabeled ones, update with new labels.
+
+    Subclasses have the parameters random_state, duplicate_threshold and n_jobs, and the three methods
+    `_options`, `_strategy` and `_new_model`.
+    """
+
+    random_state: Any
+    duplicate_threshold: float
+    n_jobs: int | None
+
+    def _options(self) -> Options:
+        raise NotImplementedError
+
+    def _strategy(self) -> Strategy:
+        raise NotImplementedError
+
+    def _new_model(self, seed: int | None) -> Any:
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any, *, embedding: Any = None) -> Self:
+        """Learn from labeled items, forgetting earlier ones; returns the sampler itself.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n_labeled, n_features), float32 or float64
+        y : array of shape (n_labeled,), any labels; one class only is allowed
+        embedding : array of shape (n_labeled, d), optional
+            Measures distances in place of X; then select and update take one too.
+
+        Raises
+        ------
+        ValueError
+            Wrong shapes, NaN or infinity, unknown options, weights that do not add up.
+        TypeError
+            Parameters of the wrong type, an estimator that cannot rank.
+        """
+        self._check()
+        return self._learn(self._labeled(X, y, embedding))
+
+    def update(self, X: Any, y: Any, *, embedding: Any = None) -> Self:
+        """Add newly labeled items, in old classes or new ones, and learn again; returns the sampler itself.
+
+        Without an earlier `fit` it is the same as `fit`. Parameters and errors are those of `fit`.
+        """
+        labeled: Labeled | None = getattr(self, "labeled_", None)
+        if labeled is None:
+            return self.fit(X, y, embedding=embedding)
+        self._check()
+        return self._learn(labeled.extended(self._labeled(X, y, embedding, n_features=self.n_features_in_)))
+
+    def select(
+        self,
+        X: Any,
+        n_samples: int,
+        *,
+        batch_mode: str | None = None,
+        batch_diversity_threshold: float | None = None,
+        n_clusters: int | None = None,
+        embedding: Any = None,
+        costs: Any = None,
+    ) -> np.ndarray:
+        """Choose the rows of X to label next: n_samples distinct row numbers, the best first.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n, n_features)
+            The unlabeled pool. Not changed.
+        n_samples : int in [1, n]
+        batch_mode : {None, "sequential", "diverse", "clustered"}
+            None is the strategy's own way to compose a batch; sequential takes the highest scores; diverse
+            keeps a distance between them; clustered takes the highest scores of each cluster in turn.
+        batch_diversity_threshold : float, default 0.5
+            Least distance in a diverse batch, as a share of the median distance between two items of the
+            pool. It is halved when too few of the best items can keep it.
+        n_clusters : int, default n_samples
+            Number of clusters of a clustered batch.
+        embedding : array of shape (n, d), optional
+        costs : array of shape (n,), optional
+            What labeling each item costs (seconds, money), above zero: informativeness per cost counts then.
+
+        Returns
+        -------
+        array of int, shape (n_samples,)
+            Near-copies of one another, or of labeled items, come only when nothing else is left.
+
+        Raises
+        ------
+        ValueError
+            Wrong shapes, NaN or infinity, unknown options, n_samples out of range.
+        """
+        options = self._check()
+        X = check_features(X, "X", n_features=getattr(self, "n_features_in_", None))
+        pool = self._pool(X, check_embedding(embedding, X.shape[0]), options, check_costs(costs, X.shape[0]))
+        n = check_count(n_samples, "n_samples", high=len(pool), of=" (the rows of X)")
+        plan = self._plan(batch_mode, batch_diversity_threshold, n_clusters, n, len(pool))
+        rows, uniform = self._choose(pool, n, plan)
+        self.selection_ = Selection(pool, rows, uniform)
+        self.uniform_ = uniform
+        return rows
+
+    def get_metrics(self) -> SamplingMetrics:
+        """Figures about the last batch; formulas are in `SamplingMetrics`."""
+        labeled: Labeled | None = getattr(self, "labeled_", None)
+        n_labeled = 0 if labeled is None else len(labeled.y)
+        last: Selection | None = getattr(self, "selection_", None)
+        if last is None:
+            return SamplingMetrics(float("nan"), float("nan"), None, n_labeled, 0)
+        return SamplingMetrics(
+            batch_efficiency(last.pool, last.rows),
+            batch_diversity(last.pool, last.rows),
+            None,
+            n_labeled,
+            len(last.rows),
+        )
+
+    def _check(self) -> Options:
+        check_number(self.duplicate_threshold, "duplicate_threshold", high=1.0)
+        self._new_model(None)
+        return self._options()
+
+    def _labeled(self, X: Any, y: Any, embedding: Any, n_features: int | None = None) -> Labeled:
+        X = check_features(X, "X", n_features=n_features)
+        if X.shape[0] == 0:
+            raise ValueError("X is empty: give at least one labeled item, or call select without a fit")
+        y = check_labels(y, X.shape[0])
+        embedding = check_embedding(embedding, X.shape[0])
+        return Labeled(X.copy(), y.copy(), None if embedding is None else embedding.copy())
+
+    def _learn(self, labeled: Labeled) -> Self:
+        self.labeled_ = labeled
+        self.n_features_in_ = int(labeled.X.shape[1])
+        self.classes_ = labeled.classes
+        self.model_ = None
+        if len(self.classes_) > 1:
+            model = self._new_model(self._seed())
+            self.model_ = labeled.learnable_by(model, self.n_jobs).fit(labeled.X, labeled.y)
+        return self
+
+    def _seed(self) -> int | None:
+        return None if self.random_state is None else int(self._rng().integers(2**31 - 1))
+
+    def _rng(self) -> np.random.Generator:
+        """With an int seed every call starts anew, from the seed and the number of labels."""
+        state = self.random_state
+        if isinstance(state, np.random.Generator):
+            return state
+        if isinstance(state, np.random.RandomState):
+            return np.random.default_rng(state.randint(2**31 - 1))
+        if state is None:
+            return np.random.default_rng()
+        labeled: Labeled | None = getattr(self, "labeled_", None)
+        seed = check_count(state, "random_state", low=0)
+        return np.random.default_rng([seed, 0 if labeled is None else len(labeled.y)])
+
+    def _pool(self, X: Any, embedding: np.ndarray | None, options: Options, costs: Any) -> Pool:
+        if X.shape[0] == 0:
+            raise ValueError("X is empty: there is nothing left to select from")
+        labeled: Labeled | None = getattr(self, "labeled_", None)
+        points = Points(X if embedding is None else embedding)
+        if labeled is not None:
+            labeled.check_same_space(embedding)
+        if not hasattr(self, "memory_"):
+            self.memory_: dict[str, Any] = {}
+        return Pool(
+            X=X,
+            points=points,
+            seen=None if labeled is None else labeled.points,
+            model=getattr(self, "model_", None),
+            rng=self._rng(),
+            options=options,
+            labeled=labeled,
+            costs=costs,
+            memory=self.memory_,
+        )
+
+    def _plan(self, mode: Any, threshold: Any, n_clusters: Any, n: int, n_pool: int) -> BatchPlan:
+        if mode is not None:
+            check_option(mode, "batch_mode", BATCH_MODES)
+        if threshold is None:
+            threshold = DEFAULT_DIVERSITY_THRESHOLD
+        clusters = n if n_clusters is None else check_count(n_clusters, "n_clusters", high=n_pool)
+        return BatchPlan(mode, check_number(threshold, "batch_diversity_threshold"), min(clusters, n_pool))
+
+    def _choose(self, pool: Pool, n: int, plan: BatchPlan) -> tuple[np.ndarray, np.ndarray]:
+        strategy = self._strategy()
+        if pool.labeled is not None and pool.labeled.multilabel and not strategy.multilabel:
+            raise ValueError(
+                f"{getattr(self, 'strategy', type(self).__name__)!r} does not work with multilabel y: "
+                "choose auto, hybrid, uncertainty or a diversity method"
+            )
+        if strategy.needs_model and pool.model is None:
+            strategy = TYPICLUST
+        guard = NearCopies(pool, self.duplicate_threshold)
+        n_uniform = int(pool.options.weights.exploration * n + 0.5)
+        nothing = np.empty(0, np.intp)
+        drawn = guard.distinct(pool.rng.permutation(len(pool)), n_uniform, nothing) if n_uniform else nothing
+        return _interleaved(compose(pool, strategy, n - len(drawn), plan, guard, drawn), drawn)
+
+
+def _interleaved(chosen: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Chosen rows with the drawn ones spread evenly among them, and a mask of the drawn ones."""
+    place = np.concatenate([np.arange(len(chosen)) + 0.5, np.linspace(0, len(chosen), len(drawn) + 2)[1:-1]])
+    uniform = np.arange(len(place)) >= len(chosen)
+    order = np.argsort(place, kind="stable")
+    return np.concatenate([chosen, drawn])[order].astype(np.intp), uniform[order]

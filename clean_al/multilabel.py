@@ -1,0 +1,70 @@
+"""Items with several labels at once: one binary question per label.
+
+Binary relevance: Tsoumakas & Katakis, Multi-Label Classification: An Overview, 2007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+
+from clean_al.learners import class_probabilities
+
+
+class PerLabelClassifier(ClassifierMixin, BaseEstimator):
+    """Gives the probability of each label, from one copy of a binary classifier per label.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier
+    n_jobs : int or None, passed to joblib
+
+    Attributes
+    ----------
+    classes_ : array of the label numbers (columns of y)
+    """
+
+    def __init__(self, estimator: Any, n_jobs: int | None = None):
+        self.estimator = estimator
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:
+        """Fit one classifier per column of y, an array of 0 and 1 of shape (n, n_labels)."""
+        jobs = (delayed(_fit_column)(self.estimator, X, y[:, j]) for j in range(y.shape[1]))
+        self.models_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
+        self.classes_ = np.arange(y.shape[1])
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each label, shape (n, n_labels); rows need not add up to one."""
+        return np.column_stack([_column(model, X) for model in self.models_])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """0 or 1 for each label, shape (n, n_labels)."""
+        return (self.predict_proba(X) >= 0.5).astype(int)
+
+
+def _fit_column(estimator: Any, X: Any, column: np.ndarray) -> Any:
+    """A fitted classifier, or the only value that the column has."""
+    values = np.unique(column)
+    return float(values[0]) if len(values) == 1 else clone(estimator).fit(X, column)
+
+
+def _column(model: Any, X: Any) -> np.ndarray:
+    if isinstance(model, float):
+        return np.full(X.shape[0], model)
+    return class_probabilities(model, X)[:, 1]
+
+
+def over_labels(measure: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Turn a measure of uncertainty over classes into its mean over the binary questions of every label."""
+
+    def mean_over_labels(probabilities: np.ndarray) -> np.ndarray:
+        columns = [measure(np.column_stack([1 - p, p])) for p in probabilities.T]
+        return np.mean(columns, axis=0)
+
+    return mean_over_labels
