@@ -1,16 +1,16 @@
 """Everything that the backend raises on purpose.
 
-    BackendError
-    ├── SettingsError              a setting is missing or wrong; names the variable and the fix
-    ├── LabelStudioError           what the other side answered, or did not
-    │   ├── LabelStudioUnreachable     no connection, a timeout, or 5xx to the end of the retries
-    │   ├── LabelStudioUnauthorized    the token is wrong, expired, or of a kind that is switched off
-    │   ├── LabelStudioNotFound        no such project, task or webhook (any more)
-    │   └── LabelStudioRejected        any other 4xx: what we asked for is not allowed
-    ├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
-    ├── QueueUnavailable           Redis does not answer
-    ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
-    └── RoundSuperseded            another worker has taken this project over; publish nothing
+BackendError
+├── SettingsError              a setting is missing or wrong; names the variable and the fix
+├── LabelStudioError           what the other side answered, or did not
+│   ├── LabelStudioUnreachable     no connection, a timeout, or 5xx to the end of the retries
+│   ├── LabelStudioUnauthorized    the token is wrong, expired, or of a kind that is switched off
+│   ├── LabelStudioNotFound        no such project, task or webhook (any more)
+│   └── LabelStudioRejected        any other 4xx: what we asked for is not allowed
+├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
+├── QueueUnavailable           Redis does not answer
+├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
+└── RoundSuperseded            another worker has taken this project over; publish nothing
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import SettingsError
@@ -117,24 +117,3 @@ def read_settings(**given: Any) -> Settings:
             "BASIC_AUTH_PASS (and give them to Label Studio's ML backend form), or use HOST=127.0.0.1"
         )
     return settings
-
-
-class ProjectOptions(BaseModel):
-    """What a project may set for itself, in the extra params of Label Studio's ML backend form.
-
-    Values from the network choose among what is built in; they never name code to import.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=64)
-
-    strategy: str | None = None
-    uncertainty_method: str | None = None
-    diversity_method: str | None = None
-    batch_size: int = Field(20, ge=1, le=1000)
-    queue_size: int = Field(100, ge=1, le=5000)
-    uncertainty_weight: float | None = Field(None, ge=0, allow_inf_nan=False)
-    diversity_weight: float | None = Field(None, ge=0, allow_inf_nan=False)
-    exploration_weight: float | None = Field(None, ge=0, allow_inf_nan=False)
-    min_labels: int = Field(2, ge=2)
-    exploration: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
-    estimator: str | None = None

@@ -1,0 +1,83 @@
+"""The command `clean-al`. A new command is one file and one line in COMMANDS."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from backend.errors import BackendError, SettingsError
+
+COMMANDS = {
+    "serve": "backend.cli.serve:serve",
+    "worker": "backend.cli.serve:worker",
+    "connect": "backend.cli.connect:connect",
+    "disconnect": "backend.cli.connect:disconnect",
+    "status": "backend.cli.status:status",
+    "retrain": "backend.cli.retrain:retrain",
+    "export": "backend.cli.export:export",
+    "convert": "backend.cli.export:convert",
+    "compare": "backend.cli.compare:compare",
+    "doctor": "backend.cli.doctor:doctor",
+    "demo": "backend.cli.demo:demo",
+    "_web": "backend.cli.serve:web_process",
+    "_worker": "backend.cli.serve:worker_process",
+    "_poll": "backend.cli.serve:poll_process",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is asked for: `clean-al --help` needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="clean-al")
+def cli() -> None:
+    """A live active-learning loop for Label Studio's open-source edition.
+
+    Settings come from the environment or a .env file: LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY and, where the
+    defaults do not fit, those in docs/settings.md. Exit codes: 0 ok, 1 failed, 2 wrong usage or settings.
+
+    \b
+    Example:
+      export LABEL_STUDIO_URL=http://localhost:8080 LABEL_STUDIO_API_KEY=...
+      clean-al serve &
+      clean-al connect 1
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors of ours become one line on stderr and an exit code."""
+    try:
+        code: Any = cli.main(arguments, prog_name="clean-al", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SettingsError as error:
+        click.echo(f"clean-al: {error}", err=True)
+        sys.exit(2)
+    except (BackendError, ValueError, OSError) as error:
+        if not isinstance(error, BackendError) and not _is_plain(error):
+            raise
+        click.echo(f"clean-al: {error}", err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_plain(error: BaseException) -> bool:
+    """Whether an error speaks to the user: a file that is not there, input that the exporters refuse."""
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ("exporters", "clean_al")

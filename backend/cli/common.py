@@ -1,0 +1,50 @@
+"""What several commands share: the project argument, JSON output, the world."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from backend.errors import LabelStudioNotFound
+from backend.label_studio import LabelStudio
+from backend.services import Services
+from backend.settings import Settings, read_settings
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+project_argument = click.argument("project", metavar="PROJECT")
+
+
+def services() -> Services:
+    """Return the world of this process, from the environment."""
+    return Services(settings())
+
+
+def settings() -> Settings:
+    """Return the settings, with logging set up accordingly."""
+    return read_settings()
+
+
+def resolve_project(label_studio: LabelStudio, name: str) -> int:
+    """Return a project's id, given its id or its exact title.
+
+    Raises
+    ------
+    LabelStudioNotFound
+        Lists the projects that there are.
+    """
+    projects = label_studio.projects()
+    if name.isdigit() and any(p["id"] == int(name) for p in projects):
+        return int(name)
+    titled = [p["id"] for p in projects if p.get("title") == name]
+    if len(titled) == 1:
+        return int(titled[0])
+    listed = ", ".join(f"{p['id']} ({p.get('title')})" for p in projects[:20]) or "none"
+    found = "several projects have this title; give the id" if titled else "no such project"
+    raise LabelStudioNotFound(f"PROJECT {name}: {found}. Projects: {listed}")
+
+
+def show(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,35 @@
+"""`clean-al doctor`."""
+
+from __future__ import annotations
+
+import click
+
+from backend.cli.common import as_json, resolve_project, services, show
+from backend.doctor import diagnose
+
+
+@click.command()
+@click.argument("project", required=False)
+@as_json
+def doctor(project: str | None, as_json: bool) -> None:
+    """Find what keeps the loop from working, here or in PROJECT, and say what to do.
+
+    Exits with 1 when there is a problem.
+
+    \b
+    Example:
+      clean-al doctor
+      clean-al doctor 1
+    """
+    world = services()
+    project_id = None
+    if project is not None:
+        project_id = int(project) if project.isdigit() else resolve_project(world.label_studio, project)
+    findings = diagnose(world, project_id)
+    if as_json:
+        show([f.as_dict() for f in findings])
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+    if any(f.level == "problem" for f in findings):
+        raise click.exceptions.Exit(1)

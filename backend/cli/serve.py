@@ -1,0 +1,88 @@
+"""`clean-al serve`, `clean-al worker`, and the processes that they are made of."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+import click
+
+from backend.cli.common import services, settings
+from backend.settings import Settings
+
+
+@click.command()
+def serve() -> None:
+    """Run everything on this machine: web, queue, worker and poll, until Ctrl-C.
+
+    Without REDIS_URL it runs its own Valkey, which keeps its data in MODEL_DIR.
+
+    \b
+    Example:
+      LABEL_STUDIO_API_KEY=... clean-al serve
+    """
+    from backend.supervisor import serve as run
+
+    raise SystemExit(run(_with_logging()))
+
+
+@click.command()
+def worker() -> None:
+    """Run one more worker, here or on another machine that shares REDIS_URL and MODEL_DIR.
+
+    It also polls when no other process does.
+
+    \b
+    Example:
+      REDIS_URL=redis://queue:6379/0 MODEL_DIR=/srv/models clean-al worker
+    """
+    from backend.poller import Poller
+    from backend.worker import work
+
+    _with_logging()
+    world = services()
+    stop = threading.Event()
+    threading.Thread(target=Poller(world).run, args=(stop,), name="poll", daemon=True).start()
+    try:
+        work(world)
+    finally:
+        stop.set()
+
+
+@click.command(hidden=True)
+def web_process() -> None:
+    """Run the web process."""
+    from backend.web.gunicorn_app import serve_web
+
+    serve_web(_with_logging())
+
+
+@click.command(hidden=True)
+def worker_process() -> None:
+    """Run a worker process."""
+    from backend.worker import work
+
+    _with_logging()
+    work(services())
+
+
+@click.command(hidden=True)
+def poll_process() -> None:
+    """Run the poll."""
+    from backend.poller import Poller
+
+    _with_logging()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    Poller(services()).run(stop)
+
+
+def _with_logging() -> Settings:
+    found = settings()
+    logging.basicConfig(level=found.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # The HTTP libraries log every request line and, at DEBUG, headers; none of it helps a user.
+    for name in ("urllib3", "requests"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return found

@@ -1,0 +1,63 @@
+"""`clean-al status`."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from backend.cli.common import as_json, services, show
+from backend.errors import BackendError
+from backend.overview import ProjectStatus, project_status
+
+
+@click.command()
+@click.argument("project", required=False)
+@as_json
+def status(project: str | None, as_json: bool) -> None:
+    """Show how each connected project stands, or all about one PROJECT (its id).
+
+    It reads MODEL_DIR alone, so it answers when Label Studio or Redis are down.
+
+    \b
+    Example:
+      clean-al status
+      clean-al status 1 --json
+    """
+    store = services().store
+    ids = store.project_ids()
+    if project is not None:
+        if not project.isdigit() or int(project) not in ids:
+            known = ", ".join(map(str, ids)) or "none"
+            raise BackendError(f"PROJECT {project}: the loop was never on for it; known projects: {known}")
+        ids = [int(project)]
+    found = [project_status(store, i) for i in ids]
+    if as_json:
+        show([s.as_dict() for s in found])
+    elif not found:
+        click.echo("no project is connected; start with: clean-al connect PROJECT")
+    elif project is None:
+        Console().print(_table(found))
+    else:
+        _print_one(found[0])
+
+
+def _table(found: list[ProjectStatus]) -> Table:
+    table = Table("project", "state", "labels", "candidates", "queue", "rounds", "last round", "problem")
+    for s in found:
+        numbers = (s.labels, s.candidates, s.queue, s.rounds)
+        table.add_row(str(s.project), s.state, *map(str, numbers), s.last_round or "-", s.problem or "-")
+    return table
+
+
+def _print_one(s: ProjectStatus) -> None:
+    click.echo(f"project {s.project}: {s.state}")
+    click.echo(f"  arrives by   {'webhook, and a poll to make sure' if s.webhook else 'poll'}")
+    click.echo(f"  model        {s.version if s.has_model else 'none yet'}")
+    click.echo(f"  labels       {s.labels}, still to label {s.candidates}, queue head {s.queue}")
+    stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in s.seconds.items())
+    click.echo(f"  last round   {s.last_round or '-'} ({stages or '-'}); {s.rounds} in all")
+    if s.problem:
+        click.echo(f"  problem      {s.problem}")
+    for note in s.notes:
+        click.echo(f"  note         {note}")

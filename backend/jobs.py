@@ -1,0 +1,181 @@
+"""The queue: a mark per project that asks for a round, and the one function that RQ may run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Retry
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from backend.errors import (
+    BackendError,
+    LabelStudioNotFound,
+    QueueUnavailable,
+    RoundSuperseded,
+)
+from backend.lease import take_lease
+from backend.model_store import ModelStore
+from backend.observe import observe, serving
+from backend.progress import ProgressFile
+from backend.publish import SAMPLING
+from backend.round import run_round
+from backend.services import Services
+from backend.settings import read_settings
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "clean-al"
+ROUND = "backend.jobs.perform_round"
+# How long a mark can suppress another one when its job was lost; the poll then asks anew.
+MARK_SECONDS = 120
+RESULT_SECONDS, FAILURE_SECONDS = 600, 86_400
+# For a work horse that is killed; a round that fails by itself is repeated by the poll, with growing pauses.
+AFTER_DEATH = Retry(max=3, interval=[1, 10, 30])
+
+
+def pending_key(project_id: int) -> str:
+    return f"clean-al:pending:{project_id}"
+
+
+def force_key(project_id: int) -> str:
+    return f"clean-al:force:{project_id}"
+
+
+class RoundJob(Job):
+    """An RQ job that can be nothing but a round: whoever can write to Redis must not choose what runs."""
+
+    @property
+    def func(self) -> Any:
+        if self.func_name != ROUND or self.instance is not None:
+            raise PermissionError("only rounds of projects run here")
+        return perform_round
+
+    def restore(self, raw_data: Any) -> None:
+        super().restore(raw_data)
+        # Callbacks are names that RQ would import, and job webhooks addresses that it would call.
+        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
+        if hasattr(self, "webhooks"):
+            self.webhooks = []
+
+
+def round_queue(redis: Redis) -> Queue:
+    """Return the queue that all workers listen to."""
+    return Queue(QUEUE, connection=redis, job_class=RoundJob, serializer=JSONSerializer)
+
+
+class DirtyMarker:
+    """Asks for rounds: at most one is pending per project, however many events come in.
+
+    Parameters
+    ----------
+    redis : a client; the web process gives one that neither waits nor repeats
+    store : tells which projects are connected; others are ignored
+    debounce : seconds between the first event and the round, in which more events may gather
+    """
+
+    def __init__(self, redis: Redis, store: ModelStore, debounce: float, job_timeout: int):
+        self._redis, self._store = redis, store
+        self._debounce, self._job_timeout = debounce, job_timeout
+
+    @classmethod
+    def of(cls, services: Services, redis: Redis | None = None) -> DirtyMarker:
+        """Return the marker of a process."""
+        settings = services.settings
+        return cls(redis or services.redis, services.store, settings.debounce, settings.job_timeout)
+
+    def mark_dirty(self, project_id: int, reason: str, delay: float | None = None) -> None:
+        """Ask for one more round of a connected project.
+
+        Raises
+        ------
+        QueueUnavailable
+            When Redis does not answer.
+        """
+        if not is_connected(self._store, project_id):
+            return
+        delay = self._debounce if delay is None else delay
+        seconds = int(delay) + MARK_SECONDS
+        try:
+            if self._redis.set(pending_key(project_id), reason, nx=True, ex=seconds):
+                self._enqueue(project_id, delay)
+        except (RedisError, OSError) as error:
+            raise QueueUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+
+    def _enqueue(self, project_id: int, delay: float) -> None:
+        queue = round_queue(self._redis)
+        job = {
+            "description": f"round of project {project_id}",
+            "job_timeout": self._job_timeout,
+            "result_ttl": RESULT_SECONDS,
+            "failure_ttl": FAILURE_SECONDS,
+            "retry": AFTER_DEATH,
+        }
+        try:
+            if delay > 0:
+                queue.enqueue_in(timedelta(seconds=delay), ROUND, int(project_id), **job)
+            else:
+                queue.enqueue(ROUND, int(project_id), **job)
+        except BaseException:
+            self._redis.delete(pending_key(project_id))
+            raise
+
+
+def is_connected(store: ModelStore, project_id: int) -> bool:
+    """Return whether the loop was switched on for a project."""
+    return (store.folder(project_id) / "connection.json").exists()
+
+
+def perform_round(project_id: int, services: Services | None = None) -> str:
+    """Run one round of a project and return how it ended; this is what RQ calls."""
+    services = services or Services(read_settings())
+    redis, store = services.redis, services.store
+    # Cleared before anything is read: an event from now on must ask for another round.
+    redis.delete(pending_key(project_id))
+    if not is_connected(store, project_id):
+        return "not connected"
+    published = store.published(project_id)
+    with take_lease(
+        redis, project_id, services.settings.lease, at_least=published.fence if published else 0
+    ) as lease:
+        if lease is None:
+            DirtyMarker.of(services).mark_dirty(project_id, "busy", delay=services.settings.lease / 3)
+            return "busy"
+        progress = ProgressFile(store.folder(project_id))
+        progress.begin()
+        try:
+            covers = observe(services.label_studio, project_id)
+            force = bool(redis.getdel(force_key(project_id)))
+            report = run_round(services, project_id, lease, force=force)
+        except LabelStudioNotFound as error:
+            progress.fail(
+                f"{error}; was the project deleted? then: clean-al disconnect {project_id} --forget"
+            )
+            return "gone"
+        except RoundSuperseded as error:
+            logger.warning("%s", error)
+            return "superseded"
+        except BackendError as error:
+            after = progress.fail(str(error))
+            logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
+            return "failed"
+        except Exception as error:
+            progress.fail(f"{type(error).__name__}: {error}")
+            raise
+        if report.head:
+            covers |= serving({"model_version": report.version, "sampling": SAMPLING})
+        progress.succeed(asdict(report), covers)
+        logger.info(
+            "project %s: %s; %s labels, %s candidates, %s",
+            project_id,
+            report.outcome,
+            report.labels,
+            report.candidates,
+            " ".join(f"{k} {v:.2f}s" for k, v in report.seconds.items()),
+        )
+        return report.outcome

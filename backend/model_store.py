@@ -1,0 +1,245 @@
+"""Models on disk, per project and version: written whole, checked when read, never a pickle.
+
+MODEL_DIR/projects/<id>/
+    published.json              which version Label Studio is served, and the fence it was written under
+    models/<version>/           manifest.json (checksums), model.json, arrays.npz [, estimator.skops]
+    features/                   the pool's features, see feature_store.py
+    snapshot.sqlite             the project as last read, see snapshot.py
+    connection.json             what `connect` found and made, see connection.py
+    rounds.jsonl                one line per round
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+
+from backend.errors import ModelStoreError, RoundSuperseded
+from backend.files import read_json, sync_folder, write_atomically, write_json
+from backend.inputs import InputSpec
+from backend.learner import SeenColumnsLogisticRegression
+from backend.vectorise import VECTORISERS, Vectoriser
+
+KEEP = 5
+
+
+@dataclass(frozen=True)
+class Model:
+    """What turns task data into probabilities: an input, a vectoriser and a fitted classifier."""
+
+    spec: InputSpec
+    vectoriser: Vectoriser
+    classifier: ClassifierMixin
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that the model knows, in the order of its probabilities' columns."""
+        return [str(label) for label in self.classifier.classes_]
+
+    def probabilities(self, values: Sequence[Any]) -> np.ndarray:
+        """Return the probability of each label for each value; shape (n_values, n_labels)."""
+        return self.classifier.predict_proba(self.vectoriser.transform(values).X)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What annotators are served now."""
+
+    version: str
+    fence: int
+    fingerprint: str
+    head: tuple[int, ...]
+    has_model: bool
+    audit: tuple[int, ...] = ()
+    previous: str | None = None
+
+
+class ModelStore:
+    """The models and published queue heads of all projects, in one folder that workers share.
+
+    Parameters
+    ----------
+    root : MODEL_DIR
+    trusted_package : the package of CLEAN_AL_ESTIMATOR, whose types may stand in a stored estimator; or None
+    """
+
+    def __init__(self, root: Path, trusted_package: str | None = None):
+        self.root = root
+        self.trusted_package = trusted_package
+
+    def folder(self, project_id: int) -> Path:
+        """Return where everything about a project lies."""
+        return self.root / "projects" / str(int(project_id))
+
+    def project_ids(self) -> list[int]:
+        """Return the projects that have a folder."""
+        return sorted(int(p.name) for p in self.root.glob("projects/*") if p.name.isdigit())
+
+    def save(self, project_id: int, version: str, model: Model) -> None:
+        """Store a model; it is there whole, or not at all."""
+        final = self._model_folder(project_id, version)
+        temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
+        temporary.mkdir(parents=True, mode=0o700)
+        try:
+            contents = _serialise(model)
+            for name, content in contents.items():
+                write_atomically(temporary / name, content)
+            write_json(temporary / "manifest.json", {n: _checksum(c) for n, c in contents.items()})
+            os.replace(temporary, final)
+            sync_folder(final.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def load(self, project_id: int, version: str) -> Model:
+        """Return a stored model.
+
+        Raises
+        ------
+        ModelStoreError
+            When it is missing, when a byte of it has changed, or when it holds anything but plain data.
+        """
+        folder = self._model_folder(project_id, version)
+        manifest = read_json(folder / "manifest.json")
+        if not isinstance(manifest, dict):
+            raise ModelStoreError(f"project {project_id}: model {version} is missing or has no manifest")
+        contents = {}
+        for name in ("model.json", "arrays.npz", "estimator.skops"):
+            if name in manifest:
+                contents[name] = self._checked(folder / name, manifest[name])
+        return _deserialise(contents, self.trusted_package)
+
+    def publish(self, project_id: int, published: Published) -> None:
+        """Make `published` what is served; refused when a later round was here first.
+
+        Raises
+        ------
+        RoundSuperseded
+            When the fence is older than the published one's.
+        """
+        now = self.published(project_id)
+        if now is not None and now.fence > published.fence:
+            raise RoundSuperseded(
+                f"project {project_id}: round {published.fence} comes after round {now.fence}"
+            )
+        write_json(self.folder(project_id) / "published.json", asdict(published))
+
+    def published(self, project_id: int) -> Published | None:
+        """Return what is served now, or None before the first round."""
+        stored = read_json(self.folder(project_id) / "published.json")
+        if not isinstance(stored, dict):
+            return None
+        return Published(**stored | {"head": tuple(stored["head"]), "audit": tuple(stored["audit"])})
+
+    def versions(self, project_id: int) -> list[str]:
+        """Return the stored model versions, newest first."""
+        folders = (self.folder(project_id) / "models").glob("[!.]*")
+        return sorted((p.name for p in folders), reverse=True)
+
+    def prune(self, project_id: int, keep: int = KEEP) -> None:
+        """Drop all but the newest models; the published one stays."""
+        published = self.published(project_id)
+        for version in self.versions(project_id)[keep:]:
+            if published is None or version != published.version:
+                shutil.rmtree(self._model_folder(project_id, version), ignore_errors=True)
+
+    def forget(self, project_id: int) -> None:
+        """Remove everything about a project."""
+        shutil.rmtree(self.folder(project_id), ignore_errors=True)
+
+    def _model_folder(self, project_id: int, version: str) -> Path:
+        if not version or version.startswith(".") or "/" in version or "\\" in version:
+            raise ModelStoreError(f"{version!r} is not a model version")
+        return self.folder(project_id) / "models" / version
+
+    def _checked(self, path: Path, checksum: str) -> bytes:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelStoreError(
+                f"{path.parent.name}: {path.name} cannot be read: {error.strerror}"
+            ) from None
+        if _checksum(content) != checksum:
+            raise ModelStoreError(f"{path.parent.name}: {path.name} is damaged; retrain to replace it")
+        return content
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _serialise(model: Model) -> dict[str, bytes]:
+    values, arrays = model.vectoriser.state()
+    arrays = {f"vectoriser.{name}": array for name, array in arrays.items()}
+    described: dict[str, Any] = {
+        "spec": asdict(model.spec),
+        "vectoriser": values,
+        "labels": model.labels,
+        "facts": model.facts,
+    }
+    contents = {}
+    if isinstance(model.classifier, LogisticRegression):
+        seen = np.flatnonzero(model.classifier.coef_.any(axis=0))
+        described["n_features"] = int(model.classifier.coef_.shape[1])
+        arrays |= {
+            "coef.columns": seen.astype(np.int32),
+            "coef.values": model.classifier.coef_[:, seen],
+            "intercept": model.classifier.intercept_,
+        }
+    else:
+        contents["estimator.skops"] = skops.io.dumps(model.classifier)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return {"model.json": json.dumps(described).encode(), "arrays.npz": buffer.getvalue(), **contents}
+
+
+def _deserialise(contents: dict[str, bytes], trusted_package: str | None) -> Model:
+    try:
+        described = json.loads(contents["model.json"])
+        with np.load(io.BytesIO(contents["arrays.npz"]), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        spec = InputSpec(described["spec"]["kind"], tuple(described["spec"]["fields"]))
+        state = {n.removeprefix("vectoriser."): a for n, a in arrays.items() if n.startswith("vectoriser.")}
+        vectoriser = VECTORISERS[spec.kind].from_state((described["vectoriser"], state))
+        return Model(
+            spec, vectoriser, _classifier(described, arrays, contents, trusted_package), described["facts"]
+        )
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise ModelStoreError(f"the stored model is not one of ours: {type(error).__name__}") from error
+
+
+def _classifier(
+    described: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    contents: dict[str, bytes],
+    trusted_package: str | None,
+) -> ClassifierMixin:
+    if "estimator.skops" in contents:
+        content = contents["estimator.skops"]
+        try:
+            # Own estimators bring own types; only those of the package that was configured are let in.
+            unknown = skops.io.get_untrusted_types(data=content)
+            own = [t for t in unknown if t.partition(".")[0] == trusted_package]
+            return skops.io.loads(content, trusted=own)
+        except Exception as error:
+            raise ModelStoreError(f"the stored estimator was refused: {type(error).__name__}") from error
+    classifier = SeenColumnsLogisticRegression()
+    classifier.classes_ = np.array(described["labels"])
+    classifier.coef_ = np.zeros((arrays["coef.values"].shape[0], described["n_features"]))
+    classifier.coef_[:, arrays["coef.columns"]] = arrays["coef.values"]
+    classifier.intercept_ = arrays["intercept"]
+    classifier.n_features_in_ = described["n_features"]
+    return classifier

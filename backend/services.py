@@ -1,0 +1,63 @@
+"""The world of one process, built in one place and passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from backend.errors import SettingsError
+from backend.label_studio import LabelStudio
+from backend.model_store import ModelStore
+from backend.settings import Settings
+from backend.valkey import running_url
+
+# In MODEL_DIR; where `clean-al serve` keeps its own Valkey.
+VALKEY_FOLDER = "valkey"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the loop works with: settings, Label Studio, Redis and the model store."""
+
+    settings: Settings
+
+    @cached_property
+    def label_studio(self) -> LabelStudio:
+        return LabelStudio(
+            self.settings.label_studio_url, self.settings.api_key, timeout=self.settings.request_timeout
+        )
+
+    @cached_property
+    def redis(self) -> Redis:
+        return Redis.from_url(self._redis_url)
+
+    @cached_property
+    def impatient_redis(self) -> Redis:
+        """Redis for the web process: it neither waits nor tries again."""
+        return Redis.from_url(
+            self._redis_url,
+            socket_timeout=0.25,
+            socket_connect_timeout=0.25,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    @cached_property
+    def store(self) -> ModelStore:
+        estimator = self.settings.estimator or ""
+        return ModelStore(self.settings.model_dir, estimator.partition(":")[0].partition(".")[0] or None)
+
+    @property
+    def _redis_url(self) -> str:
+        if self.settings.redis_url is not None:
+            return self.settings.redis_url.get_secret_value()
+        url = running_url(self.settings.model_dir.absolute() / VALKEY_FOLDER)
+        if url is None:
+            raise SettingsError(
+                "REDIS_URL is not set and no `clean-al serve` runs on "
+                f"MODEL_DIR={self.settings.model_dir}: start `clean-al serve`, or set REDIS_URL"
+            )
+        return url

@@ -1,0 +1,96 @@
+"""Numbers and vectors in task data, brought to one scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backend.vectorise.base import Features, State
+
+MAX_FEATURES = 20_000
+
+
+class NumberVectoriser:
+    """Standardised numeric columns; a value that is missing or not finite takes the column's mean.
+
+    A value is a mapping of field names to numbers or to vectors of numbers. A field's width is the one that
+    most tasks give it; a vector of another width counts as missing.
+    """
+
+    def fit(self, values: Sequence[Mapping[str, Any] | None]) -> NumberVectoriser:
+        self.widths_ = _widths(v for v in values if v)
+        table = self._table(values)
+        with np.errstate(all="ignore"):
+            known = np.isfinite(table)
+            count = np.maximum(known.sum(0), 1)
+            mean = np.where(known, table, 0).sum(0) / count
+            spread = np.sqrt(np.where(known, (table - mean) ** 2, 0).sum(0) / count)
+        self.mean_ = mean
+        self.scale_ = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
+        return self
+
+    def transform(self, values: Sequence[Mapping[str, Any] | None]) -> Features:
+        table = self._table(values)
+        readable = np.isfinite(table).any(axis=1) if table.size else np.zeros(len(values), dtype=bool)
+        table = np.where(np.isfinite(table), table, self.mean_)
+        X = np.clip((table - self.mean_) / self.scale_, -30, 30).astype(np.float32)
+        return Features(X, X, readable)
+
+    def state(self) -> State:
+        return {"widths": self.widths_}, {"mean": self.mean_, "scale": self.scale_}
+
+    @classmethod
+    def from_state(cls, state: State) -> NumberVectoriser:
+        vectoriser = cls()
+        vectoriser.widths_ = state[0]["widths"]
+        vectoriser.mean_, vectoriser.scale_ = state[1]["mean"], state[1]["scale"]
+        return vectoriser
+
+    def _table(self, values: Sequence[Mapping[str, Any] | None]) -> np.ndarray:
+        table = np.full((len(values), sum(self.widths_.values())), np.nan)
+        for row, value in zip(table, values, strict=True):
+            start = 0
+            for field, width in self.widths_.items():
+                numbers = as_numbers((value or {}).get(field))
+                if numbers is not None and len(numbers) == width:
+                    row[start : start + width] = numbers
+                start += width
+        return table
+
+
+def as_numbers(value: Any) -> list[float] | None:
+    """Return a number or a list of numbers as floats (NaN where one is null), or None for anything else."""
+    items = value if isinstance(value, list) else [value]
+    if not items or not all(_is_number(i) or (i is None and isinstance(value, list)) for i in items):
+        return None
+    return [math.nan if i is None else _as_float(i) for i in items]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _widths(values: Iterator[Mapping[str, Any]]) -> dict[str, int]:
+    seen: dict[str, dict[int, int]] = {}
+    for value in values:
+        for field, content in value.items():
+            numbers = as_numbers(content)
+            if numbers is not None:
+                votes = seen.setdefault(field, {})
+                votes[len(numbers)] = votes.get(len(numbers), 0) + 1
+    widths: dict[str, int] = {}
+    for field in sorted(seen):
+        width = max(seen[field], key=lambda w: (seen[field][w], w))
+        if sum(widths.values()) + width <= MAX_FEATURES:
+            widths[field] = width
+    return widths
