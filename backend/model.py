@@ -12,6 +12,7 @@ from backend.settings import Settings, read_settings
 from backend.web.app import redis_marker, store_predictor
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.fields import ProjectRequest, TrainRequest
+from backend.web.ml_protocol import behind_the_head
 
 
 class CleanALModel(LabelStudioMLBase):
@@ -50,8 +51,9 @@ class CleanALModel(LabelStudioMLBase):
         predictions: dict[int, dict[str, Any]] = {}
         for project_id, rows in self._rows_by_project(tasks).items():
             answers, version = self._predictor.predict(project_id, [tasks[row] for row in rows])
-            stamp = {"model_version": version} if version else {}
-            predictions |= {row: answer | stamp for row, answer in zip(rows, answers, strict=True)}
+            if version:
+                answers = [behind_the_head(answer) | {"model_version": version} for answer in answers]
+            predictions |= dict(zip(rows, answers, strict=True))
         return [predictions[row] for row in range(len(tasks))]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -52,15 +52,18 @@ def create_app(
 
 
 def redis_marker(settings: Settings) -> DirtyMarker:
-    """Return the marker that tells Redis."""
+    """Return the marker that tells Redis, and gives up on it within a fraction of a second."""
     # Imported when needed, as below: queue and learners are heavy, and an app may be given others.
     from backend.jobs import DirtyMarker as RedisMarker
+    from backend.services import Services
 
-    return RedisMarker(settings)
+    services = Services(settings)
+    return RedisMarker.of(services, services.impatient_redis)
 
 
 def store_predictor(settings: Settings) -> Predictor:
     """Return the predictor that reads the published models."""
     from backend.predictor import Predictor as StorePredictor
+    from backend.services import Services
 
-    return StorePredictor(settings)
+    return StorePredictor(Services(settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 LARGEST_ID = 2**63 - 1
 PROJECT_UID = re.compile(r"([0-9]{1,19})(\.[0-9]{1,20})?")
@@ -31,6 +31,15 @@ def _read_project(value: Any) -> Any:
 
 
 ProjectId = Annotated[int, BeforeValidator(read_project_id)]
+
+
+def _check_data(task: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(task.get("data"), dict | None):
+        raise ValueError('"data" must be an object')
+    return task
+
+
+Task = Annotated[dict[str, Any], AfterValidator(_check_data)]
 
 
 class _Request(BaseModel):
@@ -66,7 +75,7 @@ class PredictRequest(_Request):
     """POST /predict."""
 
     project: ProjectId
-    tasks: list[dict[str, Any]]
+    tasks: list[Task]
 
 
 class TrainRequest(_Request):

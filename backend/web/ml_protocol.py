@@ -47,7 +47,8 @@ def predict() -> dict[str, Any]:
     if len(predictions) != len(body.tasks):
         raise RuntimeError(f"{len(body.tasks)} tasks got {len(predictions)} predictions")
     web_state().metrics.predictions.inc(len(predictions))
-    return {"results": predictions, "model_version": version}
+    results = predictions if version is None else [behind_the_head(p) for p in predictions]
+    return {"results": results, "model_version": version}
 
 
 @blueprint.post("/train")
@@ -84,6 +85,15 @@ def duplicate_model() -> dict[str, bool]:
     """Acknowledge. Every project learns a model of its own."""
     DuplicateRequest.model_validate(read_object())
     return {"duplicated": False}
+
+
+def behind_the_head(prediction: dict[str, Any]) -> dict[str, Any]:
+    """Raise the score above those of the queue head, which are ranks below 1.
+
+    Label Studio stores what it is answered here under the published version, and serves the lowest score of
+    that version first: a bare confidence would push the task into the middle of the head.
+    """
+    return prediction | {"score": 1.0 + float(prediction.get("score") or 0.0)}
 
 
 def _check_options(extra_params: str | dict[str, Any] | None) -> None:

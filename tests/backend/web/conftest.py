@@ -55,11 +55,11 @@ class TextLengthPredictor:
             raise self.fails_with
         if self.version is None:
             return [{"result": [], "score": 0.0} for _ in tasks], None
-        return [self._one(task.get("data")) for task in tasks], self.version
+        return [self._one(task.get("data") or {}) for task in tasks], self.version
 
     @staticmethod
-    def _one(data: Any) -> dict[str, Any]:
-        text = data.get("text") if isinstance(data, dict) else None
+    def _one(data: dict[str, Any]) -> dict[str, Any]:
+        text = data.get("text")
         return {"result": [], "score": float(len(text)) if isinstance(text, str) else 0.0}
 
     def model_version(self, project_id: int) -> str | None:

@@ -88,8 +88,18 @@ def test_predict_answers_one_result_per_task_in_order(client, predictor):
     tasks = [{"id": n, "data": {"text": "x" * n}} for n in (3, 1, 2)]
     answer = predict(client, tasks)
     assert answer.json["model_version"] == "v7"
-    assert [result["score"] for result in answer.json["results"]] == [3.0, 1.0, 2.0]
+    assert [result["score"] for result in answer.json["results"]] == [4.0, 2.0, 3.0]
     assert predictor.asked == [2]
+
+
+def test_stored_predictions_queue_behind_the_head_whose_scores_are_below_1(client, predictor):
+    """Label Studio stores an answer under the published version and serves the lowest score first."""
+    predictor.predict = lambda project_id, tasks: (
+        [{"result": [], "score": s} for s in (0.0, 0.5, None)],
+        "v7",
+    )
+    scores = [result["score"] for result in predict(client, [{"id": n} for n in (1, 2, 3)]).json["results"]]
+    assert scores == [1.0, 1.5, 1.0]
 
 
 def test_before_there_is_a_model_predictions_are_empty(client, predictor):
@@ -140,11 +150,11 @@ def test_text_that_looks_like_an_address_is_never_fetched(client):
         answer = predict(client, [{"id": n, "data": {"text": text}} for n, text in enumerate(texts)])
         client.post("/setup", json=SETUP | {"hostname": f"http://127.0.0.1:{port}"})
         thread.join()
-    assert [result["score"] for result in answer.json["results"]] == [float(len(text)) for text in texts]
+    assert [result["score"] for result in answer.json["results"]] == [1.0 + len(text) for text in texts]
     assert calls == []
 
 
-@pytest.mark.parametrize("tasks", [None, {}, "x", [1], [[]], [None], ["x"]])
+@pytest.mark.parametrize("tasks", [None, {}, "x", [1], [[]], [None], ["x"], [{"data": "x"}], [{"data": []}]])
 def test_tasks_of_the_wrong_kind_are_refused_by_name(client, tasks):
     answer = predict(client, tasks)
     assert answer.status_code == 422
