@@ -68,7 +68,7 @@ def test_the_first_generation_predicts_each_task_with_its_own_projects_model(fir
     model = with_collaborators(first, marker, predictor)(label_config=CONFIG, train_output=None, hostname="h")
     tasks = [task(3, "xx"), task(4, "x"), task(3, "xxxx")]
     predictions = model.predict(tasks, login="", password="", context=None)
-    assert [p["score"] for p in predictions] == [2.0, 1.0, 4.0]
+    assert [p["score"] for p in predictions] == [3.0, 2.0, 5.0]
     assert {p["model_version"] for p in predictions} == {"v7"}
     assert predictor.asked == [3, 4]
 
@@ -76,8 +76,8 @@ def test_the_first_generation_predicts_each_task_with_its_own_projects_model(fir
 def test_the_second_generation_predicts_for_the_project_of_the_request(second, marker, predictor):
     model = with_collaborators(second, marker, predictor)(project_id="9", label_config=CONFIG)
     assert [p["score"] for p in model.predict([task(3, "xx"), {"data": {}}], {"some": "context"})] == [
-        2.0,
-        0.0,
+        3.0,
+        1.0,
     ]
     assert predictor.asked == [9]
 
