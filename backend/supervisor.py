@@ -39,7 +39,7 @@ WEB_GRACE = 10.0
 
 def serve(
     settings: Settings,
-    announce: Callable[[str], None] = print,
+    announce: Callable[[str], None] | None = None,
     command_for: Callable[[str], list[str]] | None = None,
 ) -> int:
     """Run the whole backend until SIGINT, SIGTERM or SIGHUP; return 0, or 1 when it could not start.
@@ -48,8 +48,8 @@ def serve(
     ----------
     settings : Settings
         Handed on to every process of the tree through its environment.
-    announce : callable
-        Given one line once the web process answers.
+    announce : callable, optional
+        Given one line once the web process answers; by default it is printed.
     command_for : callable, optional
         Returns the command line of "_web", "_worker" or "_poll"; by default our own hidden commands.
 
@@ -69,7 +69,7 @@ def serve(
             if server is not None:
                 env["REDIS_URL"] = server.prepare()
             children = _children(settings, env, server, command_for or _own_command)
-            return Supervisor(children).run(lambda: announce(_ready_line(settings, port)))
+            return Supervisor(children).run(lambda: (announce or _print)(_ready_line(settings, port)))
         finally:
             if server is not None:
                 server.stop()
@@ -206,6 +206,11 @@ def _authorization(settings: Settings) -> dict[str, str]:
         return {}
     pair = f"{settings.basic_auth_user}:{settings.basic_auth_pass.get_secret_value()}"
     return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def _print(line: str) -> None:
+    # Whoever reads it through a pipe must not wait for a full buffer.
+    print(line, flush=True)
 
 
 def _ready_line(settings: Settings, port: int) -> str:
