@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.real_label_studio import RealLabelStudio
+from tests.e2e.real_label_studio import RealLabelStudio, shared_server
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +21,9 @@ def label_studio_binary() -> str:
 
 
 @pytest.fixture(scope="session")
-def real_label_studio(
-    label_studio_binary: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RealLabelStudio]:
+def real_label_studio(label_studio_binary: str) -> Iterator[RealLabelStudio]:
     """A Label Studio that accepts webhooks and backends on loopback; shared, so make a project per test."""
-    directory = tmp_path_factory.mktemp("label-studio")
-    with RealLabelStudio(label_studio_binary, directory, allow_private_addresses=True) as server:
-        yield server
+    server = shared_server(label_studio_binary)
+    yield server
+    server.stop()
+    shutil.rmtree(server.data_dir, ignore_errors=True)
