@@ -1,0 +1,143 @@
+"""`clean-al export` and `clean-al convert`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+import exporters
+from backend.cli.common import as_json, project_argument, resolve_project, services, show
+from backend.leaving import WHAT, image_sizes, leaving_tasks
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that both commands pass on to the exporters."""
+    for option in reversed(
+        [
+            click.option(
+                "--strict", is_flag=True, help="Write nothing and exit with 1 when anything is lost."
+            ),
+            click.option(
+                "--annotators",
+                type=click.Choice(["all", "latest", "ground_truth"]),
+                default="all",
+                show_default=True,
+                help="Which of a task's annotations.",
+            ),
+            click.option("--predictions", is_flag=True, help="Also write pre-annotations, marked as such."),
+            click.option(
+                "--image-root", type=click.Path(file_okay=False), help="Where images lie, for their size."
+            ),
+            click.option("--clamp", is_flag=True, help="CVAT: cut shapes to the picture."),
+            click.option("--hashes", is_flag=True, help="Prodigy: write _input_hash and _task_hash."),
+            click.option("--task-type", help="Prodigy: textcat, ner, spans, ...; found out by default."),
+            as_json,
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@project_argument
+@click.option("--format", "target", type=click.Choice(list(exporters.FORMATS)), required=True)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), required=True, help="gzip when it ends in .gz."
+)
+@click.option("--what", type=click.Choice(WHAT), default="queue", show_default=True, help="Which tasks.")
+@_options
+def export(project: str, target: str, output: str, what: str, as_json: bool, **options: Any) -> None:
+    """Write PROJECT's queue, its labelled tasks or all of them for another tool, in priority order.
+
+    The report at the end counts what was carried, changed and dropped.
+
+    \b
+    Example:
+      clean-al export 1 --format cvat -o queue.xml
+      clean-al export 1 --format prodigy --what labelled -o done.jsonl.gz
+    """
+    world = services()
+    project_id = resolve_project(world.label_studio, project)
+    found = world.label_studio.project(project_id)
+    tasks = leaving_tasks(world.label_studio, project_id, world.store.published(project_id), what)
+    with _progress(f"exporting {what}") as progress:
+        report = exporters.export_tasks(
+            tasks,
+            format=target,
+            output=output,
+            label_config=found["label_config"],
+            name=found.get("title") or f"project {project_id}",
+            sizes=image_sizes(world.label_studio),
+            progress=progress,
+            **_given(options),
+        )
+    _show(report, as_json)
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False))
+@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False))
+@click.option(
+    "--from", "from_format", type=click.Choice(list(exporters.FORMATS)), help="Found out by default."
+)
+@click.option(
+    "--to", "to_format", type=click.Choice(list(exporters.FORMATS)), help="Found out from OUT's name."
+)
+@click.option("--label-config", type=click.Path(exists=True, dir_okay=False), help="A labeling config (XML).")
+@_options
+def convert(
+    source: str,
+    target: str,
+    from_format: str | None,
+    to_format: str | None,
+    label_config: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Convert a file between Label Studio JSON, CVAT XML and Prodigy JSONL, in any direction.
+
+    \b
+    Example:
+      clean-al convert export.json annotations.xml
+      clean-al convert annotations.xml tasks.json --to label-studio
+    """
+    given = _given(options)
+    if label_config:
+        given["label_config"] = Path(label_config).read_text(encoding="utf-8")
+    with _progress("converting") as progress:
+        report = exporters.convert(
+            source, target, from_format=from_format, to_format=to_format, progress=progress, **given
+        )
+    _show(report, as_json)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _show(report: exporters.ExportReport, as_json: bool) -> None:
+    if as_json:
+        show(report.to_dict())
+    else:
+        click.echo(report.to_text())
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Show how many items are written, on stderr and only on a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}: {task.completed:,.0f} items"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda written: bar.update(task, completed=written)
