@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clean_al.accuracy import AccuracyEstimate
 from clean_al.expected_model_change import ExpectedModelChange
 from clean_al.metrics import SamplingMetrics
 from clean_al.pool import Pool, Strategy
 from clean_al.query_by_committee import QueryByCommittee
 from clean_al.sampler import IntelligentSampler
+from clean_al.savings import LabelSavings
+from clean_al.session import LabelingSession
 from clean_al.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -16,10 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STRATEGIES",
+    "AccuracyEstimate",
     "CVATExporter",
     "ExpectedModelChange",
     "IntelligentSampler",
+    "LabelSavings",
     "LabelStudioExporter",
+    "LabelingSession",
     "Pool",
     "ProdigyExporter",
     "QueryByCommittee",

@@ -8,12 +8,14 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accuracy
 from clean_al.batches import BATCH_MODES, DEFAULT_DIVERSITY_THRESHOLD, BatchPlan, compose
 from clean_al.duplicates import NearCopies
 from clean_al.labeled import Labeled
 from clean_al.metrics import SamplingMetrics, batch_diversity, batch_efficiency
 from clean_al.points import Points
 from clean_al.pool import Options, Pool, Strategy
+from clean_al.savings import LabelSavings, label_savings
 from clean_al.strategies.typiclust import TYPICLUST
 from clean_al.validation import (
     check_costs,
@@ -21,6 +23,7 @@ from clean_al.validation import (
     check_embedding,
     check_features,
     check_labels,
+    check_mask,
     check_number,
     check_option,
 )
@@ -55,7 +58,7 @@ class BaseSampler(BaseEstimator):
     def _new_model(self, seed: int | None) -> Any:
         raise NotImplementedError
 
-    def fit(self, X: Any, y: Any, *, embedding: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, embedding: Any = None, uniform: Any = None) -> Self:
         """Learn from labeled items, forgetting earlier ones; returns the sampler itself.
 
         Parameters
@@ -64,6 +67,9 @@ class BaseSampler(BaseEstimator):
         y : array of shape (n_labeled,), any labels; one class only is allowed
         embedding : array of shape (n_labeled, d), optional
             Measures distances in place of X; then select and update take one too.
+        uniform : bool array of shape (n_labeled,), optional
+            Which items were drawn uniformly at random; all of them by default. `estimate_accuracy` and
+            `label_savings` rest on those: mark chosen ones False.
 
         Raises
         ------
@@ -73,18 +79,19 @@ class BaseSampler(BaseEstimator):
             Parameters of the wrong type, an estimator that cannot rank.
         """
         self._check()
-        return self._learn(self._labeled(X, y, embedding))
+        return self._learn(self._labeled(X, y, embedding, True if uniform is None else uniform))
 
-    def update(self, X: Any, y: Any, *, embedding: Any = None) -> Self:
+    def update(self, X: Any, y: Any, *, embedding: Any = None, uniform: Any = None) -> Self:
         """Add newly labeled items, in old classes or new ones, and learn again; returns the sampler itself.
 
-        Without an earlier `fit` it is the same as `fit`. Parameters and errors are those of `fit`.
+        Parameters and errors are those of `fit`, except that uniform is known by itself when X holds the rows
+        of the last `select` in its order; else the new items count as chosen.
         """
-        labeled: Labeled | None = getattr(self, "labeled_", None)
-        if labeled is None:
-            return self.fit(X, y, embedding=embedding)
         self._check()
-        return self._learn(labeled.extended(self._labeled(X, y, embedding, n_features=self.n_features_in_)))
+        labeled: Labeled | None = getattr(self, "labeled_", None)
+        uniform = self._drawn(X) if uniform is None else uniform
+        new = self._labeled(X, y, embedding, uniform, n_features=getattr(self, "n_features_in_", None))
+        return self._learn(new if labeled is None else labeled.extended(new))
 
     def select(
         self,
@@ -96,6 +103,7 @@ class BaseSampler(BaseEstimator):
         n_clusters: int | None = None,
         embedding: Any = None,
         costs: Any = None,
+        exploration: float | None = None,
     ) -> np.ndarray:
         """Choose the rows of X to label next: n_samples distinct row numbers, the best first.
 
@@ -115,6 +123,8 @@ class BaseSampler(BaseEstimator):
         embedding : array of shape (n, d), optional
         costs : array of shape (n,), optional
             What labeling each item costs (seconds, money), above zero: informativeness per cost counts then.
+        exploration : float in [0, 1], optional
+            Share of this batch drawn uniformly at random, in place of exploration_weight.
 
         Returns
         -------
@@ -131,53 +141,105 @@ class BaseSampler(BaseEstimator):
         pool = self._pool(X, check_embedding(embedding, X.shape[0]), options, check_costs(costs, X.shape[0]))
         n = check_count(n_samples, "n_samples", high=len(pool), of=" (the rows of X)")
         plan = self._plan(batch_mode, batch_diversity_threshold, n_clusters, n, len(pool))
-        rows, uniform = self._choose(pool, n, plan)
+        share = options.weights.exploration
+        if exploration is not None:
+            share = check_number(exploration, "exploration", high=1.0)
+        rows, uniform = self._choose(pool, n, plan, share)
         self.selection_ = Selection(pool, rows, uniform)
         self.uniform_ = uniform
         return rows
 
+    def predict(self, X: Any) -> np.ndarray:
+        """The model's label for each row of X; needs labels of at least two classes."""
+        return self._fitted_model().predict(check_features(X, "X", n_features=self.n_features_in_))
+
+    def estimate_accuracy(self, X_unlabeled: Any = None, *, confidence: float = 0.9) -> AccuracyEstimate:
+        """The model's accuracy over labeled and unlabeled items, with an interval; nan while not known.
+
+        Five copies of the model are fitted for it: ask once per round.
+
+        Parameters
+        ----------
+        X_unlabeled : array or CSR matrix of shape (n, n_features), default the pool of the last `select`
+        confidence : float, nominal coverage of the interval
+        """
+        model, last = getattr(self, "model_", None), getattr(self, "selection_", None)
+        if model is None:
+            return unknown_accuracy(confidence)
+        if X_unlabeled is None and last is not None:
+            X_unlabeled = last.pool.X
+        return estimate_accuracy(model, self.labeled_, X_unlabeled, confidence=confidence)
+
+    def label_savings(self, target: float | None = None, *, confidence: float = 0.9) -> LabelSavings | None:
+        """Share of labels saved against random sampling up to an accuracy; None while it cannot be known.
+
+        Parameters
+        ----------
+        target : float, default the estimated accuracy of now
+        """
+        if getattr(self, "model_", None) is None:
+            return None
+        value = float(self.estimate_accuracy()) if target is None else check_number(target, "target")
+        return label_savings(self.model_, self.labeled_, value, confidence=confidence)
+
     def get_metrics(self) -> SamplingMetrics:
-        """Figures about the last batch; formulas are in `SamplingMetrics`."""
+        """Figures about the last batch and the labels so far; formulas are in `SamplingMetrics`."""
         labeled: Labeled | None = getattr(self, "labeled_", None)
-        n_labeled = 0 if labeled is None else len(labeled.y)
         last: Selection | None = getattr(self, "selection_", None)
-        if last is None:
-            return SamplingMetrics(float("nan"), float("nan"), None, n_labeled, 0)
+        nan = float("nan")
         return SamplingMetrics(
-            batch_efficiency(last.pool, last.rows),
-            batch_diversity(last.pool, last.rows),
-            None,
-            n_labeled,
-            len(last.rows),
+            efficiency=batch_efficiency(last.pool, last.rows) if last else nan,
+            diversity=batch_diversity(last.pool, last.rows) if last else nan,
+            label_savings=self.label_savings(),
+            n_labeled=0 if labeled is None else len(labeled.y),
+            n_selected=len(last.rows) if last else 0,
         )
+
+    def _fitted_model(self) -> Any:
+        model = getattr(self, "model_", None)
+        if model is None:
+            raise ValueError("there is no model yet: call fit or update with labels of at least two classes")
+        return model
 
     def _check(self) -> Options:
         check_number(self.duplicate_threshold, "duplicate_threshold", high=1.0)
         self._new_model(None)
         return self._options()
 
-    def _labeled(self, X: Any, y: Any, embedding: Any, n_features: int | None = None) -> Labeled:
+    def _labeled(
+        self, X: Any, y: Any, embedding: Any, uniform: Any, n_features: int | None = None
+    ) -> Labeled:
         X = check_features(X, "X", n_features=n_features)
         if X.shape[0] == 0:
             raise ValueError("X is empty: give at least one labeled item, or call select without a fit")
         y = check_labels(y, X.shape[0])
         embedding = check_embedding(embedding, X.shape[0])
-        return Labeled(X.copy(), y.copy(), None if embedding is None else embedding.copy())
+        drawn = check_mask(uniform, X.shape[0], "uniform")
+        return Labeled(X.copy(), y.copy(), None if embedding is None else embedding.copy(), drawn)
+
+    def _drawn(self, X: Any) -> Any:
+        """Which rows of X were drawn at random in the last select, if X holds its rows."""
+        last: Selection | None = getattr(self, "selection_", None)
+        if last is None or not last.uniform.any() or np.shape(X) != (len(last.rows), last.pool.X.shape[1]):
+            return False
+        chosen = last.pool.X[last.rows]
+        same = abs(chosen - X).sum() == 0
+        return last.uniform if same else False
 
     def _learn(self, labeled: Labeled) -> Self:
-        self.labeled_ = labeled
+        model = None
+        if len(labeled.classes) > 1:
+            model = labeled.learnable_by(self._new_model(self._seed(len(labeled.y))), self.n_jobs)
+            model.fit(labeled.X, labeled.y)
+        self.model_, self.labeled_ = model, labeled
         self.n_features_in_ = int(labeled.X.shape[1])
         self.classes_ = labeled.classes
-        self.model_ = None
-        if len(self.classes_) > 1:
-            model = self._new_model(self._seed())
-            self.model_ = labeled.learnable_by(model, self.n_jobs).fit(labeled.X, labeled.y)
         return self
 
-    def _seed(self) -> int | None:
-        return None if self.random_state is None else int(self._rng().integers(2**31 - 1))
+    def _seed(self, n_labeled: int) -> int | None:
+        return None if self.random_state is None else int(self._rng(n_labeled).integers(2**31 - 1))
 
-    def _rng(self) -> np.random.Generator:
+    def _rng(self, n_labeled: int) -> np.random.Generator:
         """With an int seed every call starts anew, from the seed and the number of labels."""
         state = self.random_state
         if isinstance(state, np.random.Generator):
@@ -186,9 +248,7 @@ class BaseSampler(BaseEstimator):
             return np.random.default_rng(state.randint(2**31 - 1))
         if state is None:
             return np.random.default_rng()
-        labeled: Labeled | None = getattr(self, "labeled_", None)
-        seed = check_count(state, "random_state", low=0)
-        return np.random.default_rng([seed, 0 if labeled is None else len(labeled.y)])
+        return np.random.default_rng([check_count(state, "random_state", low=0), n_labeled])
 
     def _pool(self, X: Any, embedding: np.ndarray | None, options: Options, costs: Any) -> Pool:
         if X.shape[0] == 0:
@@ -204,7 +264,7 @@ class BaseSampler(BaseEstimator):
             points=points,
             seen=None if labeled is None else labeled.points,
             model=getattr(self, "model_", None),
-            rng=self._rng(),
+            rng=self._rng(0 if labeled is None else len(labeled.y)),
             options=options,
             labeled=labeled,
             costs=costs,
@@ -219,7 +279,7 @@ class BaseSampler(BaseEstimator):
         clusters = n if n_clusters is None else check_count(n_clusters, "n_clusters", high=n_pool)
         return BatchPlan(mode, check_number(threshold, "batch_diversity_threshold"), min(clusters, n_pool))
 
-    def _choose(self, pool: Pool, n: int, plan: BatchPlan) -> tuple[np.ndarray, np.ndarray]:
+    def _choose(self, pool: Pool, n: int, plan: BatchPlan, share: float) -> tuple[np.ndarray, np.ndarray]:
         strategy = self._strategy()
         if pool.labeled is not None and pool.labeled.multilabel and not strategy.multilabel:
             raise ValueError(
@@ -229,7 +289,7 @@ class BaseSampler(BaseEstimator):
         if strategy.needs_model and pool.model is None:
             strategy = TYPICLUST
         guard = NearCopies(pool, self.duplicate_threshold)
-        n_uniform = int(pool.options.weights.exploration * n + 0.5)
+        n_uniform = int(share * n + 0.5)
         nothing = np.empty(0, np.intp)
         drawn = guard.distinct(pool.rng.permutation(len(pool)), n_uniform, nothing) if n_uniform else nothing
         return _interleaved(compose(pool, strategy, n - len(drawn), plan, guard, drawn), drawn)

@@ -22,11 +22,13 @@ class Labeled:
     X : array or CSR matrix of shape (n, n_features)
     y : array of shape (n,), or of shape (n, n_labels) with 0 and 1 for multilabel tasks
     embedding : array of shape (n, d) in the space of distances, or None where that is X
+    uniform : bool array of shape (n,), which items were drawn uniformly at random
     """
 
     X: Any
     y: np.ndarray
     embedding: np.ndarray | None
+    uniform: np.ndarray
 
     @property
     def multilabel(self) -> bool:
@@ -56,7 +58,8 @@ class Labeled:
         both = None
         if self.embedding is not None and other.embedding is not None:
             both = np.vstack([self.embedding, other.embedding])
-        return Labeled(_stacked(self.X, other.X), np.concatenate([self.y, other.y]), both)
+        y, uniform = np.concatenate([self.y, other.y]), np.concatenate([self.uniform, other.uniform])
+        return Labeled(_stacked(self.X, other.X), y, both, uniform)
 
     def check_same_space(self, embedding: np.ndarray | None) -> None:
         """Raise a ValueError unless a pool's embedding goes with the one of these items."""

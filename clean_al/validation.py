@@ -91,6 +91,14 @@ def check_costs(costs: Any, n_rows: int) -> np.ndarray | None:
     return array
 
 
+def check_mask(mask: Any, n_rows: int, name: str) -> np.ndarray:
+    """Return a mask as bools of shape (n_rows,); a single bool stands for all rows."""
+    array = np.asarray(mask)
+    if array.dtype != bool or array.shape not in ((), (n_rows,)):
+        raise ValueError(f"{name} must be one bool per row of X, shape ({n_rows},)")
+    return np.array(np.broadcast_to(array, n_rows))
+
+
 def check_count(value: Any, name: str, *, low: int = 1, high: int | None = None, of: str = "") -> int:
     """Return value as an int within [low, high]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):

@@ -1,0 +1,170 @@
+"""How accurate the model is, estimated from labels that were chosen, not drawn.
+
+Cross-validation on actively chosen labels is far too pessimistic: they are the hard ones. Here the confidence
+of the model over all items is calibrated on held-out labels, and corrected by the mean residual on those
+items that were drawn uniformly at random (prediction-powered inference: Angelopoulos, Bates, Fannjiang,
+Jordan & Zrnic, Science 2023; the difference estimator of survey sampling).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from clean_al.calibration import fit_calibration, log_odds, mean_calibrated
+from clean_al.labeled import Labeled
+from clean_al.learners import class_probabilities
+from clean_al.pool import scored_in_blocks
+
+FOLDS = 5
+BOOTSTRAPS = 200
+ENOUGH_UNIFORM = 30
+MODEL_DOUBT = 0.03
+UNKNOWN = "not known yet"
+
+
+class AccuracyEstimate(float):
+    """An accuracy between 0 and 1 that knows how sure it is; nan while nothing can be said.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends of the interval.
+    confidence : float
+        Share of such intervals that should hold the true accuracy.
+    standard_error : float
+    method : str
+        "calibrated + uniform residual", "calibrated confidence" (fewer than 30 uniform labels), or
+        "not known yet".
+    n_uniform : int
+        Labels drawn uniformly at random that it rests on.
+    """
+
+    low: float
+    high: float
+    confidence: float
+    standard_error: float
+    method: str
+    n_uniform: int
+
+    def __new__(
+        cls, value: float, standard_error: float, confidence: float, method: str, n_uniform: int
+    ) -> AccuracyEstimate:
+        self = super().__new__(cls, value)
+        reach = stats.t.ppf(0.5 + confidence / 2, max(n_uniform - 1, 5)) * standard_error
+        self.low, self.high = max(value - reach, 0.0), min(value + reach, 1.0)
+        self.confidence, self.standard_error = confidence, standard_error
+        self.method, self.n_uniform = method, n_uniform
+        return self
+
+    def __getnewargs__(self) -> tuple[float, float, float, str, int]:  # type: ignore[override]
+        return float(self), self.standard_error, self.confidence, self.method, self.n_uniform
+
+    def __repr__(self) -> str:
+        if self.method == UNKNOWN:
+            return f"AccuracyEstimate({UNKNOWN})"
+        return f"AccuracyEstimate({float(self):.3f}, {self.low:.3f} to {self.high:.3f}, {self.method})"
+
+
+def unknown_accuracy(confidence: float) -> AccuracyEstimate:
+    """The estimate while nothing can be said."""
+    return AccuracyEstimate(float("nan"), float("nan"), confidence, UNKNOWN, 0)
+
+
+def estimate_accuracy(
+    model: Any, labeled: Labeled, X_pool: Any, *, confidence: float = 0.9, seed: int = 0
+) -> AccuracyEstimate:
+    """Estimate the accuracy of a model over the labeled and unlabeled items together.
+
+    Parameters
+    ----------
+    model : fitted classifier; its clones are fitted for held-out predictions, FOLDS of them
+    labeled : its labels; `labeled.uniform` tells which were drawn uniformly at random
+    X_pool : array or CSR matrix of the unlabeled items
+    confidence : nominal coverage of the interval
+
+    Returns
+    -------
+    AccuracyEstimate
+        Unknown with fewer than 10 labels or when a class has fewer than two of them throughout.
+    """
+    held_out = held_out_predictions(model, labeled, seed)
+    if held_out is None:
+        return unknown_accuracy(confidence)
+    z, correct = log_odds(held_out[0]), held_out[1]
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(z), np.full(len(z), 1 / len(z)), size=BOOTSTRAPS)
+    slope, intercept = fit_calibration(z, correct, np.vstack([np.ones(len(z)), counts]))
+    everything = np.concatenate([z, log_odds(pool_confidence(model, X_pool))])
+    means = mean_calibrated(everything, slope, intercept)
+    uniform = labeled.uniform
+    n_uniform = int(uniform.sum())
+    if n_uniform < ENOUGH_UNIFORM:
+        doubt = float(np.hypot(means[1:].std(), MODEL_DOUBT))
+        return AccuracyEstimate(float(means[0]), doubt, confidence, "calibrated confidence", n_uniform)
+    return _corrected(z, correct, uniform, counts, slope, intercept, means, confidence)
+
+
+def _corrected(
+    z: np.ndarray,
+    correct: np.ndarray,
+    uniform: np.ndarray,
+    counts: np.ndarray,
+    slope: np.ndarray,
+    intercept: np.ndarray,
+    means: np.ndarray,
+    confidence: float,
+) -> AccuracyEstimate:
+    """Add the mean residual of the uniform items; the bootstrap carries both parts at once."""
+    residual = correct[uniform] - expit(np.outer(slope, z[uniform]) + intercept[:, None])
+    n = int(uniform.sum())
+    value = means[0] + residual[0].mean()
+    w = counts[:, uniform]
+    resampled = means[1:] + (w * residual[1:]).sum(axis=1) / np.maximum(w.sum(axis=1), 1)
+    # An all-correct audit has no spread, but one more answer could be wrong: the rule of succession.
+    floor = np.sqrt((n * value + 1) * max(n * (1 - value) + 1, 1) / (n + 2) ** 2 / (n + 3))
+    error = float(max(resampled.std(ddof=1), 0.5 * floor if np.isfinite(floor) else 0.0))
+    method = "calibrated + uniform residual"
+    return AccuracyEstimate(float(np.clip(value, 0, 1)), error, confidence, method, n)
+
+
+def pool_confidence(model: Any, X: Any) -> np.ndarray:
+    """The highest class probability of every row."""
+    if X is None or X.shape[0] == 0:
+        return np.empty(0)
+    return scored_in_blocks(class_probabilities, _highest, model, X, None)
+
+
+def _highest(probabilities: np.ndarray) -> np.ndarray:
+    return probabilities.max(axis=1)
+
+
+def held_out_predictions(model: Any, labeled: Labeled, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Confidence and correctness (0 or 1) of every labeled item, by models that did not see it.
+
+    None when there are too few labels to hold any out.
+    """
+    y = labeled.y
+    if labeled.multilabel or len(y) < 2 * FOLDS or np.unique(y, return_counts=True)[1].max() == len(y):
+        return None
+    sure, correct = np.full(len(y), np.nan), np.zeros(len(y))
+    for train, test in _folds(y, seed):
+        if len(np.unique(y[train])) < 2:
+            continue
+        fold = clone(model).fit(labeled.X[train], y[train])
+        p = class_probabilities(fold, labeled.X[test])
+        sure[test] = p.max(axis=1)
+        correct[test] = fold.classes_[p.argmax(axis=1)] == y[test]
+    return None if np.isnan(sure).any() else (sure, correct)
+
+
+def _folds(y: np.ndarray, seed: int) -> Any:
+    """Every class in every fold where there are enough of it."""
+    rarest = np.unique(y, return_counts=True)[1].min()
+    kind = StratifiedKFold if rarest >= FOLDS else KFold
+    return kind(FOLDS, shuffle=True, random_state=seed).split(np.zeros(len(y)), y)

@@ -1,0 +1,172 @@
+"""Which strategy suits these data? Simulated labeling of a set whose labels are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from clean_al.base import BaseSampler
+from clean_al.committee import Committee
+from clean_al.curves import StrategyComparison
+from clean_al.learners import make_learner
+from clean_al.sampler import IntelligentSampler
+from clean_al.validation import check_count, check_embedding, check_features, check_labels
+
+DEFAULT_STRATEGIES = ("auto", "uncertainty", "diversity", "hybrid", "random")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A pool with known labels, and a test set."""
+
+    X: Any
+    y: np.ndarray
+    X_test: Any
+    y_test: np.ndarray
+    embedding: np.ndarray | None
+
+
+def compare_strategies(
+    X_train: Any,
+    y_train: Any,
+    X_test: Any,
+    y_test: Any,
+    strategies: Sequence[str] | Mapping[str, BaseSampler] = DEFAULT_STRATEGIES,
+    n_iterations: int = 10,
+    samples_per_iteration: int = 50,
+    *,
+    n_seeds: int = 5,
+    n_initial: int = 0,
+    estimator: Any = None,
+    embedding: Any = None,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> StrategyComparison:
+    """Let every strategy label the training set batch by batch, and measure its models on the test set.
+
+    Parameters
+    ----------
+    X_train, y_train : the pool, shape (n, n_features), and its true labels
+    X_test, y_test : held-out data
+    strategies : names of `clean_al.STRATEGIES`, or a dict of names to unfitted samplers
+    n_iterations, samples_per_iteration : number and size of batches; they must fit into the pool
+    n_seeds : runs of every strategy; the spread between them is drawn and reported
+    n_initial : labels drawn at random before the first batch, the same ones for all strategies; 0 lets every
+        strategy make its own cold start
+    estimator : as in `IntelligentSampler`
+    embedding : array of shape (n, d), optional, for distances
+    random_state : int, seed of seed 0; the others follow
+    n_jobs : runs in parallel, through joblib
+    progress : called with (runs done, runs in all)
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, unknown strategies, more batches than the pool holds.
+    """
+    task = _checked_task(X_train, y_train, X_test, y_test, embedding)
+    samplers = _samplers(strategies, estimator)
+    sizes = _sizes(n_iterations, samples_per_iteration, n_initial, len(task.y))
+    seeds = range(random_state, random_state + check_count(n_seeds, "n_seeds"))
+    runs = [(name, seed) for seed in seeds for name in samplers]
+    jobs = (delayed(_run)(name, samplers[name], seed, task, sizes, estimator) for name, seed in runs)
+    curves: dict[str, list[np.ndarray]] = {name: [] for name in samplers}
+    for done, (name, curve) in enumerate(Parallel(n_jobs=n_jobs, return_as="generator")(jobs), 1):
+        curves[name].append(curve)
+        if progress:
+            progress(done, len(runs))
+    full = _accuracy(make_learner(estimator, random_state), task.X, task.y, task)
+    shown = np.cumsum(sizes)[1 if n_initial == 0 else 0 :]
+    return StrategyComparison(shown, {k: np.array(v) for k, v in curves.items()}, full)
+
+
+def _checked_task(X: Any, y: Any, X_test: Any, y_test: Any, embedding: Any) -> Task:
+    X = check_features(X, "X_train")
+    X_test = check_features(X_test, "X_test", n_features=X.shape[1])
+    return Task(
+        X,
+        check_labels(y, X.shape[0], "y_train"),
+        X_test,
+        check_labels(y_test, X_test.shape[0], "y_test"),
+        check_embedding(embedding, X.shape[0]),
+    )
+
+
+def _samplers(strategies: Any, estimator: Any) -> dict[str, BaseSampler]:
+    if isinstance(strategies, str):
+        strategies = [strategies]
+    if isinstance(strategies, Mapping):
+        wrong = [name for name, sampler in strategies.items() if not isinstance(sampler, BaseSampler)]
+        if wrong:
+            raise TypeError(f"strategies[{wrong[0]!r}] must be a sampler such as IntelligentSampler()")
+        return dict(strategies)
+    if not strategies:
+        raise ValueError("strategies is empty: give at least one name")
+    samplers = {name: IntelligentSampler(name, estimator=estimator) for name in strategies}
+    for sampler in samplers.values():
+        sampler._check()
+    return samplers
+
+
+def _sizes(n_iterations: int, batch: int, n_initial: int, n_pool: int) -> np.ndarray:
+    n = check_count(n_iterations, "n_iterations")
+    batch = check_count(batch, "samples_per_iteration")
+    start = check_count(n_initial, "n_initial", low=0, high=n_pool)
+    if start + n * batch > n_pool:
+        raise ValueError(
+            f"n_iterations x samples_per_iteration + n_initial is {start + n * batch}, "
+            f"but X_train has {n_pool} rows: lower one of them"
+        )
+    return np.array([start] + [batch] * n)
+
+
+def _run(
+    name: str, sampler: BaseSampler, seed: int, task: Task, sizes: np.ndarray, estimator: Any
+) -> tuple[str, np.ndarray]:
+    given = getattr(sampler, "estimator", None)
+    sampler = clone(sampler).set_params(random_state=seed)
+    if given is not None:
+        sampler.set_params(estimator=given)
+    open_rows = np.ones(len(task.y), bool)
+    labeled = np.random.default_rng(seed).choice(len(task.y), int(sizes[0]), replace=False)
+    curve = []
+    for i, size in enumerate(sizes):
+        if i > 0:
+            left = np.flatnonzero(open_rows)
+            some = None if task.embedding is None else task.embedding[left]
+            labeled = np.append(labeled, left[sampler.select(task.X[left], int(size), embedding=some)])
+        open_rows[labeled] = False
+        if len(labeled):
+            some = None if task.embedding is None else task.embedding[labeled]
+            sampler.fit(task.X[labeled], task.y[labeled], embedding=some)
+            model = _judged_model(sampler, estimator, seed)
+            curve.append(_accuracy(model, task.X[labeled], task.y[labeled], task))
+    return name, np.array(curve)
+
+
+def _judged_model(sampler: BaseSampler, estimator: Any, seed: int) -> Any:
+    """The sampler's own model where it is the estimator to judge by; else a new one."""
+    model = getattr(sampler, "model_", None)
+    own = isinstance(sampler, IntelligentSampler) and sampler.estimator is estimator
+    return (
+        model
+        if own and model is not None and not isinstance(model, Committee)
+        else make_learner(estimator, seed)
+    )
+
+
+def _accuracy(model: Any, X: Any, y: np.ndarray, task: Task) -> float:
+    """Test accuracy of the model fitted on these labels; a single class predicts itself."""
+    classes = np.unique(y)
+    if len(classes) == 1:
+        return float(np.mean(task.y_test == classes[0]))
+    if not hasattr(model, "classes_"):
+        model.fit(X, y)
+    return float(np.mean(model.predict(task.X_test) == task.y_test))

@@ -1,0 +1,284 @@
+"""A labeling session: batches go out, labels come in, until it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from clean_al.accuracy import AccuracyEstimate, unknown_accuracy
+from clean_al.base import BaseSampler
+from clean_al.sampler import IntelligentSampler
+from clean_al.savings import LabelSavings
+from clean_al.stopping import Round, first_reason, make_criteria
+from clean_al.validation import (
+    check_count,
+    check_embedding,
+    check_features,
+    check_labels,
+    check_number,
+    check_option,
+)
+
+STOP_SET = 2000
+
+
+EXPORT_FORMATS: dict[str, tuple[str, str]] = {
+    "label_studio": ("LabelStudioExporter", "samples"),
+    "cvat": ("CVATExporter", "image_paths"),
+    "prodigy": ("ProdigyExporter", "texts"),
+}
+
+
+class LabelingSession:
+    """Hands out batches of one pool, takes their labels, and knows how far it has come.
+
+    Parameters
+    ----------
+    sampler : IntelligentSampler, QueryByCommittee or ExpectedModelChange, fitted or not
+    X_unlabeled : array or CSR matrix of shape (n, n_features), optional
+        The pool. Without it the first `get_next_batch` is given one; a sampler that has selected before
+        brings its own.
+    embedding : array of shape (n, d), optional
+    export_format : {None, "label_studio", "cvat", "prodigy"}
+        What `export_batch` writes.
+    stopping_criteria : dict, optional
+        Names of `clean_al.stopping.STOPPING_CRITERIA` and their limits: min_accuracy (tested on the lower end
+        of the estimate's interval), accuracy_plateau_rounds, stable_predictions, max_samples, max_rounds.
+    audit_fraction : float in [0, 1], default 0.1
+        Share of the batches drawn uniformly at random; `estimated_accuracy` and `label_savings` rest on it.
+    confidence : float, default 0.9
+        Nominal coverage of intervals.
+
+    Attributes
+    ----------
+    history : tuple of `Round`, one per call of submit_labels
+    stop_reason : str or None, which criterion fired and with what figures
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clean_al import IntelligentSampler, LabelingSession
+    >>> X = np.arange(40.0)[:, None]
+    >>> sampler = IntelligentSampler(random_state=0)
+    >>> session = LabelingSession(sampler, X, stopping_criteria={"max_samples": 12})
+    >>> while not session.should_stop():
+    ...     rows = session.get_next_batch(4)
+    ...     session.submit_labels(rows, X[rows, 0] > 17)
+    >>> session.n_labeled, session.stop_reason
+    (12, 'max_samples: 12 labels, 12 allowed')
+    """
+
+    def __init__(
+        self,
+        sampler: BaseSampler | None = None,
+        X_unlabeled: Any = None,
+        *,
+        embedding: Any = None,
+        export_format: str | None = None,
+        stopping_criteria: Mapping[str, Any] | None = None,
+        audit_fraction: float = 0.1,
+        confidence: float = 0.9,
+    ):
+        if sampler is None:
+            sampler = IntelligentSampler()
+        if not isinstance(sampler, BaseSampler):
+            raise TypeError(
+                f"sampler must be an IntelligentSampler or its like, not {type(sampler).__name__}"
+            )
+        if export_format is not None:
+            check_option(export_format, "export_format", EXPORT_FORMATS)
+        self.sampler = sampler
+        self.export_format = export_format
+        self.audit_fraction = check_number(audit_fraction, "audit_fraction", high=1.0)
+        self.confidence = check_number(confidence, "confidence", low=0.01, high=0.999)
+        self.history: tuple[Round, ...] = ()
+        self.stop_reason: str | None = None
+        self._criteria = make_criteria(stopping_criteria)
+        self._asked = self._audited = 0
+        self._savings: tuple[int, LabelSavings | None] | None = None
+        self._X: Any = None
+        self._batch: dict[int, bool] = {}
+        if X_unlabeled is not None:
+            self._set_pool(X_unlabeled, embedding)
+
+    @property
+    def n_labeled(self) -> int:
+        """Labels submitted in this session."""
+        return 0 if self._X is None else int(self._labeled.sum())
+
+    @property
+    def n_remaining(self) -> int:
+        """Items of the pool that are neither labeled nor skipped."""
+        return 0 if self._X is None else int(self._open.sum())
+
+    @property
+    def estimated_accuracy(self) -> AccuracyEstimate:
+        """Accuracy of the model over all items, with an interval; nan while it is not known."""
+        return self.history[-1].accuracy if self.history else unknown_accuracy(self.confidence)
+
+    @property
+    def label_savings(self) -> LabelSavings | None:
+        """Share of labels saved against random sampling, or None while it cannot be known."""
+        if self._savings is None or self._savings[0] != len(self.history):
+            self._savings = (len(self.history), self._estimated_savings())
+        return self._savings[1]
+
+    def get_next_batch(
+        self, n_samples: int = 20, *, X_unlabeled: Any = None, embedding: Any = None, **select: Any
+    ) -> np.ndarray:
+        """Rows of the pool to label next, best first: n_samples, or as many as are left.
+
+        Rows of an earlier batch that got no label return to the pool.
+
+        Parameters
+        ----------
+        n_samples : int, at least 1
+        X_unlabeled, embedding : the pool, if the session was made without one
+        **select : batch_mode, batch_diversity_threshold, n_clusters; costs for the whole pool
+
+        Raises
+        ------
+        ValueError
+            Without a pool, with a second pool, or when nothing is left.
+        """
+        self._ensure_pool(X_unlabeled, embedding)
+        left = np.flatnonzero(self._open)
+        if len(left) == 0:
+            raise ValueError("the pool is empty: every item is labeled or skipped; ask should_stop() first")
+        n = min(check_count(n_samples, "n_samples"), len(left))
+        if select.get("costs") is not None:
+            select["costs"] = np.asarray(select["costs"])[left]
+        rows, uniform = self._selected(left, n, select)
+        self._batch = dict(zip(rows.tolist(), uniform.tolist(), strict=True))
+        return rows
+
+    def submit_labels(self, rows: Any, labels: Any) -> None:
+        """Learn the labels of some or all rows of the last batch.
+
+        Raises
+        ------
+        ValueError
+            If a row is not in the last batch, comes twice, or was submitted before; nothing is learned then.
+        """
+        rows = self._checked_rows(rows)
+        labels = check_labels(labels, len(rows), "labels")
+        uniform = np.array([self._batch[row] for row in rows.tolist()], bool)
+        self.sampler.update(
+            self._X[rows],
+            labels,
+            embedding=None if self._embedding is None else self._embedding[rows],
+            uniform=uniform,
+        )
+        self._labeled[rows] = True
+        self._open[rows] = False
+        self._audited += int(uniform.sum())
+        for row in rows.tolist():
+            del self._batch[row]
+        self.history = (*self.history, self._round())
+
+    def skip(self, rows: Any) -> None:
+        """Take rows of the last batch out of the pool without labels; an annotator could not decide."""
+        for row in self._checked_rows(rows).tolist():
+            self._open[row] = False
+            del self._batch[row]
+
+    def should_stop(self) -> bool:
+        """Whether a stopping criterion fired or the pool is used up; `stop_reason` says which."""
+        self.stop_reason = first_reason(self._criteria, self.history)
+        if self.stop_reason is None and self._X is not None and not self._open.any():
+            self.stop_reason = "the pool is used up"
+        return self.stop_reason is not None
+
+    def export_batch(self, output_path: Any, samples: Any, *, options: Any = None, **export: Any) -> Any:
+        """Write the last batch in the session's export_format, best first.
+
+        Parameters
+        ----------
+        output_path : path of the file
+        samples : sequence aligned with the pool (texts, records, image paths); the batch's are taken from it
+        options : dict for the exporter's constructor
+        **export : more for the exporter's export
+        """
+        if self.export_format is None:
+            raise ValueError(f"export_format is None: give one of {', '.join(sorted(EXPORT_FORMATS))}")
+        if not self._batch:
+            raise ValueError("there is no batch to export: call get_next_batch first")
+        exporter, name = EXPORT_FORMATS[self.export_format]
+        rows = np.array(list(self._batch), np.intp)
+        export[name] = [samples[row] for row in rows.tolist()]
+        if self.export_format == "label_studio":
+            export.setdefault("sample_ids", rows)
+        make = getattr(import_module("exporters"), exporter)
+        return make(**dict(options or {})).export(output_path=output_path, **export)
+
+    def _set_pool(self, X: Any, embedding: Any) -> None:
+        X = check_features(X, "X_unlabeled", n_features=getattr(self.sampler, "n_features_in_", None))
+        if X.shape[0] == 0:
+            raise ValueError("X_unlabeled is empty: a session needs items to label")
+        self._X, self._embedding = X, check_embedding(embedding, X.shape[0])
+        self._labeled = np.zeros(X.shape[0], bool)
+        self._open = np.ones(X.shape[0], bool)
+        self._batch = {}
+        rng = np.random.default_rng(0)
+        self._stop_set = np.sort(rng.choice(X.shape[0], min(STOP_SET, X.shape[0]), replace=False))
+
+    def _ensure_pool(self, X: Any, embedding: Any) -> None:
+        if X is not None:
+            if self._X is not None:
+                raise ValueError(
+                    "X_unlabeled was given already: a session has one pool; start another session"
+                )
+            self._set_pool(X, embedding)
+        elif self._X is None:
+            last = getattr(self.sampler, "selection_", None)
+            if last is None:
+                raise ValueError(
+                    "the session has no pool: give X_unlabeled to LabelingSession, or to the first "
+                    "get_next_batch"
+                )
+            points = last.pool.points.X
+            self._set_pool(last.pool.X, None if points is last.pool.X else points)
+
+    def _selected(self, left: np.ndarray, n: int, select: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Audit items are owed over all batches together, so that small batches get their share too."""
+        self._asked += n
+        owed = max(round(self._asked * self.audit_fraction) - self._audited, 0)
+        share = max(getattr(self.sampler, "exploration_weight", 0.0), min(owed, n) / n)
+        whole = len(left) == self._X.shape[0]
+        embedding = self._embedding if whole or self._embedding is None else self._embedding[left]
+        X = self._X if whole else self._X[left]
+        rows = self.sampler.select(X, n, embedding=embedding, exploration=share, **select)
+        return left[rows], self.sampler.uniform_
+
+    def _checked_rows(self, rows: Any) -> np.ndarray:
+        rows = np.atleast_1d(np.asarray(rows))
+        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+            raise TypeError("rows must be the integers that get_next_batch returned")
+        if self._X is None:
+            raise ValueError("there is no batch yet: call get_next_batch first")
+        known = [r for r in rows.tolist() if 0 <= r < len(self._labeled) and self._labeled[r]]
+        if known:
+            raise ValueError(f"rows {known[:5]} are labeled already: submit each row once")
+        strange = sorted(set(rows.tolist()) - set(self._batch))
+        if strange:
+            raise ValueError(
+                f"rows {strange[:5]} are not in the last batch: submit what get_next_batch returned"
+            )
+        if len(set(rows.tolist())) < len(rows):
+            raise ValueError("rows has the same row twice: submit each row once")
+        return rows.astype(np.intp)
+
+    def _round(self) -> Round:
+        model = getattr(self.sampler, "model_", None)
+        if model is None:
+            return Round(self.n_labeled, unknown_accuracy(self.confidence))
+        accuracy = self.sampler.estimate_accuracy(self._X[self._open], confidence=self.confidence)
+        return Round(self.n_labeled, accuracy, self.sampler.predict(self._X[self._stop_set]))
+
+    def _estimated_savings(self) -> LabelSavings | None:
+        if np.isnan(self.estimated_accuracy):
+            return None
+        return self.sampler.label_savings(float(self.estimated_accuracy), confidence=self.confidence)
