@@ -24,35 +24,30 @@ class Gate:
     ----------
     secret : what a webhook carries as a bearer token
     login : the user and password that Label Studio's ML backend form holds
-    loopback : whether only this machine can connect
-    open_to_ml : whether ML calls need no login: on loopback, while BASIC_AUTH_USER is not set
+    is_open : whether ML calls and pages need no login: on loopback, while BASIC_AUTH_USER is not set
     """
 
     secret: str = field(repr=False)
     login: tuple[str, str] = field(repr=False)
-    loopback: bool
-    open_to_ml: bool
+    is_open: bool
 
     @classmethod
     def of(cls, settings: Settings) -> Gate:
         """Return the gate that these settings ask for."""
-        loopback = settings.listens_on_loopback
-        open_to_ml = loopback and not settings.basic_auth_user
-        return cls(webhook_secret(settings), ml_backend_login(settings), loopback, open_to_ml)
+        is_open = settings.listens_on_loopback and not settings.basic_auth_user
+        return cls(webhook_secret(settings), ml_backend_login(settings), is_open)
 
     def require_webhook(self, request: Request) -> None:
         """Pass a webhook with our secret, or an ML call with our login ("Start training" comes as one)."""
         if not (self._has_secret(request) or self._has_login(request)):
             raise Unauthorized("unauthorized", www_authenticate=CHALLENGE)
 
-    def require_ml(self, request: Request) -> None:
-        """Pass a call of Label Studio's ML protocol."""
-        if not (self.open_to_ml or self._has_login(request)):
-            raise Unauthorized("unauthorized", www_authenticate=CHALLENGE)
+    def require_login(self, request: Request) -> None:
+        """Pass ML calls and those who look at pages.
 
-    def require_operator(self, request: Request) -> None:
-        """Pass who may look at metrics and pages: anyone on this machine, else whoever has the login."""
-        if not (self.loopback or self._has_login(request)):
+        A login that is set is asked for on loopback too: a proxy on this machine may stand before us.
+        """
+        if not (self.is_open or self._has_login(request)):
             raise Unauthorized("unauthorized", www_authenticate=CHALLENGE)
 
     def _has_secret(self, request: Request) -> bool:

@@ -26,7 +26,7 @@ blueprint = Blueprint("ml", __name__)
 
 @blueprint.before_request
 def _authenticate() -> None:
-    web_state().gate.require_ml(request)
+    web_state().gate.require_login(request)
 
 
 @blueprint.post("/setup")

@@ -18,7 +18,7 @@ def health() -> dict[str, str]:
 @blueprint.get("/")
 def index() -> dict[str, str]:
     """Answer as /health does, to those who may look at pages."""
-    web_state().gate.require_operator(request)
+    web_state().gate.require_login(request)
     return {"status": "UP", "name": "clean-al"}
 
 
@@ -26,6 +26,6 @@ def index() -> dict[str, str]:
 def metrics() -> Response:
     """Answer in Prometheus' text format."""
     state = web_state()
-    state.gate.require_operator(request)
+    state.gate.require_login(request)
     state.metrics.waiting.set(len(state.marks.projects))
     return state.metrics.page()

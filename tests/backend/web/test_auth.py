@@ -6,7 +6,9 @@ import hmac
 
 import pytest
 
+from backend.errors import SettingsError
 from backend.secrets import ml_backend_login
+from backend.settings import read_settings
 from backend.web import auth
 from tests.backend.web.conftest import SECRET, WITH_SECRET, basic
 
@@ -121,11 +123,18 @@ def test_ml_calls_are_checked_before_the_body_is_read(app_for):
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics"])
-def test_pages_are_open_on_loopback_and_need_the_login_elsewhere(app_for, path):
+def test_pages_are_open_on_loopback_until_a_login_is_set(app_for, path):
     assert app_for().test_client().get(path).status_code == 200
-    client = app_for(host="0.0.0.0", **LOGIN).test_client()
-    assert client.get(path).status_code == 401
-    assert client.get(path, headers=basic("labeler", "pass:wörd")).status_code == 200
+    for host in ("127.0.0.1", "0.0.0.0"):
+        client = app_for(host=host, **LOGIN).test_client()
+        assert client.get(path).status_code == 401
+        assert client.get(path, headers=basic("labeler", "pass:wörd")).status_code == 200
+    assert app_for(host="0.0.0.0").test_client().get(path).status_code == 401
+
+
+def test_a_backend_that_other_machines_reach_does_not_start_without_a_login():
+    with pytest.raises(SettingsError, match="BASIC_AUTH_USER"):
+        read_settings(_env_file=None, host="0.0.0.0", basic_auth_user=None, basic_auth_pass=None)
 
 
 def test_health_is_open_and_says_nothing_else(app_for):
