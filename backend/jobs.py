@@ -35,6 +35,7 @@ ROUND = "backend.jobs.perform_round"
 # How long a mark can suppress another one when its job was lost; the poll then asks anew.
 MARK_SECONDS = 120
 RESULT_SECONDS, FAILURE_SECONDS = 600, 86_400
+LONGEST_PAUSE = 60.0
 # For a work horse that is killed; a round that fails by itself is repeated by the poll, with growing pauses.
 AFTER_DEATH = Retry(max=3, interval=[1, 10, 30])
 
@@ -76,7 +77,8 @@ class DirtyMarker:
     ----------
     redis : a client; the web process gives one that neither waits nor repeats
     store : tells which projects are connected; others are ignored
-    debounce : seconds between the first event and the round, in which more events may gather
+    debounce : seconds between the first event and the round, in which more events may gather; longer where
+        rounds take long
     """
 
     def __init__(self, redis: Redis, store: ModelStore, debounce: float, job_timeout: int):
@@ -99,13 +101,19 @@ class DirtyMarker:
         """
         if not is_connected(self._store, project_id):
             return
-        delay = self._debounce if delay is None else delay
+        delay = self._pause(project_id) if delay is None else delay
         seconds = int(delay) + MARK_SECONDS
         try:
             if self._redis.set(pending_key(project_id), reason, nx=True, ex=seconds):
                 self._enqueue(project_id, delay)
         except (RedisError, OSError) as error:
             raise QueueUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+
+    def _pause(self, project_id: int) -> float:
+        """Return how long events gather: half of what the last round took, for Label Studio to breathe."""
+        report = ProgressFile(self._store.folder(project_id)).read().report
+        took = sum(report.get("seconds", {}).values())
+        return min(max(self._debounce, took / 2), max(self._debounce, LONGEST_PAUSE))
 
     def _enqueue(self, project_id: int, delay: float) -> None:
         queue = round_queue(self._redis)
