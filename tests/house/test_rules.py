@@ -1,0 +1,75 @@
+"""Rules of the house that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Put together here, so that this file does not break its own rule.
+HOSTS = re.compile(
+    "|".join([r"pyp" + r"i\.org", "python" + "hosted", r"registry\." + "npmjs", r"deb\." + "debian"])
+)
+
+
+def committed() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.splitlines()]
+
+
+def text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, FileNotFoundError):
+        return ""
+
+
+def test_no_committed_file_names_a_package_index_or_download_host() -> None:
+    assert [p.name for p in committed() if HOSTS.search(text_of(p))] == []
+
+
+def test_every_locked_requirement_has_hashes_and_no_address() -> None:
+    for lock in sorted(ROOT.glob("requirements*.lock")):
+        text = lock.read_text(encoding="utf-8")
+        assert "http://" not in text
+        assert "https://" not in text
+        for entry in re.split(r"\n(?=\S)", text.strip()):
+            assert re.match(r"[a-z0-9][a-z0-9._-]*==\S+", entry), f"{lock.name}: {entry[:60]}"
+            assert "--hash=sha256:" in entry, f"{lock.name}: {entry[:60]}"
+
+
+@pytest.mark.parametrize("package", ["backend", "clean_al", "exporters"])
+def test_nothing_is_pickled(package: str) -> None:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(text_of(path))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not {"pickle", "dill", "cloudpickle", "marshal", "shelve"} & {
+                n.split(".")[0] for n in names
+            }, path
+
+
+def test_the_sampler_and_the_exporters_import_without_the_backends_packages() -> None:
+    code = (
+        "import sys\n"
+        "blocked = {'flask','redis','rq','requests','pydantic','click','rich','orjson','ijson','lxml','PIL',"
+        "'matplotlib','defusedxml','gunicorn'}\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in blocked: raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "import clean_al, exporters\n"
+        "clean_al.IntelligentSampler, clean_al.CVATExporter\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
