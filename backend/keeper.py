@@ -210,10 +210,10 @@ class _Keeper:
     def run(self) -> int:
         """Return the program's exit code once nothing of its tree is left."""
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self._pid = self._spawn()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._begin_end(self._grace))
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._pid = self._spawn()
         self._say(f"pid {self._pid}\n")
         while self._reap() is None:
             self._wait()
@@ -232,7 +232,8 @@ class _Keeper:
             die_with_parent()
             if os.getppid() != keeper:
                 os._exit(CANNOT_RUN)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            # Python ignores the first two and an owner under nohup the third: an exec would keep that.
+            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             os.execvp(self._command[0], list(self._command))  # noqa: S606
         except OSError as error:

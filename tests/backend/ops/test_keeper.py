@@ -118,6 +118,12 @@ def test_a_signal_to_the_keeper_ends_the_program_too() -> None:
     assert kept.wait(30) == -signal.SIGTERM
 
 
+def test_the_program_starts_with_no_signal_ignored(tmp_path: Path) -> None:
+    Kept(["sh", "-c", f"grep SigIgn /proc/self/status > {tmp_path}/ignored"]).wait(30)
+    ignored = int((tmp_path / "ignored").read_text().split()[1], 16)
+    assert not [number for number in signal.valid_signals() if number < 32 and ignored >> (number - 1) & 1]
+
+
 def test_the_program_has_the_given_environment_and_umask_alone(tmp_path: Path) -> None:
     Kept(["sh", "-c", f"env > {tmp_path}/env; umask > {tmp_path}/umask"], env={"A": "1"}, umask=0o077).wait(
         30
