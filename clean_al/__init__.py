@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clean_al.accuracy import AccuracyEstimate
+from clean_al.comparison import compare_strategies
+from clean_al.curves import StrategyComparison
 from clean_al.expected_model_change import ExpectedModelChange
 from clean_al.metrics import SamplingMetrics
 from clean_al.pool import Pool, Strategy
@@ -13,6 +15,7 @@ from clean_al.sampler import IntelligentSampler
 from clean_al.savings import LabelSavings
 from clean_al.session import LabelingSession
 from clean_al.strategies import STRATEGIES
+from clean_al.text import TextRepresentation
 
 if TYPE_CHECKING:
     from exporters import CVATExporter, LabelStudioExporter, ProdigyExporter
@@ -31,6 +34,9 @@ __all__ = [
     "QueryByCommittee",
     "SamplingMetrics",
     "Strategy",
+    "StrategyComparison",
+    "TextRepresentation",
+    "compare_strategies",
 ]
 
 _EXPORTERS = ("CVATExporter", "LabelStudioExporter", "ProdigyExporter")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
+from sklearn.model_selection import train_test_split
 
 from clean_al.base import BaseSampler
 from clean_al.committee import Committee
-from clean_al.curves import StrategyComparison
-from clean_al.learners import make_learner
+from clean_al.curves import BASELINE, StrategyComparison
+from clean_al.learners import SparseLogisticRegression, make_learner
 from clean_al.sampler import IntelligentSampler
-from clean_al.validation import check_count, check_embedding, check_features, check_labels
+from clean_al.text import TextRepresentation
+from clean_al.validation import check_count, check_embedding, check_features, check_labels, check_number
 
 DEFAULT_STRATEGIES = ("auto", "uncertainty", "diversity", "hybrid", "random")
 Progress = Callable[[int, int], None]
@@ -85,6 +89,93 @@ def compare_strategies(
     full = _accuracy(make_learner(estimator, random_state), task.X, task.y, task)
     shown = np.cumsum(sizes)[1 if n_initial == 0 else 0 :]
     return StrategyComparison(shown, {k: np.array(v) for k, v in curves.items()}, full)
+
+
+def compare_csv(
+    path: str | Path,
+    *,
+    text: str,
+    label: str,
+    strategies: Sequence[str] | None = None,
+    n_labels: int = 300,
+    samples_per_iteration: int = 20,
+    n_seeds: int = 5,
+    test_share: float = 0.3,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> StrategyComparison:
+    """Compare strategies on a CSV file of labeled texts.
+
+    The texts become a `TextRepresentation`, the learner is logistic regression, and a random share of the
+    rows is held out for testing.
+
+    Parameters
+    ----------
+    path : CSV file in UTF-8 with a header line
+    text, label : names of its columns
+    strategies : default auto, uncertainty, hybrid and random
+    n_labels : labels per run; no more than the file has for training
+    test_share : share of the rows held out, between 0.05 and 0.95
+    progress : called with (runs done, runs in all)
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, a row is short, fewer than 20 rows have both, or all labels are the same.
+    """
+    texts, labels = read_texts(Path(path), text, label)
+    share = check_number(test_share, "test_share", low=0.05, high=0.95)
+    train, test = _split(labels, share, random_state)
+    representation = TextRepresentation(random_state=random_state)
+    X = representation.fit_transform([texts[i] for i in train])
+    batch = min(check_count(samples_per_iteration, "samples_per_iteration"), len(train))
+    return compare_strategies(
+        X,
+        labels[train],
+        representation.transform([texts[i] for i in test]),
+        labels[test],
+        strategies or ("auto", "uncertainty", "hybrid", BASELINE),
+        max(1, min(check_count(n_labels, "n_labels"), len(train)) // batch),
+        batch,
+        n_seeds=n_seeds,
+        estimator=SparseLogisticRegression(C=10.0, max_iter=1000),
+        embedding=representation.embedding(X),
+        random_state=random_state,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def read_texts(path: Path, text: str, label: str) -> tuple[list[str], np.ndarray]:
+    """Texts and labels of a CSV file; rows without a text or a label are left out."""
+    texts, labels = [], []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        missing = [name for name in (text, label) if name not in (rows.fieldnames or [])]
+        if missing:
+            found = ", ".join(rows.fieldnames or []) or "no header line"
+            raise ValueError(f"{path.name} has no column {missing[0]!r}; its columns are: {found}")
+        for row in rows:
+            if (row[text] or "").strip() and (row[label] or "").strip():
+                texts.append(row[text])
+                labels.append(row[label])
+    if len(texts) < 20 or len(set(labels)) < 2:
+        raise ValueError(
+            f"{path.name} has {len(texts)} rows with text and label and {len(set(labels))} different labels: "
+            "at least 20 rows and 2 labels are needed"
+        )
+    return texts, np.array(labels)
+
+
+def _split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train and to test on; every label in both where it occurs often enough."""
+    rows = np.arange(len(labels))
+    often = np.unique(labels, return_counts=True)[1].min() >= 2
+    n_classes = len(np.unique(labels))
+    stratify = labels if often and min(share, 1 - share) * len(labels) >= n_classes else None
+    train, test = train_test_split(rows, test_size=share, random_state=seed, stratify=stratify)
+    return train, test
 
 
 def _checked_task(X: Any, y: Any, X_test: Any, y_test: Any, embedding: Any) -> Task:

@@ -63,7 +63,7 @@ class StrategyComparison:
         ratio = np.median(mine / np.minimum(theirs, self.n_labels[-1]))
         return (float(ratio) if np.isfinite(ratio) else float("nan")), bool(np.isinf(theirs).any())
 
-    def table(self) -> str:
+    def to_table(self) -> str:
         """The strategies, best first: mean accuracy over the curve, gain over random, labels to 95 %."""
         names = sorted(self.accuracy, key=lambda name: -self.area(name).mean())
         lines = [f"{'strategy':<24}{'area':>7}{'sd':>6}{'gain':>8}{'+-':>6}{'final':>8}{'labels to 95%':>15}"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
@@ -14,8 +15,29 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
+
+class SparseLogisticRegression(LogisticRegression):
+    """Logistic regression that fits sparse X on the features that occur in it.
+
+    Under the L2 penalty all other weights are zero anyway: the same model, in a fraction of the time when few
+    labels meet many features. Dense X is fitted as ever.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseLogisticRegression:
+        """Fit the model; see the class."""
+        if not sparse.issparse(X) or X.nnz == 0:
+            return super().fit(X, y, sample_weight)
+        seen = np.unique(X.indices)
+        super().fit(X[:, seen], y, sample_weight)
+        found = self.coef_
+        self.coef_ = np.zeros((found.shape[0], X.shape[1]), found.dtype)
+        self.coef_[:, seen] = found
+        self.n_features_in_ = X.shape[1]
+        return self
+
+
 LEARNERS: dict[str, Callable[[], Any]] = {
-    "logistic_regression": lambda: LogisticRegression(max_iter=1000),
+    "logistic_regression": lambda: SparseLogisticRegression(max_iter=1000),
     "random_forest": RandomForestClassifier,
     "extra_trees": ExtraTreesClassifier,
     "linear_svm": LinearSVC,
@@ -88,7 +110,9 @@ def class_probabilities(model: Any, X: Any) -> np.ndarray:
 
 def _is_softmax(model: Any) -> bool:
     """Logistic regression proper, not its one-versus-rest forms."""
-    if type(model) is not LogisticRegression:
+    if not isinstance(model, LogisticRegression):
+        return False
+    if type(model).predict_proba is not LogisticRegression.predict_proba:
         return False
     return model.solver != "liblinear" and getattr(model, "multi_class", "auto") != "ovr"
 
