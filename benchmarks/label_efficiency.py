@@ -3,7 +3,7 @@
     python -m benchmarks.label_efficiency --sets digits sms_spam banking77 --seeds 10
 
 Every seed splits the data anew (banking77 keeps its official test set), every strategy starts from no label
-at all, the learner is logistic regression (C = 1; for texts C = 10). Curves go to benchmarks/results/ as JSON.
+at all, the learner is logistic regression (C = 1; for texts C = 10). Curves go to benchmarks/results/.
 """
 
 from __future__ import annotations

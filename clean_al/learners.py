@@ -29,7 +29,7 @@ class SparseLogisticRegression(LogisticRegression):
             return super().fit(X, y, sample_weight)
         seen = np.unique(X.indices)
         super().fit(X[:, seen], y, sample_weight)
-        found = self.coef_
+        found = np.asarray(self.coef_)  # type: ignore[has-type]
         self.coef_ = np.zeros((found.shape[0], X.shape[1]), found.dtype)
         self.coef_[:, seen] = found
         self.n_features_in_ = X.shape[1]

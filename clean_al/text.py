@@ -51,7 +51,7 @@ class TextRepresentation(TransformerMixin, BaseEstimator):
         self._fit(texts)
         return self
 
-    def fit_transform(self, texts: Sequence[str], y: Any = None) -> sparse.csr_matrix:  # type: ignore[override]
+    def fit_transform(self, texts: Sequence[str], y: Any = None) -> sparse.csr_matrix:
         """Fit, and return the features of the same texts."""
         return self._beside(self._fit(texts))
 
