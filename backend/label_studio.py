@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from time import sleep
 from typing import Any
 
 from backend.errors import LabelStudioNotFound, LabelStudioUnreachable
@@ -211,7 +211,7 @@ class LabelStudio:
             if count == last:
                 return count
             last = count
-            time.sleep(1.0)
+            sleep(1.0)
 
     def model_versions(self, project_id: int) -> dict[str, int]:
         """Return the number of predictions of each model version."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from requests import PreparedRequest
@@ -69,13 +69,13 @@ class PersonalAccessToken(AuthBase):
 
     def _current(self) -> str:
         with self._lock:
-            if time.monotonic() >= self._good_until:
+            if monotonic() >= self._good_until:
                 self._fetch()
             return self._access
 
     def _fetch(self) -> None:
         access = self._refresh(self._key)
-        self._good_until = time.monotonic() + _lifetime(access) * (1 - EARLY)
+        self._good_until = monotonic() + _lifetime(access) * (1 - EARLY)
         self._access = access
 
     def renew(self, refused: str | None) -> bool:

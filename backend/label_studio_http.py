@@ -7,12 +7,12 @@ import logging
 import os
 import random
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
+from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -129,7 +129,7 @@ class Transport:
                 raise outcome.error
             pause = max(outcome.wait, FIRST_PAUSE * 2**tried * random.uniform(0.5, 1.0))
             logger.info("%s; trying again in %.1f s", outcome.error, min(pause, LONGEST_PAUSE))
-            time.sleep(min(pause, LONGEST_PAUSE))
+            sleep(min(pause, LONGEST_PAUSE))
         raise AssertionError("count() has no end")
 
     def _send(self, method: str, address: str, signed: bool, **wanted: Any) -> requests.Response:

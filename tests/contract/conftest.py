@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from backend.label_studio import LabelStudio
-from tests.e2e.conftest import label_studio_binary, real_label_studio
+from tests.e2e.real_label_studio import RealLabelStudio
 from tests.fakes.label_studio import FakeLabelStudio
-
-__all__ = ["label_studio_binary", "real_label_studio"]
 
 CONFIG = (
     '<View><Text name="text" value="$text"/><Choices name="sentiment" toName="text">'
@@ -26,20 +26,30 @@ class Server(Protocol):
     def url(self) -> str:
         """The address."""
 
-    token: str
+    @property
+    def token(self) -> str:
+        """The admin's token."""
 
     def add_user(self) -> str:
         """Return the token of one more user."""
 
 
 @pytest.fixture(scope="session", params=["fake", pytest.param("real", marks=pytest.mark.e2e)])
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Label Studio that is up."""
     if request.param == "real":
-        yield request.getfixturevalue("real_label_studio")
+        yield from _real(tmp_path_factory.mktemp("label-studio"))
         return
     with FakeLabelStudio() as fake:
         yield fake
+
+
+def _real(directory: Path) -> Iterator[Server]:
+    binary = os.environ.get("CLEAN_AL_LABEL_STUDIO")
+    if not binary:
+        pytest.skip("CLEAN_AL_LABEL_STUDIO names no label-studio command; `make e2e` sets it")
+    with RealLabelStudio(binary, directory, allow_private_addresses=True) as real:
+        yield real
 
 
 @pytest.fixture(scope="session")

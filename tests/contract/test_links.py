@@ -156,7 +156,7 @@ def test_every_look_at_an_ml_backend_calls_it(
     assert [path for _, path, _, _ in receiver.heard[before:]] == ["/health", "/setup"]
 
 
-def test_a_deleted_ml_backend_is_no_longer_the_model_but_leaves_its_webhook(
+def test_a_deleted_ml_backend_leaves_its_webhook_and_sometimes_its_title(
     label_studio: LabelStudio, project: int, receiver: Receiver
 ) -> None:
     made = label_studio.create_ml_backend(project=project, url=receiver.url, title="loop")["id"]
@@ -164,7 +164,8 @@ def test_a_deleted_ml_backend_is_no_longer_the_model_but_leaves_its_webhook(
     assert label_studio.project(project)["model_version"] == "renamed"
     label_studio.delete_ml_backend(made)
     assert label_studio.ml_backends(project) == []
-    assert label_studio.project(project)["model_version"] == ""
+    # Nobody empties it once that server has deleted any project: docs/label-studio.md, "Defects".
+    assert label_studio.project(project)["model_version"] in ("", "renamed")
     assert len(label_studio.webhooks(project)) == 1
 
 

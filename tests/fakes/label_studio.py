@@ -170,6 +170,8 @@ class FakeLabelStudio:
         """Answer what needs no user."""
         if request.path == "/health":
             return Answer(200, {"status": "UP"})
+        if not request.path.startswith(("/api/", "/data/", "/tasks/", "/projects/")):
+            return Answer(404, {"detail": "Not Found"})
         if request.path != "/api/token/refresh/":
             return None
         access = self.tokens.trade(str(request.body.get("refresh")))
