@@ -1,0 +1,270 @@
+"""Sessions, stopping criteria, and the honesty of estimates."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+
+from clean_al import IntelligentSampler, LabelingSession, LabelSavings, QueryByCommittee
+from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accuracy
+from clean_al.calibration import fit_calibration, mean_calibrated
+from clean_al.savings import _labels_to_reach
+from clean_al.stopping import AccuracyPlateau, MinAccuracy, Round, StablePredictions, first_reason
+
+X, Y = make_classification(900, 6, n_informative=4, random_state=0)
+POOL, HIDDEN = X[100:], Y[100:]
+
+
+def session(**options):
+    return LabelingSession(IntelligentSampler(random_state=0), POOL, **options)
+
+
+def run(s, n_rounds, n=20):
+    for _ in range(n_rounds):
+        rows = s.get_next_batch(n)
+        s.submit_labels(rows, HIDDEN[rows])
+    return s
+
+
+def known(value, error=0.01):
+    return AccuracyEstimate(value, error, 0.9, "calibrated + uniform residual", 100)
+
+
+def test_batches_never_repeat_an_item():
+    s = session()
+    seen = [row for _ in range(6) for row in run_one(s)]
+    assert len(seen) == len(set(seen)) == s.n_labeled == 120
+    assert s.n_remaining == len(POOL) - 120
+
+
+def run_one(s):
+    rows = s.get_next_batch(20)
+    s.submit_labels(rows, HIDDEN[rows])
+    return rows.tolist()
+
+
+def test_a_tenth_of_the_labels_is_drawn_at_random_even_in_small_batches():
+    s = run(session(), 20, n=3)
+    assert s.sampler.labeled_.uniform.sum() == 6
+    assert run(session(audit_fraction=0.0), 4).sampler.labeled_.uniform.sum() == 0
+
+
+def test_rows_without_labels_return_to_the_pool():
+    s = session()
+    first = s.get_next_batch(10)
+    s.submit_labels(first[:4], HIDDEN[first[:4]])
+    assert s.n_remaining == len(POOL) - 4
+    s.get_next_batch(10)
+
+
+def test_skipped_rows_do_not_come_back():
+    s = LabelingSession(IntelligentSampler(random_state=0), POOL[:30])
+    rows = s.get_next_batch(10)
+    s.skip(rows[:3])
+    later = s.get_next_batch(100)
+    assert set(later.tolist()).isdisjoint(rows[:3].tolist())
+    assert len(later) == 27
+
+
+def test_the_last_batch_is_what_is_left():
+    s = LabelingSession(IntelligentSampler(random_state=0), POOL[:25])
+    run(s, 2)
+    assert s.n_labeled == 25
+    assert s.should_stop()
+    assert s.stop_reason == "the pool is used up"
+    with pytest.raises(ValueError, match="the pool is empty"):
+        s.get_next_batch(5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "error", "words"),
+    [
+        ([-1], [0], ValueError, "not in the last batch"),
+        ([10**6], [0], ValueError, "not in the last batch"),
+        ("first two", [0, 0, 1], ValueError, "labels has 3 labels for 2 rows"),
+        ("first twice", [0, 0], ValueError, "same row twice"),
+        (["a"], [0], TypeError, "rows must be the integers"),
+        ("first two", [0, None], ValueError, "missing labels"),
+    ],
+)
+def test_wrong_labels_are_refused_and_nothing_is_learned(rows, labels, error, words):
+    s = session()
+    batch = s.get_next_batch(5)
+    rows = (
+        {"first two": batch[:2], "first twice": batch[[0, 0]]}.get(rows, rows)
+        if isinstance(rows, str)
+        else rows
+    )
+    with pytest.raises(error, match=words):
+        s.submit_labels(rows, labels)
+    assert s.n_labeled == 0
+    s.submit_labels(batch, HIDDEN[batch])
+
+
+def test_submitting_twice_is_refused():
+    s = session()
+    rows = s.get_next_batch(5)
+    s.submit_labels(rows, HIDDEN[rows])
+    with pytest.raises(ValueError, match="labeled already"):
+        s.submit_labels(rows, HIDDEN[rows])
+
+
+def test_a_session_without_a_pool_gets_one_at_the_first_batch():
+    s = LabelingSession(IntelligentSampler(random_state=0))
+    with pytest.raises(ValueError, match="no pool: give X_unlabeled"):
+        s.get_next_batch(5)
+    assert len(s.get_next_batch(5, X_unlabeled=POOL)) == 5
+    with pytest.raises(ValueError, match="one pool"):
+        s.get_next_batch(5, X_unlabeled=POOL)
+
+
+def test_a_sampler_that_has_selected_brings_its_pool():
+    sampler = IntelligentSampler(random_state=0)
+    sampler.select(POOL, 3, embedding=POOL[:, :2])
+    rows = LabelingSession(sampler).get_next_batch(4)
+    assert len(rows) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"stopping_criteria": {"patience": 3}}, ValueError, "unknown patience; valid are accuracy_plateau"),
+        ({"stopping_criteria": {"min_accuracy": 95}}, ValueError, "min_accuracy.*between 0 and 1"),
+        ({"stopping_criteria": {"max_samples": 0}}, ValueError, "max_samples"),
+        ({"stopping_criteria": [1]}, TypeError, "must be a dict"),
+        ({"audit_fraction": 1.5}, ValueError, "audit_fraction"),
+        ({"export_format": "excel"}, ValueError, "export_format.*cvat, label_studio, prodigy"),
+    ],
+)
+def test_wrong_options_are_named(options, error, words):
+    with pytest.raises(error, match=words):
+        session(**options)
+
+
+def test_a_session_needs_a_sampler():
+    with pytest.raises(TypeError, match="sampler must be"):
+        LabelingSession("hybrid", POOL)
+
+
+def test_committees_hold_sessions_too():
+    s = LabelingSession(QueryByCommittee(3, "logistic_regression", random_state=0), POOL)
+    run(s, 3)
+    assert s.estimated_accuracy > 0.5
+
+
+def test_batches_leave_in_the_format_of_the_session(tmp_path):
+    texts = [f"text {i}" for i in range(len(POOL))]
+    s = session(export_format="prodigy")
+    with pytest.raises(ValueError, match="no batch to export"):
+        s.export_batch(tmp_path / "a.jsonl", texts)
+    rows = s.get_next_batch(5)
+    s.export_batch(tmp_path / "a.jsonl", texts, task_type="textcat", labels=["a", "b"])
+    written = [json.loads(line)["text"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert written == [f"text {row}" for row in rows]
+    with pytest.raises(ValueError, match="export_format is None"):
+        session().export_batch(tmp_path / "b", texts)
+
+
+def test_min_accuracy_looks_at_the_lower_end():
+    criterion = MinAccuracy(0.9)
+    assert criterion.reason([Round(50, known(0.92, error=0.05))]) is None
+    assert "min_accuracy" in criterion.reason([Round(50, known(0.95, error=0.01))])
+    assert criterion.reason([Round(50, unknown_accuracy(0.9))]) is None
+
+
+def test_a_plateau_is_two_windows_alike():
+    rising = [Round(i, known(0.5 + 0.05 * i)) for i in range(6)]
+    flat = [Round(i, known(0.8)) for i in range(6)]
+    assert AccuracyPlateau(3).reason(rising) is None
+    assert AccuracyPlateau(3).reason(flat[:5]) is None
+    assert "within noise" in AccuracyPlateau(3).reason(flat)
+
+
+def test_predictions_are_stable_after_three_agreements():
+    a, b = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 0])
+    rounds = [Round(i, known(0.8), s) for i, s in enumerate([b, a, a, a, a])]
+    assert StablePredictions().reason(rounds[:4]) is None
+    assert "kappa 1.000" in StablePredictions().reason(rounds)
+
+
+def test_no_round_is_no_reason():
+    assert first_reason([MinAccuracy(0.0)], []) is None
+
+
+def test_every_criterion_can_end_a_session():
+    assert run(session(stopping_criteria={"max_rounds": 2}), 2).should_stop()
+    stable = run(session(stopping_criteria={"stable_predictions": 0.5}), 6)
+    assert stable.should_stop()
+    assert stable.stop_reason.startswith("stable_predictions")
+
+
+def test_calibration_finds_slope_and_intercept():
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 2, 20_000)
+    correct = rng.random(20_000) < 1 / (1 + np.exp(-(0.5 * z + 1)))
+    slope, intercept = fit_calibration(z, correct.astype(float), np.ones((1, 20_000)))
+    assert slope[0] == pytest.approx(0.5, abs=0.05)
+    assert intercept[0] == pytest.approx(1.0, abs=0.05)
+    exact = np.mean(1 / (1 + np.exp(-(slope[0] * z + intercept[0]))))
+    assert mean_calibrated(z, slope, intercept)[0] == pytest.approx(exact, abs=1e-3)
+
+
+def test_the_estimate_is_nearer_than_cross_validation_and_covers_the_truth():
+    s = run(session(), 12)
+    truth = np.mean(s.sampler.predict(POOL) == HIDDEN)
+    estimate = s.estimated_accuracy
+    assert abs(estimate - truth) < 0.06
+    assert estimate.low <= truth <= estimate.high
+    assert estimate.method == "calibrated confidence"  # 24 audited labels are too few
+    assert run(s, 6).estimated_accuracy.method == "calibrated + uniform residual"
+
+
+def test_before_labels_nothing_is_claimed():
+    s = session()
+    assert np.isnan(s.estimated_accuracy)
+    assert s.estimated_accuracy.method == "not known yet"
+    assert s.label_savings is None
+    assert f"{s.estimated_accuracy:.1%}" == "nan%"
+
+
+def test_one_label_each_is_too_little_to_hold_out():
+    sampler = IntelligentSampler(random_state=0).fit(X[:4], [0, 1, 0, 1])
+    assert np.isnan(estimate_accuracy(sampler.model_, sampler.labeled_, POOL))
+
+
+def test_estimates_survive_copies():
+    for estimate in (known(0.8), LabelSavings(0.4, 0.2, 0.5, 0.9, 100, 160.0)):
+        for twin in (pickle.loads(pickle.dumps(estimate)), copy.deepcopy(estimate)):
+            assert vars(twin) == vars(estimate)
+            assert twin == estimate
+    assert "0.800" in repr(known(0.8))
+    assert "not reached" in repr(LabelSavings(0.9, 0.9, 0.9, 0.9, 100, float("inf")))
+
+
+def test_random_labels_alone_save_nothing():
+    sampler = IntelligentSampler(random_state=0).fit(X[:60], Y[:60])
+    assert sampler.label_savings() == 0.0
+
+
+def test_savings_are_unknown_without_a_random_share():
+    sampler = IntelligentSampler(random_state=0).fit(X[:60], Y[:60], uniform=np.zeros(60, bool))
+    assert sampler.label_savings() is None
+
+
+def test_the_curve_is_followed_to_the_target():
+    sizes = np.array([10, 20, 40, 80])
+    accuracy = 0.9 - 2.0 * sizes**-0.75  # reaches 0.85 at (2 / 0.05)^(4/3) = 136.8
+    assert _labels_to_reach(sizes, accuracy, 0.85, 1e6) == pytest.approx(136.8, rel=0.01)
+    assert _labels_to_reach(sizes, accuracy, 0.95, 1e6) == np.inf
+
+
+def test_the_rows_of_the_last_batch_are_recognized_as_drawn():
+    sampler = IntelligentSampler(exploration_weight=0.5, random_state=0).fit(X[:60], Y[:60])
+    rows = sampler.select(POOL, 10)
+    sampler.update(POOL[rows], HIDDEN[rows])
+    assert sampler.labeled_.uniform.sum() == 65
+    sampler.update(POOL[:5], HIDDEN[:5])
+    assert sampler.labeled_.uniform.sum() == 65
