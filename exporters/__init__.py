@@ -1,7 +1,8 @@
 """Annotations and queues, written for Label Studio, CVAT and Prodigy."""
 
-from exporters.convert import FORMATS, export_tasks
+from exporters.convert import convert, export_tasks
 from exporters.errors import ExportError, InputError, LossError, OptionError
+from exporters.formats import FORMATS
 from exporters.label_studio.config import TYPES as LABEL_CONFIG_TYPES
 from exporters.report import ExportReport
 from exporters.samples import CVATExporter, LabelStudioExporter, ProdigyExporter
@@ -17,5 +18,6 @@ __all__ = [
     "LossError",
     "OptionError",
     "ProdigyExporter",
+    "convert",
     "export_tasks",
 ]

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from exporters.cvat.writer import CvatWriter
 from exporters.errors import LossError, OptionError
-from exporters.files import Outputs
+from exporters.files import Outputs, open_input
+from exporters.formats import FORMATS, Format, Writer, by_content, by_suffix
+from exporters.json_stream import read_objects
 from exporters.label_studio.config import LabelingConfig, parse_config
 from exporters.label_studio.copy import TaskCopier
 from exporters.label_studio.reader import read_tasks
 from exporters.options import Options, make_options
-from exporters.prodigy.writer import ProdigyWriter
 from exporters.records import Item
 from exporters.report import ExportReport, Ledger
 
 PROGRESS_EVERY = 500
-
-
-class Writer(Protocol):
-    """What every format's writer can do."""
-
-    def write(self, item: Item) -> None: ...
-    def finish(self) -> None: ...
-    def close(self) -> None: ...
-
-
-# One line for each format that records can be written to.
-WRITERS: dict[str, type[CvatWriter] | type[ProdigyWriter]] = {"cvat": CvatWriter, "prodigy": ProdigyWriter}
-FORMATS = {"cvat": "CVAT XML 1.1", "prodigy": "Prodigy JSON Lines", "label-studio": "Label Studio JSON"}
+Placed = Iterable[tuple[Any, str]]
 
 
 def export_tasks(
@@ -47,8 +35,8 @@ def export_tasks(
     Parameters
     ----------
     tasks : iterable of dict
-        Tasks as Label Studio exports them (id, data, annotations, predictions); `_priority` and `_score` may
-        be set.
+        Tasks as Label Studio exports them (id, data, annotations, predictions); `_priority` and `_score`
+        may be set. Taken one at a time.
     format : str
         One of `FORMATS`.
     output : str or path
@@ -70,9 +58,10 @@ def export_tasks(
         With `strict`, when anything was lost.
     """
     chosen = make_options(options)
+    form = _format(format)
     config = parse_config(label_config)
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
-    return _export_placed(placed, _format(format), Path(output), config, name, chosen)
+    return _export(placed, format, form, Path(output), config, name, chosen)
 
 
 def _place(task: Any, number: int) -> str:
@@ -80,46 +69,118 @@ def _place(task: Any, number: int) -> str:
     return f"item {number}" if key is None else f"task {key}"
 
 
-def _format(name: str) -> str:
+def _format(name: str) -> Format:
     if name not in FORMATS:
         raise OptionError(f"format {name!r} is unknown; valid: {', '.join(FORMATS)}")
-    return name
+    return FORMATS[name]
 
 
-def _export_placed(
-    placed: Iterable[tuple[Any, str]],
-    target: str,
+def convert(
+    input: str | Path,
+    output: str | Path,
+    *,
+    from_format: str | None = None,
+    to_format: str | None = None,
+    label_config: str = "",
+    name: str = "",
+    **options: Any,
+) -> ExportReport:
+    """Read a file of one format, write it in another, and return the account.
+
+    Parameters
+    ----------
+    input, output : str or path
+        Files; packed with gzip where they end in `.gz`. The output may not be the input.
+    from_format, to_format : str, optional
+        Of `FORMATS`; told from the suffixes `.xml`, `.jsonl`, `.json`, and the input's from its content.
+    label_config : str
+        The labeling config of Label Studio tasks that are read; may be empty.
+    name : str
+        The name of the CVAT task; the input's by default.
+    **options
+        See `exporters.options.Options`. Predictions are converted too, unless `predictions=False`.
+
+    Raises
+    ------
+    InputError
+        The input is damaged or of another format; the message names the place.
+    OptionError
+        A format or option is unknown; the message lists the valid ones.
+    LossError
+        With `strict`, when anything was lost.
+    """
+    source, target = Path(input), Path(output)
+    chosen = make_options({"predictions": True, **options})
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OptionError(f"{target}: is the input; write to another file")
+    to_name = to_format or by_suffix(target)
+    if to_name is None:
+        raise OptionError(f"{target.name}: say its format; valid: {', '.join(FORMATS)}")
+    form, config = _format(to_name), parse_config(label_config)
+    with open_input(source) as file:
+        from_name = from_format or _told(source) or by_content(file, source)
+        reader = _format(from_name)
+        title = name or source.name.split(".")[0]
+        if from_name == "label-studio":
+            placed = read_objects(file, source.name)
+            return _export(placed, to_name, form, target, config, title, chosen)
+        ledger = Ledger()
+        items = reader.read(file, source.name, config, chosen, ledger)
+        return _run(items, form, target, config, title, chosen, ledger)
+
+
+def _told(path: Path) -> str | None:
+    """Return the format when the suffix alone tells it: Label Studio writes JSON Lines as well."""
+    name = by_suffix(path)
+    return name if name == "cvat" else None
+
+
+def _export(
+    placed: Placed,
+    to_name: str,
+    form: Format,
     path: Path,
     config: LabelingConfig,
     name: str,
     options: Options,
 ) -> ExportReport:
-    ledger, outputs = Ledger(), Outputs()
+    """Write tasks of Label Studio; to its own format they go whole, without the records in between."""
+    ledger = Ledger()
+    if to_name != "label-studio":
+        items = read_tasks(placed, config, options, ledger)
+        return _run(items, form, path, config, name, options, ledger)
+    outputs = Outputs()
     try:
-        if target == "label-studio":
-            _copy(placed, TaskCopier(path, outputs, config.text, options, ledger), options)
-        else:
-            items = read_tasks(placed, config, options, ledger)
-            _write(items, WRITERS[target](path, outputs, config, options, ledger, name), options)
+        copier = TaskCopier(path, outputs, config.text, options, ledger)
+        for task, place in _watched(placed, options):
+            copier.write(task, place)
+        copier.finish()
         return _settle(outputs, ledger, options)
-    except BaseException:
+    finally:
         outputs.discard()
-        raise
 
 
-def _copy(placed: Iterable[tuple[Any, str]], copier: TaskCopier, options: Options) -> None:
-    for task, place in _watched(placed, options):
-        copier.write(task, place)
-    copier.finish()
-
-
-def _write(items: Iterable[Item], writer: Writer, options: Options) -> None:
+def _run(
+    items: Iterable[Item],
+    form: Format,
+    path: Path,
+    config: LabelingConfig,
+    name: str,
+    options: Options,
+    ledger: Ledger,
+) -> ExportReport:
+    outputs = Outputs()
+    writer: Writer | None = None
     try:
+        writer = form.writer(path, outputs, config, options, ledger, name)
         for item in _watched(items, options):
             writer.write(item)
         writer.finish()
+        return _settle(outputs, ledger, options)
     finally:
-        writer.close()
+        if writer is not None:
+            writer.close()
+        outputs.discard()
 
 
 def _watched(things: Iterable[Any], options: Options) -> Iterator[Any]:

@@ -58,13 +58,19 @@ class AtomicFile:
         """Append bytes."""
         self.file.write(data)
 
-    def commit(self) -> Path:
-        """Write everything to the disk and put the file in its place."""
+    def seal(self) -> None:
+        """Write everything to the disk; what is sealed holds no file open."""
+        if self._raw.closed:
+            return
         if self.file is not self._raw:
             self.file.close()
         self._raw.flush()
         os.fsync(self._raw.fileno())
         self._raw.close()
+
+    def commit(self) -> Path:
+        """Put the file in its place."""
+        self.seal()
         self._temporary.chmod(0o666 & ~_umask())
         self._temporary.replace(self.path)
         return self.path
@@ -95,7 +101,12 @@ class Outputs:
         return file
 
     def commit(self) -> list[str]:
-        """Put every file in place; return their paths in the order of opening."""
+        """Put every file in place; return their paths in the order of opening.
+
+        All are on the disk before the first gets its name.
+        """
+        for file in self._files:
+            file.seal()
         return [str(file.commit()) for file in self._files]
 
     def discard(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from exporters.records import Box, Ellipse, Point, Polygon
+from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Polygon
 
 OUTLINE_POINTS = 32
 
@@ -62,3 +62,35 @@ def ellipse_outline(ellipse: Ellipse, count: int = OUTLINE_POINTS) -> Polygon:
 def scaled(points: Iterable[Iterable[float]], scale_x: float, scale_y: float) -> tuple[Point, ...]:
     """Return the points with each axis multiplied."""
     return tuple((x * scale_x, y * scale_y) for x, y in points)
+
+
+def convex_hull(points: Iterable[Point]) -> tuple[Point, ...]:
+    """Return the corners of the smallest convex outline, by Andrew's monotone chain (1979)."""
+    ordered = sorted(set(points))
+    halves: list[list[Point]] = []
+    for run in (ordered, ordered[::-1]):
+        half: list[Point] = []
+        for point in run:
+            while len(half) > 1 and _cross(half[-2], half[-1], point) <= 0:
+                half.pop()
+            half.append(point)
+        halves.append(half[:-1])
+    return tuple(halves[0] + halves[1])
+
+
+def _cross(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def bounding_box(shape: Geometry) -> Box:
+    """Return the smallest upright box around the shape."""
+    if isinstance(shape, Mask):
+        return Box(float(shape.left), float(shape.top), float(shape.width), float(shape.height))
+    if isinstance(shape, Box):
+        points = corners(shape)
+    elif isinstance(shape, Ellipse):
+        points = ellipse_outline(shape).points
+    else:
+        points = shape.corners if isinstance(shape, Cuboid) else shape.points
+    left, top = min(x for x, _ in points), min(y for _, y in points)
+    return Box(left, top, max(x for x, _ in points) - left, max(y for _, y in points) - top)

@@ -38,8 +38,6 @@ class Options:
         CVAT's image names: `path` as in the task, without the address before it, or `basename`.
     clamp : bool
         Whether CVAT shapes are cut to the picture (counted as changed).
-    start_frame, frame_step : int
-        First frame of the CVAT video task and the distance of its frames.
     task_type : str, optional
         Prodigy: textcat, textcat_binary, ner, spans, relations, image, audio, choice; found out by default.
     labels : sequence of str, optional
@@ -61,8 +59,6 @@ class Options:
     sidecars: bool = True
     names: str = "path"
     clamp: bool = False
-    start_frame: int = 0
-    frame_step: int = 1
     task_type: str | None = None
     labels: tuple[str, ...] = ()
     hashes: bool = False
@@ -73,8 +69,6 @@ class Options:
         _one_of("annotators", self.annotators, ("all", "latest", "ground_truth"))
         _one_of("names", self.names, ("path", "basename"))
         object.__setattr__(self, "labels", tuple(self.labels))
-        if self.frame_step < 1 or self.start_frame < 0:
-            raise OptionError("frame_step must be at least 1 and start_frame at least 0")
 
     def size_of(self, name: str) -> Size | None:
         """Return the size of an image that its task does not state; None when it is nowhere."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _UPLOADS = "/data/upload/"
+# Most names need no work.
+_STEP = "[A-Za-z0-9_-][A-Za-z0-9_.-]*"
+_PLAIN = re.compile(f"(?:{_UPLOADS})?((?:{_STEP}/)*{_STEP})")
 
 
 def media_name(address: str) -> str:
@@ -15,8 +19,9 @@ def media_name(address: str) -> str:
     >>> media_name("s3://bucket/2024/a.jpg")
     '2024/a.jpg'
     """
-    if _is_plain(address):
-        return address
+    plain = _PLAIN.fullmatch(address)
+    if plain is not None:
+        return plain[1]
     if address.startswith("data:"):
         return ""
     text = address.replace("\\", "/")
@@ -31,18 +36,6 @@ def media_name(address: str) -> str:
     if kept and len(kept[0]) == 2 and kept[0][1] == ":":
         del kept[0]
     return "/".join(kept)
-
-
-def _is_plain(address: str) -> bool:
-    """Return whether the name needs no work, which most do not."""
-    return (
-        address.isascii()
-        and address.replace("/", "a").replace("_", "a").replace("-", "a").replace(".", "a", 1).isalnum()
-        and address[0] != "/"
-        and "//" not in address
-        and address[-1] != "/"
-        and not address.startswith(("./", "."))
-    )
 
 
 def _split(text: str) -> tuple[str, str, str]:

@@ -79,7 +79,7 @@ class KeyFrame(NamedTuple):
     """The state of a track from this frame (counted from 0) on; `outside` means not in the picture."""
 
     frame: int
-    shape: Shape
+    shape: Geometry
     outside: bool = False
     occluded: bool = False
     attributes: tuple[tuple[str, str], ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ from exporters.xml_text import ILLEGAL, REPLACEMENT, escape
 
 LONGEST_NAME = 64
 UNNAMED = "object"
+_COLOR = re.compile("#[0-9a-fA-F]{6}")
 
 
 class Labels:
@@ -20,16 +22,16 @@ class Labels:
     task's labels do not declare is dropped in silence.
     """
 
-    def __init__(self, declared: Iterable[str] = (), colors: Iterable[str] = ()):
+    def __init__(self, declared: Iterable[tuple[str, str]] = ()):
+        """Start with (label, colour) pairs, in the order in which the task is to offer them."""
         self._names: dict[str, tuple[str, str]] = {}
         self._attributes: dict[str, dict[str, None]] = {}
         self._parts: dict[str, dict[str, None]] = {}
-        self._given_colors: dict[str, str] = {}
-        self._seen: set[str] = set()
-        for label, color in zip(declared, [*colors, *[""] * 10_000], strict=False):
+        self._colors: dict[str, str] = {}
+        for label, color in declared:
             name = self.name(label)[0]
-            if color.startswith("#") and len(color) == 7:
-                self._given_colors[name] = color
+            if _COLOR.fullmatch(color):
+                self._colors[name] = color
 
     def name(self, label: str) -> tuple[str, str]:
         """Return (the name in CVAT, how it differs), the second empty when it does not."""
@@ -54,10 +56,7 @@ class Labels:
 
     def has(self, name: str, attribute: str) -> None:
         """Note that a shape of this label carries this attribute."""
-        key = name + "\0" + attribute
-        if key not in self._seen:
-            self._seen.add(key)
-            self._attributes[name][attribute] = None
+        self._attributes[name][attribute] = None
 
     def part(self, name: str, element: str) -> None:
         """Note that this label is a skeleton with such an element."""
@@ -68,7 +67,7 @@ class Labels:
         return [self._label(i, name) for i, name in enumerate(self._attributes)]
 
     def _label(self, index: int, name: str) -> dict[str, Any]:
-        color = self._given_colors.get(name) or PALETTE[index % len(PALETTE)]
+        color = self._colors.get(name) or PALETTE[index % len(PALETTE)]
         attributes = [_attribute(attribute) for attribute in self._attributes[name]]
         label: dict[str, Any] = {"name": name, "color": color, "type": "any", "attributes": attributes}
         if name in self._parts:

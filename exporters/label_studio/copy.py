@@ -8,7 +8,7 @@ from typing import Any
 
 from exporters.errors import InputError
 from exporters.files import Outputs, beside
-from exporters.json_stream import clean, dump
+from exporters.json_stream import dump_told
 from exporters.options import Options
 from exporters.report import Ledger
 
@@ -31,9 +31,10 @@ class TaskCopier:
             raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
         done = self._task(task)
         self._file.write(b"[\n" if not self._count else b",\n")
-        self._file.write(dump(done))
-        if "\ud800" <= max(str(done)) <= "\udfff" and clean(done) != done:
-            self._ledger.change("task", "characters that UTF-8 cannot hold", place)
+        text, is_same = dump_told(done)
+        self._file.write(text)
+        if not is_same:
+            self._ledger.change("task", "characters or numbers that JSON in UTF-8 cannot hold", place)
         self._count += 1
         self._ledger.items += 1
 

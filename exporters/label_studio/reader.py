@@ -8,7 +8,7 @@ from typing import Any
 from exporters.errors import InputError
 from exporters.label_studio.config import LabelingConfig, Shown
 from exporters.label_studio.guess import guess_shown
-from exporters.label_studio.results import ResultReader
+from exporters.label_studio.results import ObjectReader, number
 from exporters.label_studio.texts import Dialogue, rendered
 from exporters.options import Options, Size
 from exporters.paths import media_name
@@ -16,7 +16,7 @@ from exporters.records import Annotation, Item
 from exporters.report import Ledger
 
 Task = Mapping[str, Any]
-Placed = tuple[Mapping[str, Any], list[Any]]
+Placed = tuple[Mapping[str, Any], list[Any], bool]
 _TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
 
 
@@ -26,7 +26,6 @@ class TaskReader:
     def __init__(self, config: LabelingConfig, options: Options, ledger: Ledger):
         self._config, self._options, self._ledger = config, options, ledger
         self._shown = {shown.name: shown for shown in config.objects}
-        self._results = ResultReader(ledger)
 
     def read(self, task: Any, place: str) -> Iterator[Item]:
         """Yield the items of one task: mostly one; several when it shows several objects.
@@ -36,12 +35,13 @@ class TaskReader:
         data, annotations = self._parts(task, place)
         groups = self._group(data, annotations)
         for i, (shown, media, parts) in enumerate(groups):
-            read = self._results.reader(shown.kind, *self._text_of(shown, data))
+            text, dialogue = self._text_of(shown, data) if shown.kind in _TEXTS else (None, None)
+            read = ObjectReader(shown.kind, text, dialogue, self._ledger)
             size = self._size(shown, media, parts)
-            done = tuple(self._annotation(head, results, read, size, place) for head, results in parts)
+            done = tuple([self._annotation(part, read, size, place) for part in parts])
             yield Item(
-                kind=_item_kind(shown.kind),
-                media=media if read.text is None else read.text,
+                kind="text" if shown.kind in _TEXTS else shown.kind,
+                media=media if text is None else text,
                 id=task.get("id"),
                 width=size[0] if size else None,
                 height=size[1] if size else None,
@@ -54,56 +54,51 @@ class TaskReader:
             )
 
     def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Placed]]:
-        if not isinstance(task, Mapping):
+        if not isinstance(task, dict):
             raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
         data = task.get("data")
         if data is None and not _TASK_KEYS & task.keys():
             data = task
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             if data is not None:
                 raise InputError(f"{place}: data must be an object, not {type(data).__name__}")
             data = {}
         return data, self._annotations(task, place)
 
     def _annotations(self, task: Task, place: str) -> list[Placed]:
-        entries = task.get("annotations", task.get("completions")) or ()
-        heads = [(entry, False) for entry in self._chosen(self._dicts(entries, "annotations", place), place)]
-        if self._options.predictions:
-            predictions = self._dicts(task.get("predictions") or (), "predictions", place)
-            heads += [(entry, True) for entry in predictions]
-        placed: list[Placed] = []
-        for entry, is_prediction in heads:
-            result = entry.get("result")
-            if not isinstance(result, list):
-                self._ledger.drop(
-                    "prediction" if is_prediction else "annotation", "has no result list", place
-                )
-                continue
-            placed.append(({**entry, "_prediction": True} if is_prediction else entry, result))
+        entries = task.get("annotations")
+        if entries is None:
+            entries = task.get("completions")
+        placed = self._placed(entries, "annotation", place) if entries else []
+        if self._options.annotators != "all":
+            placed = self._chosen(placed, place)
+        if self._options.predictions and task.get("predictions"):
+            placed += self._placed(task["predictions"], "prediction", place)
         return placed
 
-    def _dicts(self, entries: Any, name: str, place: str) -> list[Mapping[str, Any]]:
+    def _placed(self, entries: Any, kind: str, place: str) -> list[Placed]:
         if not isinstance(entries, list | tuple):
-            raise InputError(f"{place}: {name} must be a list, not {type(entries).__name__}")
-        kept = [entry for entry in entries if isinstance(entry, Mapping)]
-        if len(kept) < len(entries):
-            self._ledger.drop(name[:-1], "only an id, without its content", place, len(entries) - len(kept))
-        return kept
+            raise InputError(f"{place}: {kind}s must be a list, not {type(entries).__name__}")
+        placed: list[Placed] = []
+        for entry in entries:
+            result = entry.get("result") if isinstance(entry, dict) else None
+            if isinstance(result, list):
+                placed.append((entry, result, kind == "prediction"))
+            else:
+                why = "has no result list" if isinstance(entry, dict) else "only an id, without its content"
+                self._ledger.drop(kind, why, place)
+        return placed
 
-    def _chosen(self, entries: list[Mapping[str, Any]], place: str) -> list[Mapping[str, Any]]:
+    def _chosen(self, placed: list[Placed], place: str) -> list[Placed]:
         choice = self._options.annotators
-        if choice == "all" or not entries:
-            return entries
-        if choice == "latest":
-            done = [entry for entry in entries if not entry.get("was_cancelled")] or entries
-            kept = [
-                max(done, key=lambda entry: str(entry.get("updated_at") or entry.get("created_at") or ""))
-            ]
+        if choice == "ground_truth":
+            kept = [part for part in placed if part[0].get("ground_truth")]
         else:
-            kept = [entry for entry in entries if entry.get("ground_truth")]
-        if len(kept) < len(entries):
+            done = [part for part in placed if not part[0].get("was_cancelled")] or placed
+            kept = [max(done, key=_when)] if done else []
+        if len(kept) < len(placed):
             why = f"not chosen by annotators={choice}"
-            self._ledger.drop("annotation", why, place, len(entries) - len(kept))
+            self._ledger.drop("annotation", why, place, len(placed) - len(kept))
         return kept
 
     def _group(self, data: Mapping[str, Any], placed: list[Placed]) -> list[tuple[Shown, str, list[Placed]]]:
@@ -113,9 +108,9 @@ class TaskReader:
             if not shown.is_list:
                 return [(shown, _medium(data, shown, 0), placed)]
         groups: dict[tuple[str, int], list[Placed]] = {}
-        for head, results in placed:
+        for head, results, is_prediction in placed:
             for key, part in _by_object(results).items():
-                groups.setdefault(key, []).append((head, part))
+                groups.setdefault(key, []).append((head, part, is_prediction))
         found = [self._resolve(data, key, parts) for key, parts in groups.items()]
         if not self._shown:
             return _merge(found) if found else [(*self._resolve(data, ("", 0), [])[:2], placed)]
@@ -127,7 +122,7 @@ class TaskReader:
         name, index = key
         shown = self._shown.get(name)
         if shown is None:
-            results = (item for _, part in parts for item in part if isinstance(item, Mapping))
+            results = (item for _, part, _ in parts for item in part if isinstance(item, dict))
             shown = guess_shown(data, results, name)
         return shown, _medium(data, shown, index), parts
 
@@ -139,7 +134,7 @@ class TaskReader:
             for index in range(_count(data, shown)):
                 media = _medium(data, shown, index)
                 if (shown.name, media) not in touched and (media or shown.key in data):
-                    found.append((shown, media, [(head, []) for head, _ in placed]))
+                    found.append((shown, media, [(head, [], flag) for head, _, flag in placed]))
         order = {name: i for i, name in enumerate(self._shown)}
         ranked = sorted(found, key=lambda group: (_RANK.get(group[0].kind, 3), order.get(group[0].name, 99)))
         return ranked or [(*self._resolve(data, ("", 0), [])[:2], placed)]
@@ -152,7 +147,7 @@ class TaskReader:
             except ValueError:
                 return None, None
             return dialogue.text, dialogue
-        if shown.kind not in ("text", "html") or value is None or shown.by_address:
+        if value is None or shown.by_address:
             return None, None
         text = value if isinstance(value, str) else str(value)
         return (rendered(text) if shown.kind == "html" else text), None
@@ -160,47 +155,42 @@ class TaskReader:
     def _size(self, shown: Shown, media: str, parts: list[Placed]) -> Size | None:
         if shown.kind not in ("image", "video"):
             return None
-        for _, results in parts:
+        for _, results, _ in parts:
             for item in results:
                 try:
                     width, height = item["original_width"], item["original_height"]
-                    if width > 0 and height > 0:
+                    if width > 0 < height:
                         return int(width), int(height)
                 except (KeyError, TypeError, ValueError, OverflowError):
                     continue
         return self._options.size_of(media) or self._options.size_of(media_name(media))
 
-    def _annotation(
-        self, head: Mapping[str, Any], results: list[Any], read: Any, size: Size | None, place: str
-    ) -> Annotation:
+    def _annotation(self, part: Placed, read: ObjectReader, size: Size | None, place: str) -> Annotation:
+        head, results, is_prediction = part
         regions, relations = read(results, size, place)
         by = head.get("completed_by")
-        if isinstance(by, Mapping):
+        if isinstance(by, dict):
             by = by.get("email") or by.get("id")
         return Annotation(
             regions,
             relations,
-            "_prediction" in head,
+            is_prediction,
             head.get("id"),
             None if by is None else str(by),
             head.get("model_version"),
-            _score(head.get("score")),
+            number(head.get("score")),
             bool(head.get("was_cancelled") or head.get("skipped")),
             bool(head.get("ground_truth") or head.get("honeypot")),
         )
 
 
+_TEXTS = frozenset(("text", "html", "paragraphs"))
 # What a task is about, when it shows several objects: pictures before sounds before texts.
 _RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
 
 
-def _item_kind(kind: str) -> str:
-    return "text" if kind in ("html", "paragraphs") else kind
-
-
-def _score(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
-    return float(value) if is_number else None
+def _when(part: Placed) -> str:
+    return str(part[0].get("updated_at") or part[0].get("created_at") or "")
 
 
 def _medium(data: Mapping[str, Any], shown: Shown, index: int) -> str:
@@ -227,7 +217,7 @@ def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
     homes: dict[Any, tuple[str, int]] = {}
     links = []
     for item in results:
-        if not isinstance(item, Mapping) or item.get("type") == "relation":
+        if not isinstance(item, dict) or item.get("type") == "relation":
             links.append(item)
             continue
         index = item.get("item_index")
@@ -236,7 +226,7 @@ def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
         homes.setdefault(item.get("id"), key)
     first = next(iter(groups), ("", 0))
     for link in links:
-        home = homes.get(link.get("from_id"), first) if isinstance(link, Mapping) else first
+        home = homes.get(link.get("from_id"), first) if isinstance(link, dict) else first
         groups.setdefault(home, []).append(link)
     return groups or {first: []}
 

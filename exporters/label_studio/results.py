@@ -34,18 +34,11 @@ _BY_KEY: tuple[tuple[str, ShapeReader], ...] = (
     ("height", read_box),
     ("x", read_keypoint),
 )
+# Keys of an item that says nothing but labels and a shape.
+_PLAIN = frozenset(
+    "id from_name to_name type value original_width original_height image_rotation origin source".split()
+)
 _SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext"))
-
-
-class ResultReader:
-    """Makes readers for result lists."""
-
-    def __init__(self, ledger: Ledger):
-        self._ledger = ledger
-
-    def reader(self, kind: str, text: str | None = None, dialogue: Dialogue | None = None) -> ObjectReader:
-        """Return a reader of the results on one object of this kind, which shows this text."""
-        return ObjectReader(kind, text, dialogue, self._ledger)
 
 
 class ObjectReader:
@@ -66,10 +59,26 @@ class ObjectReader:
                     relations.append(_relation(item))
                     continue
                 key = item.get("id")
-                if key is not None and key in seen:
+                if key in seen:
                     regions[seen[key]] = self._join(regions[seen[key]], item, kind, size)
                     continue
-                region = self._region(item, kind, key, size)
+                reader = PICTURES.get(kind)
+                value = item["value"]
+                labels = value.get(kind) if reader is not None else None
+                if (
+                    type(labels) is list
+                    and len(labels) == 1
+                    and type(labels[0]) is str
+                    and item.keys() <= _PLAIN
+                ):
+                    # Most regions, by the shortest way.
+                    width, height = item.get("original_width"), item.get("original_height")
+                    if not (width and height and width > 0 < height):
+                        width, height = _known(size)
+                    shape = reader(value, width, height)  # type: ignore[misc]
+                    region = Region(shape, (labels[0],), key, None, item.get("from_name", ""))
+                else:
+                    region = self._region(item, kind, key, size)
                 if key is not None:
                     seen[key] = len(regions)
                 regions.append(region)
@@ -79,32 +88,28 @@ class ObjectReader:
 
     def _region(self, item: Mapping[str, Any], kind: str, key: str | None, size: Size | None) -> Region:
         value = item["value"]
-        shape = self._shape(item, kind, value, size)
-        labels = value.get(kind) if type(shape) is not Answer else None
-        if labels is None:
-            labels = () if type(shape) is Answer else _other_labels(value)
-        region = Region(shape, tuple(labels), key, item.get("score"), item.get("from_name", ""))
-        if "meta" in item or "parentID" in item:
-            region = region._replace(captions=_notes(item), parent=item.get("parentID") or None)
-        return region
-
-    def _shape(self, item: Mapping[str, Any], kind: str, value: Any, size: Size | None) -> Shape:
         reader = PICTURES.get(kind)
         if reader is None and kind in _SPANS and "start" not in value:
             reader = next((read for name, read in _BY_KEY if name in value), None)
         if reader is not None:
-            return self._picture(reader, item, value, size)
-        if kind in ANSWERS:
-            return _answer(kind, value)
-        return self._span(kind, value)
-
-    def _picture(self, reader: ShapeReader, item: Mapping[str, Any], value: Any, size: Size | None) -> Shape:
-        width, height = item.get("original_width"), item.get("original_height")
-        if width and height and width > 0 and height > 0:
-            return reader(value, width, height)
-        if size is None:
-            raise ValueError("the size of the picture is not known: give sizes or image_root")
-        return reader(value, *size)
+            width, height = item.get("original_width"), item.get("original_height")
+            if not (width and height and width > 0 and height > 0):
+                width, height = _known(size)
+            shape = reader(value, width, height)
+        elif kind in ANSWERS:
+            return Region(_answer(kind, value), (), key, number(item.get("score")), _name(item))
+        else:
+            shape = self._span(kind, value)
+        labels = value.get(kind) or _other_labels(value)
+        if len(labels) != 1 or type(labels[0]) is not str or type(labels) is not list:
+            labels = _texts(labels)
+        score = item.get("score")
+        if score is not None:
+            score = number(score)
+        region = Region(shape, tuple(labels), key, score, item.get("from_name", ""))
+        if "meta" in item or "parentID" in item:
+            region = region._replace(captions=_notes(item), parent=item.get("parentID") or None)
+        return region
 
     def _span(self, kind: str, value: Mapping[str, Any]) -> Shape:
         if kind == "timelinelabels":
@@ -141,7 +146,30 @@ class ObjectReader:
             whole = self._region(item, kind, region.id, size)
             return whole._replace(captions=(caption, *whole.captions))
         labels = value.get(kind) or _other_labels(value)
-        return region._replace(labels=tuple(dict.fromkeys((*region.labels, *labels))))
+        return region._replace(labels=tuple(dict.fromkeys((*region.labels, *_texts(labels)))))
+
+
+def _known(size: Size | None) -> Size:
+    if size is None:
+        raise ValueError("the size of the picture is not known: give sizes or image_root")
+    return size
+
+
+def _texts(labels: Any) -> list[str]:
+    if not isinstance(labels, list):
+        raise ValueError("labels are not a list")
+    return [label if isinstance(label, str) else str(label) for label in labels]
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    name = item.get("from_name", "")
+    return name if type(name) is str else str(name)
+
+
+def number(value: Any) -> float | None:
+    """Return a score as a finite number; None for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+    return float(value) if is_number else None
 
 
 def _other_labels(value: Mapping[str, Any]) -> list[str]:
@@ -174,7 +202,7 @@ def _relation(item: Mapping[str, Any]) -> Relation:
 
 
 def _kind(item: Any) -> str:
-    kind = item.get("type") if isinstance(item, Mapping) else None
+    kind = item.get("type") if isinstance(item, dict) else None
     return kind if isinstance(kind, str) and len(kind) < 40 else "region"
 
 

@@ -1,0 +1,35 @@
+"""Shapes cut to the picture."""
+
+from __future__ import annotations
+
+from exporters.masks import mask_from_array, mask_on_image
+from exporters.records import Box, Mask, Point, Points, Polygon, Polyline, Shape
+
+
+def clamped(shape: Shape, width: int, height: int) -> Shape | None:
+    """Return the part of the shape in a picture of this size; None when there is none.
+
+    Turned boxes, ellipses and cuboids stay as they are: what is left of them is no longer one.
+    """
+    if isinstance(shape, Box):
+        return shape if shape.rotation else _box(shape, width, height)
+    if isinstance(shape, Polygon | Polyline | Points):
+        return shape._replace(points=tuple(_point(point, width, height) for point in shape.points))
+    if isinstance(shape, Mask):
+        is_inside = shape.left >= 0 and shape.top >= 0
+        if is_inside and shape.left + shape.width <= width and shape.top + shape.height <= height:
+            return shape
+        return mask_from_array(mask_on_image(shape, width, height))
+    return shape
+
+
+def _box(box: Box, width: int, height: int) -> Box | None:
+    left, top = max(box.left, 0.0), max(box.top, 0.0)
+    right, bottom = min(box.left + box.width, float(width)), min(box.top + box.height, float(height))
+    if (left, top) == box[:2] and right == box.left + box.width and bottom == box.top + box.height:
+        return box
+    return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def _point(point: Point, width: int, height: int) -> Point:
+    return min(max(point[0], 0.0), float(width)), min(max(point[1], 0.0), float(height))

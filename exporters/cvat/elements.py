@@ -1,0 +1,219 @@
+"""Annotations as CVAT's elements: shapes, skeletons and tags with their attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from exporters.cvat.clamp import clamped
+from exporters.cvat.groups import group_numbers, skeletons
+from exporters.cvat.labels import UNNAMED, Labels
+from exporters.cvat.shapes import DRAW
+from exporters.options import Options
+from exporters.records import NAMES, Annotation, Answer, Caption, Item, Region, Skeleton, name_of
+from exporters.report import Ledger
+from exporters.xml_text import escape, has_illegal
+
+NO_LABEL = f"had no label: labelled {UNNAMED!r}"
+SHAPE_PER_LABEL = "several labels: one shape for each"
+Attributes = tuple[tuple[str, str], ...]
+
+
+class Marks:
+    """What all regions of one annotation share: where they come from, and the attributes of each."""
+
+    __slots__ = ("attributes", "source", "text")
+
+    def __init__(self, annotation: Annotation, item: Item):
+        self.source = "auto" if annotation.is_prediction else "manual"
+        found = []
+        if annotation.annotator is not None:
+            found.append(("annotator", annotation.annotator))
+        if annotation.ground_truth:
+            found.append(("ground_truth", "true"))
+        if annotation.model_version is not None:
+            found.append(("model_version", str(annotation.model_version)))
+        if annotation.score is not None:
+            found.append(("annotation_score", number(annotation.score)))
+        if item.priority is not None:
+            found.append(("priority", f"{item.priority:g}"))
+        self.attributes: Attributes = tuple(found)
+        self.text = attributes_text(self.attributes)
+
+
+def attributes_text(attributes: Iterable[tuple[str, str]]) -> str:
+    """Return the `<attribute>` elements."""
+    return "".join(
+        [f'<attribute name="{escape(name)}">{escape(value)}</attribute>' for name, value in attributes]
+    )
+
+
+def number(value: float) -> str:
+    """Return a score as text."""
+    return f"{value:.6g}"
+
+
+class Elements:
+    """Writes the elements of annotations and counts them."""
+
+    def __init__(self, labels: Labels, options: Options, ledger: Ledger):
+        self.labels, self.ledger = labels, ledger
+        self._clamp = options.clamp
+        self._openings: dict[tuple[str, Attributes], dict[str, str]] = {}
+        self._next_group = 1
+
+    def of_image(self, annotation: Annotation, item: Item) -> list[str]:
+        """Return the rows of one annotation of an image."""
+        marks = Marks(annotation, item)
+        regions = self.prepared(annotation, item)
+        rows: list[str] = []
+        if len(self._openings) > 1000:  # attributes can differ in each task
+            self._openings.clear()
+        openings = self._openings.setdefault((marks.source, marks.attributes), {})
+        carried, tail = self.ledger.carried, marks.text
+        for region in regions:
+            shape, labels, _, score, _, attributes, captions, group, z_order, occluded, _ = region
+            kind = type(shape)
+            draw = DRAW.get(kind)
+            if draw is None or len(labels) != 1 or score is not None or attributes or captions or self._clamp:
+                rows.extend(self._any(region, marks, item))
+                continue
+            opening = openings.get(labels[0])
+            if opening is None:
+                opening, renamed = self.opening(labels[0], marks.source, marks.attributes)
+                if renamed:
+                    rows.extend(self._any(region, marks, item))
+                    continue
+                openings[labels[0]] = opening
+            element, geometry = draw(shape)
+            if group or z_order or occluded:
+                grouped = f' group_id="{group}"' if group else ""
+                flags = f' occluded="{1 if occluded else 0}"'
+                ending = f' z_order="{z_order}"{grouped}'
+            else:
+                flags, ending = ' occluded="0"', ' z_order="0"'
+            rows.append(f"    <{element}{opening}{flags}{geometry}{ending}>{tail}</{element}>\n")
+            carried[NAMES[kind]] += 1
+        return rows
+
+    def prepared(self, annotation: Annotation, item: Item) -> Sequence[Region]:
+        """Return the regions with key points put together and relations told by groups."""
+        regions: Sequence[Region] = annotation.regions
+        if annotation.relations:
+            regions, linked, lost = group_numbers(regions, annotation.relations, self._next_group)
+            self._next_group += len(annotation.relations)
+            if linked:
+                how = "as a group: direction and labels left out"
+                self.ledger.change("relation", how, item.place, linked)
+            if lost:
+                self.ledger.drop("relation", "an end of it is missing", item.place, lost)
+        if any(region.parent for region in regions):
+            regions = skeletons(regions)
+        return regions
+
+    def opening(self, label: str, source: str, attributes: Attributes) -> tuple[str, str]:
+        """Return (label and source as attributes, how the label was changed); declare the attributes."""
+        name, how = self.labels.name(label)
+        for attribute, _ in attributes:
+            self.labels.has(name, attribute)
+        return f' label="{escape(name)}" source="{source}"', how
+
+    def _any(self, region: Region, marks: Marks, item: Item) -> list[str]:
+        shape = region.shape
+        if type(shape) is Answer:
+            return self._tags(region, shape, marks, item)
+        if type(shape) is Skeleton:
+            return self._skeleton(region, shape, marks, item)
+        draw = DRAW.get(type(shape))
+        if draw is None:
+            self.ledger.drop(name_of(shape), "CVAT images have no such shape", item.place)
+            return []
+        hows = []
+        if self._clamp and item.width and item.height:
+            cut = clamped(shape, item.width, item.height)
+            if cut is None:
+                self.ledger.drop(name_of(shape), "lies outside the picture", item.place)
+                return []
+            if cut != shape:
+                shape, hows = cut, ["cut to the picture"]
+        element, geometry = draw(shape)
+        ending = f' z_order="{region.z_order}"' + (f' group_id="{region.group}"' if region.group else "")
+        body = f' occluded="{region.occluded:d}"{geometry}{ending}>'
+        return self._per_label(element, body, region, marks, item, hows)
+
+    def _per_label(
+        self, element: str, body: str, region: Region, marks: Marks, item: Item, hows: list[str]
+    ) -> list[str]:
+        labels = region.labels
+        if len(labels) != 1:
+            hows.append(SHAPE_PER_LABEL if labels else NO_LABEL)
+        own = self.own_attributes(region, marks)
+        hows.extend(faults(own))
+        rows = []
+        for label in labels or (UNNAMED,):
+            opening, renamed = self.opening(label, marks.source, own)
+            hows += [renamed] if renamed else []
+            rows.append(f"    <{element}{opening}{body}{attributes_text(own)}</{element}>\n")
+        self.ledger.settle(name_of(region.shape), dict.fromkeys(hows), item.place)
+        return rows
+
+    def own_attributes(self, region: Region, marks: Marks) -> Attributes:
+        """Return all attributes of one region; of two with one name the first stands."""
+        own = () if region.score is None else (("score", number(region.score)),)
+        told = (*own, *marks.attributes, *region.attributes, *caption_attributes(region.captions))
+        return tuple({name: (name, value) for name, value in reversed(told)}.values())[::-1]
+
+    def _skeleton(self, region: Region, skeleton: Skeleton, marks: Marks, item: Item) -> list[str]:
+        label = region.labels[0] if region.labels else UNNAMED
+        own = self.own_attributes(region, marks)
+        opening, renamed = self.opening(label, marks.source, own)
+        name, _ = self.labels.name(label)
+        rows = [f'    <skeleton{opening} z_order="{region.z_order}">{attributes_text(own)}\n']
+        hows = [renamed, *faults(own)]
+        for part in skeleton.elements:
+            part_label = " ".join((part.labels[0] if part.labels else UNNAMED).split())[:64]
+            self.labels.part(name, part_label)
+            element, geometry = DRAW[type(part.shape)](part.shape)
+            rows.append(
+                f'      <{element} label="{escape(part_label)}" source="{marks.source}" '
+                f'outside="0" occluded="{part.occluded:d}"{geometry}></{element}>\n'
+            )
+        rows.append("    </skeleton>\n")
+        self.ledger.settle("skeleton", [how for how in hows if how], item.place)
+        return rows
+
+    def _tags(self, region: Region, answer: Answer, marks: Marks, item: Item) -> list[str]:
+        hows: list[str] = []
+        rows = []
+        for label, own in self.tag_labels(region, answer, marks):
+            hows.extend(faults(own))
+            opening, renamed = self.opening(label, marks.source, own)
+            hows += [renamed] if renamed else []
+            rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
+        self.ledger.settle(answer.kind, dict.fromkeys(hows), item.place)
+        return rows
+
+    def tag_labels(self, region: Region, answer: Answer, marks: Marks) -> list[tuple[str, Attributes]]:
+        """Return the tags that tell an answer: (label, attributes) for each."""
+        own = self.own_attributes(region, marks)
+        if answer.kind in ("choices", "pairwise"):
+            return [(str(value), own) for value in answer.values]
+        if answer.kind == "taxonomy":
+            return [(" / ".join(map(str, path)), own) for path in answer.values]
+        said = (answer.kind, "\n".join(map(plain, answer.values)))
+        return [(region.control or answer.kind, (*own, said))]
+
+
+def faults(attributes: Attributes) -> list[str]:
+    """Return what escaping will change in the attributes."""
+    is_bad = any(has_illegal(value) or has_illegal(name) for name, value in attributes)
+    return ["attribute had characters that XML cannot hold"] if is_bad else []
+
+
+def caption_attributes(captions: tuple[Caption, ...]) -> Attributes:
+    """Return what was answered about a region as attributes."""
+    return tuple((caption.name[:64], "\n".join(map(plain, caption.values))) for caption in captions)
+
+
+def plain(value: object) -> str:
+    """Return a value as text; a path of a taxonomy with slashes."""
+    return " / ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -1,0 +1,143 @@
+"""Shapes read from CVAT, sorted into the annotations that they came from.
+
+Our writer keeps annotator, model, score, ground truth and priority as attributes; here they go back to
+their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from exporters.label_studio.shapes import ANSWERS
+from exporters.records import Annotation, Answer, FrameRange, Geometry, KeyFrame, Region, Track
+
+Draft = tuple[Region, str]
+Key = tuple[bool, str | None, str | None, bool, float | None]
+_OURS = frozenset(("annotator", "ground_truth", "model_version", "annotation_score", "priority", "score"))
+_PLAIN_ANSWERS = frozenset(ANSWERS) - {"choices", "taxonomy"}
+
+
+class Told(NamedTuple):
+    """What the attributes of a shape say about its annotation; `rest` is about the shape itself."""
+
+    key: Key
+    rest: tuple[tuple[str, str], ...]
+    score: float | None
+    priority: float | None
+
+
+def tell(source: str, attributes: tuple[tuple[str, str], ...]) -> Told:
+    """Return what source and attributes say."""
+    told = {name: value for name, value in attributes if name in _OURS}
+    key = (
+        source == "auto",
+        told.get("annotator"),
+        told.get("model_version"),
+        told.get("ground_truth") == "true",
+        _float(told.get("annotation_score")),
+    )
+    rest = tuple(pair for pair in attributes if pair[0] not in _OURS)
+    return Told(key, rest, _float(told.get("score")), _float(told.get("priority")))
+
+
+def annotations_of(drafts: Sequence[Draft]) -> tuple[tuple[Annotation, ...], float | None]:
+    """Return (annotations, priority of the item) for (region, source) pairs."""
+    groups: dict[Key, list[Region]] = {}
+    priority: float | None = None
+    for region, source in drafts:
+        told = tell(source, region.attributes)
+        priority = told.priority if told.priority is not None else priority
+        region = region._replace(attributes=told.rest, score=told.score)
+        groups.setdefault(told.key, []).append(region)
+    return joined(groups), priority
+
+
+def joined(groups: Mapping[Key, list[Region]]) -> tuple[Annotation, ...]:
+    """Return an annotation for each group of regions."""
+    return tuple([_annotation(key, regions) for key, regions in groups.items()])
+
+
+def _annotation(key: Key, regions: list[Region]) -> Annotation:
+    is_prediction, annotator, model, is_truth, score = key
+    has_tags = any(type(region.shape) is Answer for region in regions)
+    return Annotation(
+        _joined(regions) if has_tags else tuple(regions),
+        is_prediction=is_prediction,
+        annotator=annotator,
+        model_version=model,
+        score=score,
+        ground_truth=is_truth,
+    )
+
+
+def _joined(regions: list[Region]) -> tuple[Region, ...]:
+    """Return the regions with plain tags as one choice, and tags that tell a rating or a text as such."""
+    done: list[Region] = []
+    tags: dict[tuple[tuple[str, str], ...], int] = {}
+    for region in regions:
+        if type(region.shape) is not Answer:
+            done.append(region)
+            continue
+        told = [pair for pair in region.attributes if pair[0] in _PLAIN_ANSWERS]
+        if told:
+            done.append(_told(region, *told[0]))
+        elif region.score is None and region.attributes in tags:
+            at = tags[region.attributes]
+            first = done[at].shape
+            assert isinstance(first, Answer)
+            done[at] = done[at]._replace(shape=Answer("choices", (*first.values, *region.shape.values)))
+        else:
+            tags[region.attributes] = len(done)
+            done.append(region)
+    return tuple(done)
+
+
+def _told(region: Region, kind: str, text: str) -> Region:
+    assert isinstance(region.shape, Answer)
+    values = tuple(_value(kind, line) for line in text.split("\n"))
+    rest = tuple(pair for pair in region.attributes if pair[0] != kind)
+    return region._replace(shape=Answer(kind, values), control=region.shape.values[0], attributes=rest)
+
+
+def _value(kind: str, text: str) -> float | str:
+    number = _float(text) if kind in ("rating", "number") else None
+    if number is None:
+        return text
+    return int(number) if number == int(number) else number
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if number - number == 0 else None
+
+
+def video_annotations(
+    tracks: Sequence[Draft], tagged: Mapping[int, Sequence[Draft]]
+) -> tuple[tuple[Annotation, ...], float | None]:
+    """Return the annotations of a video: its tracks, and tags on runs of frames as frame ranges."""
+    drafts = list(tracks)
+    runs: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[list[int]]] = {}
+    for frame, found in sorted(tagged.items()):
+        for region, source in found:
+            if isinstance(region.shape, Answer):
+                spans = runs.setdefault((region.shape.values[0], source, region.attributes), [])
+                if spans and spans[-1][1] == frame - 1:
+                    spans[-1][1] = frame
+                else:
+                    spans.append([frame, frame])
+            else:
+                drafts.append((_one_frame(region, frame), source))
+    for (label, source, attributes), spans in runs.items():
+        for start, end in spans:
+            drafts.append((Region(FrameRange(start, end), (label,), attributes=attributes), source))
+    return annotations_of(drafts)
+
+
+def _one_frame(region: Region, frame: int) -> Region:
+    shape: Geometry = region.shape  # type: ignore[assignment]
+    keys = (KeyFrame(frame, shape, False, region.occluded), KeyFrame(frame + 1, shape, True))
+    return region._replace(shape=Track(keys), occluded=False)

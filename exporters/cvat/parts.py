@@ -1,0 +1,76 @@
+"""CVAT's elements as shapes: each reader takes the attributes of an element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+
+from exporters.cvat.shapes import CORNERS
+from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Points, Polygon, Polyline
+
+Given = Mapping[str, str]
+
+
+def _finite(*numbers: float) -> None:
+    if not all(map(isfinite, numbers)):
+        raise ValueError("a coordinate is not finite")
+
+
+def _angle(given: Given) -> float:
+    angle = float(given.get("rotation", 0.0))
+    _finite(angle)
+    return angle % 360.0
+
+
+def read_box(given: Given) -> Box:
+    """Return the box; one with its corners swapped is put right."""
+    left, top = float(given["xtl"]), float(given["ytl"])
+    width, height = float(given["xbr"]) - left, float(given["ybr"]) - top
+    if left - left + top - top + width - width + height - height != 0.0:
+        raise ValueError("a coordinate is not finite")
+    if width < 0.0 or height < 0.0:
+        left, top = min(left, left + width), min(top, top + height)
+        width, height = abs(width), abs(height)
+    return Box(left, top, width, height, _angle(given) if "rotation" in given else 0.0)
+
+
+def _points(given: Given, least: int) -> tuple[Point, ...]:
+    points = []
+    for pair in given["points"].rstrip("; ").split(";"):
+        x, y = pair.split(",")
+        points.append((float(x), float(y)))
+    _finite(*(number for point in points for number in point))
+    if len(points) < least:
+        raise ValueError(f"fewer than {least} points")
+    return tuple(points)
+
+
+def _ellipse(given: Given) -> Ellipse:
+    x, y, radius_x, radius_y = (float(given[key]) for key in ("cx", "cy", "rx", "ry"))
+    _finite(x, y, radius_x, radius_y)
+    return Ellipse(x, y, abs(radius_x), abs(radius_y), _angle(given))
+
+
+def _mask(given: Given) -> Mask:
+    left, top, width, height = (int(given[key]) for key in ("left", "top", "width", "height"))
+    runs = tuple(int(run) for run in given["rle"].split(","))
+    if sum(runs) != width * height or min(runs) < 0 or min(width, height) < 1:
+        raise ValueError("the runs of the mask do not fill its rectangle")
+    return Mask(left, top, width, height, runs)
+
+
+def _cuboid(given: Given) -> Cuboid:
+    corners = tuple((float(given[f"x{name}"]), float(given[f"y{name}"])) for name in CORNERS)
+    _finite(*(number for corner in corners for number in corner))
+    return Cuboid(corners)
+
+
+PARTS: dict[str, Callable[[Given], Geometry]] = {
+    "box": read_box,
+    "polygon": lambda given: Polygon(_points(given, 3)),
+    "polyline": lambda given: Polyline(_points(given, 2)),
+    "points": lambda given: Points(_points(given, 1)),
+    "ellipse": _ellipse,
+    "mask": _mask,
+    "cuboid": _cuboid,
+}

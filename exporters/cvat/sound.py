@@ -1,0 +1,77 @@
+"""Sound as CVAT's Generic TSV: a row for each region, with its label and score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from exporters.cvat.labels import UNNAMED
+from exporters.files import AtomicFile, Outputs, beside
+from exporters.paths import media_name
+from exporters.records import Annotation, AudioSpan, Item, Region, name_of
+from exporters.report import Ledger
+
+HEADER = "filename\tstart\tstop\tlabel\tscore\tannotator\n"
+
+
+class SoundTable:
+    """Writes the table beside the document, once there is a first sound."""
+
+    def __init__(self, path: Path, outputs: Outputs, ledger: Ledger):
+        self._path, self._outputs, self._ledger = beside(path, ".audio.tsv"), outputs, ledger
+        self._file: AtomicFile | None = None
+
+    def write(self, item: Item) -> None:
+        """Append the regions of one sound."""
+        if self._file is None:
+            self._file = self._outputs.open(self._path)
+            self._file.write(HEADER.encode())
+        for annotation in item.annotations:
+            if annotation.cancelled:
+                self._ledger.drop("annotation", "skipped by the annotator", item.place)
+                continue
+            if annotation.relations:
+                why = "CVAT's table has no relations"
+                self._ledger.drop("relation", why, item.place, len(annotation.relations))
+            for region in annotation.regions:
+                self._region(region, annotation, item)
+
+    def _region(self, region: Region, annotation: Annotation, item: Item) -> None:
+        span = region.shape
+        if not isinstance(span, AudioSpan):
+            self._ledger.drop(name_of(span), "CVAT's audio table has regions only", item.place)
+            return
+        hows = []
+        if len(region.labels) != 1:
+            hows.append("several labels: one row for each" if region.labels else f"had no label: {UNNAMED!r}")
+        hows += ["channel left out"] if span.channel is not None else []
+        hows += ["answers about the region left out"] if region.captions else []
+        for label in region.labels or (UNNAMED,):
+            score = "" if region.score is None else f"{region.score:.6g}"
+            cells = (
+                media_name(item.media) or item.media,
+                clock(span.start),
+                clock(span.end),
+                label,
+                score,
+                annotation.annotator or "",
+            )
+            self._row(cells)
+        self._ledger.settle("audio region", hows, item.place)
+
+    def _row(self, cells: tuple[str, ...]) -> None:
+        assert self._file is not None
+        text = "\t".join(" ".join(cell.split()) for cell in cells) + "\n"
+        self._file.write(text.encode("utf-8", "replace"))
+
+    def finish(self) -> None:
+        """Nothing is kept back."""
+
+
+def clock(seconds: float) -> str:
+    """Return HH:MM:SS.ffffff.
+
+    >>> clock(3661.5)
+    '01:01:01.500000'
+    """
+    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{micro:06d}"

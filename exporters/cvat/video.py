@@ -1,0 +1,175 @@
+"""Videos as CVAT documents with tracks, and tags on single frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from exporters.cvat.elements import NO_LABEL, SHAPE_PER_LABEL, Elements, Marks, attributes_text, faults
+from exporters.cvat.head import head
+from exporters.cvat.labels import UNNAMED, Labels
+from exporters.cvat.shapes import DRAW
+from exporters.files import Outputs
+from exporters.options import Options
+from exporters.paths import basename, media_name, stem
+from exporters.records import Annotation, Answer, FrameRange, Item, KeyFrame, Region, Track, name_of
+from exporters.report import Ledger
+
+Document = tuple[Labels, bytes]
+LONGEST_RANGE = 100_000
+
+
+class Videos:
+    """Writes a document for each video; the first is kept back: it may be the only one."""
+
+    def __init__(
+        self,
+        path: Path,
+        outputs: Outputs,
+        labels: Callable[[], Labels],
+        options: Options,
+        ledger: Ledger,
+    ):
+        self._path, self._outputs = path, outputs
+        self._new_labels, self._options, self._ledger = labels, options, ledger
+        self._first: tuple[str, Document] | None = None
+        self._names: set[str] = set()
+
+    def write(self, item: Item) -> None:
+        """Take one video."""
+        labels = self._new_labels()
+        body, size = VideoBody(Elements(labels, self._options, self._ledger), item).text()
+        name = stem(basename(media_name(item.media))) or "video"
+        document = (labels, _document(name, size, labels, body, item))
+        if self._first is None and not self._names:
+            self._first = (name, document)
+        else:
+            self._flush()
+            self._save(name, document)
+
+    def _flush(self) -> None:
+        if self._first is not None:
+            name, document = self._first
+            self._first = None
+            self._save(name, document)
+
+    def _save(self, name: str, document: Document) -> None:
+        free, number = name, 2
+        while free in self._names:
+            free, number = f"{name}-{number}", number + 1
+        self._names.add(free)
+        suffixes = ".xml.gz" if self._path.suffix == ".gz" else ".xml"
+        root = self._path.name.split(".")[0] or "export"
+        file = self._outputs.open(self._path.with_name(f"{root}.{free}{suffixes}"))
+        file.write(document[1])
+        file.seal()
+
+    def finish(self, is_alone: bool) -> Document | None:
+        """Return the only document when there is nothing beside it; else write what was kept back."""
+        if is_alone and self._first is not None:
+            return self._first[1]
+        self._flush()
+        return None
+
+
+def _document(name: str, size: int, labels: Labels, body: str, item: Item) -> bytes:
+    extra = ""
+    if item.width:
+        sides = f"<width>{item.width}</width><height>{item.height}</height>"
+        extra = f"      <original_size>{sides}</original_size>\n"
+    return head(name, size, "interpolation", labels, extra) + (body + "</annotations>\n").encode()
+
+
+class VideoBody:
+    """The tracks and tags of one video."""
+
+    def __init__(self, elements: Elements, item: Item):
+        self._elements, self._item, self._ledger = elements, item, elements.ledger
+        self._tags: dict[int, list[str]] = {}
+        self._tracks: list[str] = []
+        self._size = 0
+
+    def text(self) -> tuple[str, int]:
+        """Return (the elements, the number of frames as far as it is known)."""
+        for annotation in self._item.annotations:
+            if annotation.cancelled:
+                self._ledger.drop("annotation", "skipped by the annotator", self._item.place)
+            else:
+                self._annotation(annotation)
+        frames = "".join(
+            f'  <image id="{frame}" name="frame_{frame:06d}">\n{"".join(rows)}  </image>\n'
+            for frame, rows in sorted(self._tags.items())
+        )
+        return frames + "".join(self._tracks), self._size
+
+    def _annotation(self, annotation: Annotation) -> None:
+        marks = Marks(annotation, self._item)
+        for region in self._elements.prepared(annotation, self._item):
+            shape = region.shape
+            if type(shape) is Track:
+                self._track(region, shape, marks)
+            elif type(shape) is FrameRange:
+                self._range(region, shape, marks)
+            elif type(shape) is Answer:
+                how = "about the whole video: a tag on its first frame"
+                self._tag([0], self._elements.tag_labels(region, shape, marks), marks)
+                self._ledger.change(shape.kind, how, self._item.place)
+            else:
+                self._ledger.drop(name_of(shape), "CVAT videos have no such shape", self._item.place)
+
+    def _track(self, region: Region, track: Track, marks: Marks) -> None:
+        own = self._elements.own_attributes(region, marks)
+        hows = faults(own)
+        if len(region.labels) != 1:
+            hows.append(SHAPE_PER_LABEL if region.labels else NO_LABEL)
+        frames = _within(track)
+        if len(frames) < len(track.frames):
+            hows.append("key frames past the end left out")
+        if not frames:
+            self._ledger.drop("track", "has no key frame inside the video", self._item.place)
+            return
+        self._size = max(self._size, track.length or 0, frames[-1].frame + 1)
+        inner = attributes_text(own)
+        for label in region.labels or (UNNAMED,):
+            opening, renamed = self._elements.opening(label, marks.source, own)
+            hows += [renamed] if renamed else []
+            group = f' group_id="{region.group}"' if region.group else ""
+            rows = "".join(_key_frame(frame, region.z_order, inner) for frame in frames)
+            self._tracks.append(f'  <track id="{len(self._tracks)}"{opening}{group}>\n{rows}  </track>\n')
+        self._ledger.settle("track", dict.fromkeys(hows), self._item.place)
+
+    def _range(self, region: Region, shape: FrameRange, marks: Marks) -> None:
+        if shape.end - shape.start >= LONGEST_RANGE or shape.end < shape.start or shape.start < 0:
+            self._ledger.drop("frame range", "is empty, negative or too long", self._item.place)
+            return
+        own = self._elements.own_attributes(region, marks)
+        pairs = [(label, own) for label in region.labels or (UNNAMED,)]
+        self._tag(range(shape.start, shape.end + 1), pairs, marks)
+        self._ledger.change("frame range", "a tag on each of its frames", self._item.place)
+
+    def _tag(
+        self,
+        frames: Iterable[int],
+        pairs: list[tuple[str, tuple[tuple[str, str], ...]]],
+        marks: Marks,
+    ) -> None:
+        rows = []
+        for label, own in pairs:
+            opening, _ = self._elements.opening(label, marks.source, own)
+            rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
+        for frame in frames:
+            self._tags.setdefault(frame, []).extend(rows)
+            self._size = max(self._size, frame + 1)
+
+
+def _within(track: Track) -> list[KeyFrame]:
+    return [frame for frame in track.frames if track.length is None or frame.frame < track.length]
+
+
+def _key_frame(frame: KeyFrame, z_order: int, inner: str) -> str:
+    element, geometry = DRAW[type(frame.shape)](frame.shape)
+    own = inner + attributes_text(frame.attributes)
+    return (
+        f'    <{element} frame="{frame.frame}" keyframe="1" outside="{frame.outside:d}" '
+        f'occluded="{frame.occluded:d}"{geometry} z_order="{z_order}">{own}</{element}>\n'
+    )

@@ -1,0 +1,238 @@
+"""Prodigy's JSON Lines read into records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import isfinite
+from typing import Any
+
+from exporters.label_studio.results import number
+from exporters.label_studio.texts import rendered
+from exporters.records import (
+    Annotation,
+    Answer,
+    AudioSpan,
+    Box,
+    Caption,
+    Geometry,
+    Item,
+    Polygon,
+    Region,
+    Relation,
+    TextSpan,
+)
+from exporters.report import Ledger
+
+Task = Mapping[str, Any]
+KINDS = ("image", "audio", "video", "text")
+_ERRORS = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError)
+
+
+class ProdigyReader:
+    """Turns lines into items; lines about one input that follow each other become one item."""
+
+    def __init__(self, ledger: Ledger):
+        self._ledger = ledger
+
+    def read(self, tasks: Iterable[tuple[Task, str]]) -> Iterator[Item]:
+        """Yield the items of (task, place) pairs, in order."""
+        last: Item | None = None
+        for task, place in tasks:
+            item = self._item(task, place)
+            if item is None:
+                continue
+            if last is not None and _is_same(last, item):
+                last = last._replace(annotations=(*last.annotations, *item.annotations))
+                continue
+            if last is not None:
+                yield last
+            last = item
+        if last is not None:
+            yield last
+
+    def _item(self, task: Task, place: str) -> Item | None:
+        kind = next((key for key in KINDS if isinstance(task.get(key), str)), None)
+        if kind is None and isinstance(task.get("html"), str):
+            task, kind = {**task, "text": rendered(task["html"])}, "text"
+        if kind is None:
+            self._ledger.drop("item", "has no text, image, audio or video", place)
+            return None
+        meta = task.get("meta") if isinstance(task.get("meta"), dict) else {}
+        assert isinstance(meta, dict)
+        annotation = self._annotation(task, meta, kind, place)
+        return Item(
+            kind=kind,
+            media=task[kind],
+            id=meta.get("task_id") if isinstance(meta.get("task_id"), int | str) else None,
+            width=_size(task.get("width")),
+            height=_size(task.get("height")),
+            data={key: value for key, value in meta.items() if key not in _OUR_META},
+            annotations=() if annotation is None else (annotation,),
+            priority=number(meta.get("priority", task.get("priority"))),
+            place=place,
+        )
+
+    def _annotation(self, task: Task, meta: Task, kind: str, place: str) -> Annotation | None:
+        regions, by_end = self._spans(task, kind, place)
+        regions += self._answers(task, place)
+        relations = self._relations(task, by_end, place)
+        answer = task.get("answer")
+        if answer is None and not regions and not relations:
+            return None
+        annotator = task.get("_annotator_id", meta.get("annotator"))
+        return Annotation(
+            tuple(regions),
+            tuple(relations),
+            is_prediction=answer is None,
+            annotator=annotator if isinstance(annotator, str) else None,
+            model_version=str(meta["model_version"]) if "model_version" in meta else None,
+            score=number(meta.get("score")),
+            cancelled=answer == "ignore",
+            ground_truth=bool(meta.get("ground_truth")),
+            rejected=answer == "reject",
+        )
+
+    def _spans(self, task: Task, kind: str, place: str) -> tuple[list[Region], dict[tuple[int, int], str]]:
+        regions: list[Region] = []
+        by_end: dict[tuple[int, int], str] = {}
+        read: Callable[[Task, Task], Any] = _text_span if kind == "text" else _picture_span
+        readers = (("spans", read), ("audio_spans", _sound_span))
+        for key, reader in readers:
+            spans = task.get(key)
+            for index, span in enumerate(spans if isinstance(spans, list) else ()):
+                try:
+                    region = _region(span, reader(span, task), f"{key}-{index}")
+                except _ERRORS as error:
+                    self._ledger.drop(_NAMES[key, kind == "text"], _why(error), place)
+                    continue
+                regions.append(region)
+                if isinstance(region.shape, TextSpan):
+                    by_end.setdefault(region.shape, region.id or "")
+        return regions, by_end
+
+    def _answers(self, task: Task, place: str) -> list[Region]:
+        found: list[Region] = []
+        try:
+            accepted = task.get("accept")
+            if isinstance(accepted, list) and accepted:
+                found.append(Region(Answer("choices", tuple(str(value) for value in accepted))))
+            elif isinstance(task.get("label"), str):
+                found.append(Region(Answer("choices", (task["label"],))))
+            cats = task.get("cats")
+            if isinstance(cats, dict) and not found:
+                chosen = tuple(label for label, value in cats.items() if value >= 0.5)
+                found += [Region(Answer("choices", chosen))] if chosen else []
+            for name, said in (task.get("answers") or {}).items():
+                found.append(Region(Answer(said["type"], _values(said["values"])), control=name))
+            if isinstance(task.get("transcript"), str):
+                found.append(Region(Answer("textarea", (task["transcript"],)), control="transcript"))
+        except _ERRORS as error:
+            self._ledger.drop("answer", _why(error), place)
+        return found
+
+    def _relations(self, task: Task, by_end: Mapping[tuple[int, int], str], place: str) -> list[Relation]:
+        relations = []
+        links = task.get("relations")
+        for link in links if isinstance(links, list) else ():
+            try:
+                ends = [_link_end(link[f"{side}_span"]) for side in ("head", "child")]
+                label = link.get("label")
+                labels = () if not label else (str(label),)
+                relations.append(Relation(by_end[ends[0]], by_end[ends[1]], labels))
+            except _ERRORS:
+                self._ledger.drop("relation", "an end of it is no span of the task", place)
+        return relations
+
+
+_OUR_META = frozenset(("task_id", "priority", "model_version", "annotator", "ground_truth", "score"))
+_NAMES = {("spans", True): "text span", ("spans", False): "image span"}
+_NAMES |= {("audio_spans", True): "audio region", ("audio_spans", False): "audio region"}
+
+
+def _is_same(one: Item, other: Item) -> bool:
+    """Return whether two lines are annotations of one input: never two bare lines, which are two tasks."""
+    is_one = (one.kind, one.media, one.id, one.data) == (other.kind, other.media, other.id, other.data)
+    return is_one and one.id is not None and bool(one.annotations and other.annotations)
+
+
+def _link_end(span: Task) -> tuple[int, int]:
+    return span["start"], span["end"]
+
+
+def _size(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and 0 < value < 1 << 30 else None
+
+
+def _values(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
+
+
+def _region(span: Task, shape: Any, key: str) -> Region:
+    label = span.get("label")
+    own = span.get("id")
+    attributes = span.get("attributes")
+    captions: tuple[Caption, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    if isinstance(attributes, dict):
+        lists = {name: value for name, value in attributes.items() if isinstance(value, list)}
+        captions = tuple(Caption("textarea", name, tuple(value)) for name, value in lists.items())
+        pairs = tuple((name, str(value)) for name, value in attributes.items() if name not in lists)
+    return Region(
+        shape,
+        () if label is None else (str(label),),
+        str(own) if own is not None else key,
+        number(span.get("score")),
+        attributes=pairs,
+        captions=captions,
+    )
+
+
+def _text_span(span: Task, task: Task) -> TextSpan:
+    start, end = span["start"], span["end"]
+    if not isinstance(start, int) or not isinstance(end, int):
+        raise ValueError("offsets are not whole numbers")
+    if end > len(task["text"]):
+        raise ValueError("offsets past the text")
+    if not 0 <= start < end:
+        raise ValueError("the span is empty, or before the text")
+    return TextSpan(start, end)
+
+
+def _picture_span(span: Task, task: Task) -> Geometry:
+    kind = span.get("type", "rect" if "width" in span else "polygon")
+    points = tuple((float(x), float(y)) for x, y in span.get("points") or ())
+    if not all(isfinite(x) and isfinite(y) for x, y in points):
+        raise ValueError("a coordinate is not finite")
+    if kind == "rect":
+        return _rectangle(span, points)
+    if kind not in ("polygon", "freehand"):
+        raise ValueError("unknown type of span")
+    if len(points) < 3:
+        raise ValueError("fewer than 3 points")
+    return Polygon(points)
+
+
+def _rectangle(span: Task, points: tuple[tuple[float, float], ...]) -> Box:
+    if "x" in span and "width" in span:
+        left, top, width, height = (float(span[key]) for key in ("x", "y", "width", "height"))
+    else:
+        left, top = min(x for x, _ in points), min(y for _, y in points)
+        width, height = max(x for x, _ in points) - left, max(y for _, y in points) - top
+    if not isfinite(left + top + width + height) or width < 0 or height < 0:
+        raise ValueError("a coordinate is not finite, or a side negative")
+    return Box(left, top, width, height)
+
+
+def _sound_span(span: Task, task: Task) -> AudioSpan:
+    start, end = float(span["start"]), float(span["end"])
+    if not (isfinite(start) and isfinite(end) and start <= end):
+        raise ValueError("ends before it starts, or is not finite")
+    return AudioSpan(start, end)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"has no {str(error.args[0])[:40]!r}"
+    if type(error) is ValueError and "convert" not in str(error) and "unpack" not in str(error):
+        return str(error)[:80]
+    return "a part of it is of the wrong type"
