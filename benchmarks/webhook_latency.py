@@ -297,13 +297,18 @@ def main(arguments: list[str] | None = None) -> None:
         "ours": measure_ours(given.rate, given.seconds),
         "upstream_read_earlier": READ_EARLIER,
     }
+    _keep(result, given.output)
     if given.upstream_python and given.upstream_source:
         result["upstream"] = measure_upstream(given.upstream_python, given.upstream_source, given.rate)
     else:
         result["upstream"] = {"skipped": "no --upstream-python and --upstream-source given"}
-    given.output.parent.mkdir(parents=True, exist_ok=True)
-    given.output.write_text(json.dumps(result, indent=2) + "\n")
+    _keep(result, given.output)
     print(json.dumps(result, indent=2))
+
+
+def _keep(result: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

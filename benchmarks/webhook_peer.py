@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import tempfile
@@ -67,7 +68,10 @@ def upstream_example(
     python: Path, source: Path, labelled: int
 ) -> Iterator[tuple[str, Callable[[str], float]]]:
     """Run the example as its Dockerfile does; yield its address and a function that times one webhook."""
-    with _label_studio(labelled) as label_studio, tempfile.TemporaryDirectory() as folder:
+    with (
+        _label_studio(labelled) as label_studio,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+    ):
         port = _free_port()
         command = [python, "-m", "gunicorn", "--preload", "--bind", f"127.0.0.1:{port}"]
         command += ["--workers", "1", "--threads", "8", "--timeout", "0", "_wsgi:app"]
@@ -79,13 +83,15 @@ def upstream_example(
             env=os.environ | given,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_for(address)
             yield address, _one_webhook
         finally:
-            process.kill()
+            # The worker, busy with trainings nobody waits for any more, must end too.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
