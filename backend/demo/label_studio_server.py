@@ -122,6 +122,7 @@ class LabelStudioServer:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._recall()
         self._users.setdefault(ADMIN, User(ADMIN, secrets.token_urlsafe(12)))
+        self._remember()  # before its database knows the password
         self.port = _free_port(self.port)
         command = [self._binary, "start", "--no-browser", "--internal-host", HOST, "--port", str(self.port)]
         # `exec` keeps it one process; the shell is there for the log file alone.
@@ -195,8 +196,11 @@ class LabelStudioServer:
         if user.token:
             return user
         made = session.post(f"{self.url}/api/token/", headers={"X-CSRFToken": _csrf(session)}, timeout=60)
-        if made.status_code != 201:
-            raise BackendError(f"Label Studio gives {user.email} no token (/api/token/: {made.status_code})")
+        if made.status_code != 201:  # 409: it has one that we did not get to write down
+            raise BackendError(
+                f"Label Studio gives {user.email} no token (/api/token/: {made.status_code}); "
+                f"remove {self.data_dir} to start afresh"
+            )
         return User(user.email, user.password, made.json()["token"])
 
     @property
