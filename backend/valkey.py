@@ -113,7 +113,7 @@ class EmbeddedValkey:
 
     def answers(self) -> bool:
         """Return whether the server answers PING now; False while it still loads its file."""
-        return _ask(self._socket, "PING") == "+PONG"
+        return _is_up(self._socket)
 
     def stop(self) -> None:
         """End the server after it has written everything out, and give the directory back."""
@@ -181,7 +181,7 @@ class EmbeddedValkey:
 def running_url(data_dir: Path) -> str | None:
     """Return the URL of the server that some process runs on `data_dir` now; None without one."""
     path = _noted_socket(data_dir)
-    return _url(path) if path is not None and _ask(path, "PING") == "+PONG" else None
+    return _url(path) if path is not None and _is_up(path) else None
 
 
 def _binary() -> Path:
@@ -218,6 +218,11 @@ def _options(data_dir: Path, socket_path: Path) -> list[str]:
 
 def _url(path: Path) -> str:
     return "unix://" + quote(str(path))
+
+
+def _is_up(path: Path) -> bool:
+    # MISCONF: the disk is full. It reads, refuses writes until there is room, and says so to whoever writes.
+    return _ask(path, "PING").startswith(("+PONG", "-MISCONF"))
 
 
 def _ask(path: Path, command: str) -> str:

@@ -264,6 +264,48 @@ def test_a_cut_off_last_write_does_not_hinder_the_start(data_dir: Path) -> None:
         assert _get(running_url(data_dir), "cut") is None
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A file system of 3 MB; returns its path and what gives it more room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if (
+        os.getuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).returncode
+    ):
+        pytest.skip("needs the right to mount a small file system")
+    yield disk, lambda: subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_a_full_disk_stops_writes_only_and_only_until_there_is_room(small_disk) -> None:
+    disk, make_room = small_disk
+    with EmbeddedValkey(disk / "valkey") as server, _client(server.prepare()) as client:
+        with pytest.raises(redis.ResponseError, match="No space left on device"):
+            _fill(client)
+        kept = client.dbsize()
+        assert client.get("key 0") == b"x" * 10_000
+        assert server.answers()
+        assert running_url(disk / "valkey") == server.prepare()
+        make_room()
+        assert wait_until(lambda: _is_written(client))
+    with EmbeddedValkey(disk / "valkey") as server, _client(server.prepare()) as client:
+        assert client.dbsize() == kept + 1
+        assert client.get("late") == b"1"
+
+
+def _fill(client: redis.Redis) -> None:
+    for number in range(1000):
+        client.set(f"key {number}", "x" * 10_000)
+
+
+def _is_written(client: redis.Redis) -> bool:
+    try:
+        return bool(client.set("late", "1"))
+    except redis.ResponseError:
+        return False
+
+
 def test_the_server_sees_none_of_our_environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "very-secret")
     with EmbeddedValkey(data_dir) as server:
