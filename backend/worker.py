@@ -34,4 +34,6 @@ def work(services: Services, *, burst: bool = False) -> bool:
         maintenance_interval=MAINTENANCE_SECONDS,
         log_job_description=False,
     )
-    return bool(worker.work(with_scheduler=True, burst=burst, logging_level=services.settings.log_level))
+    # At INFO RQ speaks every ten seconds, of nothing that a user needs; the rounds log for themselves.
+    level = "DEBUG" if services.settings.log_level == "DEBUG" else "WARNING"
+    return bool(worker.work(with_scheduler=True, burst=burst, logging_level=level))
