@@ -7,15 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from backend.errors import LabelingConfigError, LabelStudioError, LabelStudioUnreachable
 from backend.labeling_config import read_controls
-from backend.vectorise.numbers import as_numbers
+from backend.vectorise.image import thumbnail
+from backend.vectorise.numbers import as_array, as_numbers
 
 TEXT_TAGS = ("Text", "HyperText", "Paragraphs")
 IMAGE_TAG = "Image"
 EMBEDDING_FIELD = "embedding"
 MAX_IMAGE_BYTES = 32 * 2**20
 DOWNLOADS_AT_ONCE = 4
+DOWNLOADS_QUEUED = 1000
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,19 @@ def read_values(
     Raises
     ------
     LabelStudioUnreachable
-        When images cannot be fetched now; a picture that is missing or refused is None instead.
+        When images cannot be fetched now; a picture that is missing, refused or damaged is None instead.
     """
     if spec.kind == "numbers":
-        return [{field: look_up(d, field) for field in spec.fields} for d in data]
+        return [{field: as_array(look_up(d, field)) for field in spec.fields} for d in data]
     (field,) = spec.fields
     values = [look_up(d, field) for d in data]
     if spec.kind == "text":
         return values
+    pictures: list[Any] = []
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-        return list(pool.map(lambda value: _fetch(value, download), values))
+        for i in range(0, len(values), DOWNLOADS_QUEUED):
+            pictures += pool.map(lambda value: _fetch(value, download), values[i : i + DOWNLOADS_QUEUED])
+    return pictures
 
 
 def look_up(data: Mapping[str, Any], field: str) -> Any:
@@ -100,15 +107,19 @@ def look_up(data: Mapping[str, Any], field: str) -> Any:
     return value
 
 
-def _fetch(value: Any, download: Callable[[str], bytes]) -> bytes | None:
+def _fetch(value: Any, download: Callable[[str], bytes]) -> np.ndarray | None:
     if isinstance(value, list) and value:
         value = value[0]
     if not isinstance(value, str) or not value:
         return None
     try:
-        return download(value)
-    except LabelStudioUnreachable:
-        raise
+        # Shrunk here and now: the files of a whole pool would not fit into memory.
+        return thumbnail(download(value))
+    except LabelStudioUnreachable as error:
+        # 500 for one file is an answer about that file; it must not keep the project from going on.
+        if error.status != 500:
+            raise
+        return None
     except LabelStudioError:
         return None
 

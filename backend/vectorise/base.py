@@ -35,17 +35,24 @@ class Features:
         return int(self.embedding.shape[0])
 
     def rows(self, index: np.ndarray) -> Features:
-        """Return the features of the tasks at `index`."""
-        return Features(self.X[index], self.embedding[index], self.readable[index])
+        """Return the features of the tasks at `index`; these very ones where that is all, in order."""
+        if len(index) == len(self) and np.array_equal(index, np.arange(len(self))):
+            return self
+        X = self.X[index]
+        embedding = X if self.embedding is self.X else self.embedding[index]
+        return Features(X, embedding, self.readable[index])
 
     @staticmethod
     def concatenate(parts: Sequence[Features]) -> Features:
         """Return the features of several groups of tasks, one below the other."""
+        if len(parts) == 1:
+            return parts[0]
         matrices = [part.X for part in parts]
         stack = sparse.vstack(matrices, format="csr") if sparse.issparse(matrices[0]) else np.vstack(matrices)
+        same = all(part.embedding is part.X for part in parts)
         return Features(
             stack,
-            np.vstack([part.embedding for part in parts]),
+            stack if same else np.vstack([part.embedding for part in parts]),
             np.concatenate([part.readable for part in parts]),
         )
 

@@ -40,9 +40,10 @@ class TextVectoriser:
     """TF-IDF of words and character n-grams, beside its projection on the pool's main directions.
 
     Each text becomes ``[2 * sketch, tfidf]``: `tfidf` has unit length over hashed word 1-2-grams and
-    character 3-5-grams that at least two texts share; `sketch` is its truncated SVD (100 dimensions, unit
-    length), which is also the embedding. Hashing needs no vocabulary, so a text that arrives later is
-    read the same way. The SVD is fitted on at most 50,000 texts: memory does not grow with the pool.
+    character 3-5-grams that at least two texts share (where none do, over all); `sketch` is its truncated SVD
+    (100 dimensions, unit length), which is also the embedding. Hashing needs no vocabulary, so a text that
+    arrives later is read the same way. The SVD is fitted on at most 50,000 texts: memory does not grow with
+    the pool.
 
     References
     ----------
@@ -58,7 +59,7 @@ class TextVectoriser:
         self.columns_, self.idf_ = [], []
         for matrix in counts:
             frequency = np.bincount(matrix.indices, minlength=N_HASHES)
-            columns = np.flatnonzero(frequency >= min(2, len(texts)))
+            columns = _shared_columns(frequency)
             self.columns_.append(columns.astype(np.int32))
             self.idf_.append((np.log((1 + len(texts)) / (1 + frequency[columns])) + 1).astype(np.float32))
         self.components_ = self._main_directions(self._tfidf(counts))
@@ -86,7 +87,7 @@ class TextVectoriser:
     def _transform_block(self, values: Sequence[Any]) -> Features:
         texts = [as_text(v) for v in values]
         tfidf = self._tfidf([_count(counter, texts) for counter in _COUNTERS])
-        sketch = normalize(tfidf @ self.components_.T).astype(np.float32)
+        sketch = _unit_rows(tfidf @ self.components_.T).astype(np.float32)
         X = sparse.hstack([sparse.csr_matrix(SKETCH_WEIGHT * sketch), tfidf], format="csr", dtype=np.float32)
         readable = np.fromiter((bool(t.strip()) for t in texts), dtype=bool, count=len(texts))
         return Features(X, sketch, readable)
@@ -96,14 +97,16 @@ class TextVectoriser:
         for matrix, columns, idf in zip(counts, self.columns_, self.idf_, strict=True):
             kept = matrix[:, columns]
             kept.data = np.log(kept.data) + 1
-            parts.append(normalize(kept @ sparse.diags(idf)))
-        return normalize(sparse.hstack(parts, format="csr", dtype=np.float32))
+            parts.append(_unit_rows(kept @ sparse.diags(idf)))
+        return _unit_rows(sparse.hstack(parts, format="csr", dtype=np.float32))
 
     def _main_directions(self, tfidf: sparse.csr_matrix) -> np.ndarray:
         rank = min(RANK, min(tfidf.shape) - 1)
         if rank < 1:
             return np.zeros((1, tfidf.shape[1]), dtype=np.float32)
-        svd = TruncatedSVD(rank, random_state=self.seed).fit(tfidf)
+        # Texts that are all alike have no variance, of which the share of each direction would be 0 / 0.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            svd = TruncatedSVD(rank, random_state=self.seed).fit(tfidf)
         return svd.components_.astype(np.float32)
 
 
@@ -117,13 +120,16 @@ def as_text(value: Any) -> str:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for part in value:
-            yield from _strings(part)
-    elif value is not None:
-        yield str(value)
+    # A stack, not recursion: task data may be nested as deeply as JSON allows.
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend(reversed(part.values()))
+        elif isinstance(part, list):
+            waiting.extend(reversed(part))
+        elif part is not None:
+            yield str(part)
 
 
 def _count(counter: HashingVectorizer, texts: list[str]) -> sparse.csr_matrix:
@@ -131,6 +137,19 @@ def _count(counter: HashingVectorizer, texts: list[str]) -> sparse.csr_matrix:
         return sparse.csr_matrix((0, N_HASHES), dtype=np.float32)
     # Lone surrogates cannot be encoded for hashing; they carry no meaning.
     return counter.transform(t.encode("utf-8", "replace").decode("utf-8") for t in texts)
+
+
+def _shared_columns(frequency: np.ndarray) -> np.ndarray:
+    """Return the columns that two texts share; where there are none, those of any text, and at least one."""
+    for least in (2, 1):
+        columns = np.flatnonzero(frequency >= least)
+        if len(columns):
+            return columns
+    return np.zeros(1, dtype=np.int64)
+
+
+def _unit_rows(matrix: Any) -> Any:
+    return normalize(matrix) if matrix.shape[0] else matrix
 
 
 def _sample(texts: list[str], seed: int) -> list[str]:
