@@ -31,6 +31,7 @@ class ControlTag:
     attributes : the control's attributes, as written
     labels : what an annotator can choose, in the config's order
     nested : whether its choices form a tree
+    repeated : whether it stands in a <Repeater>, which makes several controls of it
     """
 
     tag: str
@@ -41,6 +42,7 @@ class ControlTag:
     attributes: dict[str, str]
     labels: tuple[str, ...]
     nested: bool = False
+    repeated: bool = False
 
 
 def read_controls(label_config: str) -> list[ControlTag]:
@@ -55,7 +57,8 @@ def read_controls(label_config: str) -> list[ControlTag]:
     objects = {
         e.get("name"): e for e in root.iter() if e.get("value") and e.get("name") and not e.get("toName")
     }
-    return [_control(e, objects) for e in root.iter() if e.get("toName") and e.get("name")]
+    repeated = {id(e) for repeater in root.iter("Repeater") for e in repeater.iter()}
+    return [_control(e, objects, id(e) in repeated) for e in root.iter() if e.get("toName") and e.get("name")]
 
 
 def config_digest(label_config: str) -> str:
@@ -63,7 +66,7 @@ def config_digest(label_config: str) -> str:
     return hashlib.blake2b(label_config.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def _control(element: Element, objects: dict[str | None, Element]) -> ControlTag:
+def _control(element: Element, objects: dict[str | None, Element], repeated: bool) -> ControlTag:
     to_name = element.get("toName", "").split(",")[0].strip()
     shown = objects.get(to_name)
     variable = VARIABLE.search(shown.get("value", "")) if shown is not None else None
@@ -79,6 +82,7 @@ def _control(element: Element, objects: dict[str | None, Element]) -> ControlTag
             dict.fromkeys(c.get("alias") or c.get("value") or "" for c in choices if c.get("value"))
         ),
         nested=any(child.tag == "Choice" for c in choices for child in c),
+        repeated=repeated,
     )
 
 

@@ -7,7 +7,9 @@ from backend.controls.choices import SingleChoice
 from backend.errors import LabelingConfigError
 from backend.labeling_config import ControlTag, read_controls
 
-CONTROLS: dict[str, type[SingleChoice]] = {"Choices": SingleChoice}
+CONTROLS: dict[str, type[Control]] = {"Choices": SingleChoice}
+
+MOST_NAMED = 8
 
 SUPPORTED = (
     'Supported: <Choices> with one choice (choice="single", the default) on <Text>, <HyperText> or <Image>, '
@@ -28,7 +30,9 @@ def learnable_control(label_config: str) -> Control:
         reason = _why_not(tag)
         if reason is None:
             return CONTROLS[tag.tag].from_tag(tag)
-        passed_over.append(f'<{tag.tag} name="{tag.name}">: {reason}')
+        passed_over.append(f'<{tag.tag[:64]} name="{tag.name[:64]}">: {reason}')
+    if len(passed_over) > MOST_NAMED:
+        passed_over[MOST_NAMED:] = [f"and {len(passed_over) - MOST_NAMED} more"]
     found = "; ".join(passed_over) or "no control tag with name and toName"
     raise LabelingConfigError(f"label_config: nothing to learn from ({found}). {SUPPORTED}")
 

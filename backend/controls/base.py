@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from backend.labeling_config import ControlTag
 
 
 class Control(Protocol):
     """Translates between annotation results and labels."""
+
+    @classmethod
+    def from_tag(cls, tag: ControlTag) -> Self:
+        """Return the control that a tag describes."""
+
+    @staticmethod
+    def why_not(tag: ControlTag) -> str | None:
+        """Return why a tag cannot be learned from, and what could be instead; None when it can."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ class SingleChoice:
             return 'choice="multiple" is not learned from yet; use choice="single"'
         if tag.attributes.get("perRegion", "").lower() == "true":
             return "perRegion choices belong to a region, not to the task"
+        if tag.attributes.get("perItem", "").lower() == "true":
+            return "perItem choices belong to one of several items, not to the task"
+        if tag.repeated:
+            return "choices in a <Repeater> belong to one of several objects, not to the task"
         if tag.nested:
             return "nested choices are not learned from yet; use a flat list"
         if "value" in tag.attributes:
@@ -40,7 +44,8 @@ class SingleChoice:
 
     def label_of(self, result: Sequence[Mapping[str, Any]]) -> str | None:
         for item in result:
-            if item.get("from_name") != self.name:
+            # Annotations may be imported, and hold anything.
+            if not isinstance(item, Mapping) or item.get("from_name") != self.name:
                 continue
             value = item.get("value")
             choices = value.get("choices") if isinstance(value, Mapping) else None
