@@ -15,6 +15,10 @@ from backend.label_studio_tasks import Json, greater, page_request, pages_by_id,
 __all__ = ["Counts", "LabelStudio", "greater"]
 
 
+BULK_PATIENCE = 300.0
+"""Seconds that Label Studio gets at least for what writes many rows: on SQLite, 10,000 take up to 90 s."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """How far a project is: tasks, annotations without skips, finished tasks, skips."""
@@ -154,7 +158,11 @@ class LabelStudio:
     def import_tasks(self, project_id: int, tasks: list[Json]) -> list[int]:
         """Return the ids of the new tasks, in the order given."""
         answer = self._http.call(
-            "POST", f"/api/projects/{project_id}/import", params={"return_task_ids": "true"}, body=tasks
+            "POST",
+            f"/api/projects/{project_id}/import",
+            params={"return_task_ids": "true"},
+            body=tasks,
+            patience=BULK_PATIENCE,
         )
         return list(answer.get("task_ids", []))
 
@@ -173,7 +181,9 @@ class LabelStudio:
         """Delete these tasks of a project."""
         body = {"project": project_id, "selectedItems": {"all": False, "included": list(task_ids)}}
         params = {"id": "delete_tasks", "project": project_id}
-        self._http.call("POST", "/api/dm/actions/", params=params, body=body, idempotent=True)
+        self._http.call(
+            "POST", "/api/dm/actions/", params=params, body=body, idempotent=True, patience=BULK_PATIENCE
+        )
 
     # Predictions
 
@@ -193,7 +203,7 @@ class LabelStudio:
         ours = Counter(str(p.get("model_version", "undefined")) for p in predictions)
         for left in range(self._retries, -1, -1):
             try:
-                return int(self._http.call("POST", path, body=predictions)["created"])
+                return int(self._http.call("POST", path, body=predictions, patience=BULK_PATIENCE)["created"])
             except LabelStudioUnreachable:
                 arrived = self._arrived(project_id, before, ours)
                 if arrived == len(predictions):
@@ -220,7 +230,7 @@ class LabelStudio:
     def delete_model_version(self, project_id: int, version: str) -> int:
         """Return how many predictions went with a model version."""
         path = f"/api/projects/{project_id}/model-versions/"
-        answer = self._http.call("DELETE", path, body={"model_version": version})
+        answer = self._http.call("DELETE", path, body={"model_version": version}, patience=BULK_PATIENCE)
         return int(answer["deleted_predictions"])
 
     def predictions_of(self, project_id: int, version: str) -> list[int]:

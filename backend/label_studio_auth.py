@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -59,7 +60,7 @@ class PersonalAccessToken(AuthBase):
     def __init__(self, key: str, refresh: Refresh):
         self._key = key
         self._refresh = refresh
-        self._lock = threading.Lock()
+        self._lock, self._process = threading.Lock(), os.getpid()
         self._access = ""
         self._good_until = 0.0
 
@@ -68,19 +69,26 @@ class PersonalAccessToken(AuthBase):
         return request
 
     def _current(self) -> str:
-        with self._lock:
+        with self._alone():
             if monotonic() >= self._good_until:
                 self._fetch()
             return self._access
 
+    def _alone(self) -> threading.Lock:
+        """Return the lock; after a fork a new one, since a thread that held the old one is not here."""
+        if self._process != os.getpid():
+            self._lock, self._process = threading.Lock(), os.getpid()
+        return self._lock
+
     def _fetch(self) -> None:
+        began = monotonic()
         access = self._refresh(self._key)
-        self._good_until = monotonic() + _lifetime(access) * (1 - EARLY)
+        self._good_until = began + _lifetime(access) * (1 - EARLY)
         self._access = access
 
     def renew(self, refused: str | None) -> bool:
         """Fetch a new access token, unless another thread has done so since `refused` was sent."""
-        with self._lock:
+        with self._alone():
             if refused == f"Bearer {self._access}":
                 self._fetch()
         return True

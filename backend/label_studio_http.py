@@ -82,15 +82,26 @@ class Transport:
         files: Any = None,
         idempotent: bool | None = None,
         signed: bool = True,
+        patience: float = 0.0,
     ) -> Any:
         """Return what Label Studio answers, decoded from JSON; None for an empty answer.
+
+        Parameters
+        ----------
+        idempotent : bool, optional
+            Whether it may be repeated although it may have arrived; by default as the method says.
+        signed : bool
+            Whether to prove who we are.
+        patience : float
+            Seconds to wait at least, for what takes long.
 
         Raises
         ------
         LabelStudioError
             One of its kinds, with the path and, where known, the fix.
         """
-        wanted: dict[str, Any] = {"params": params, "files": files}
+        timeout = max(self._timeout, patience)
+        wanted: dict[str, Any] = {"params": params, "files": files, "timeout": timeout}
         if body is not None:
             wanted |= {"data": _encoded(body), "headers": {"Content-Type": "application/json"}}
         address = self.site.address(path)
@@ -98,6 +109,7 @@ class Transport:
             lambda: self._decoded(self._send(method, address, signed, **wanted), path),
             path,
             method in IDEMPOTENT if idempotent is None else idempotent,
+            timeout,
         )
 
     def download(self, path_or_url: str, max_bytes: int) -> bytes:
@@ -105,7 +117,7 @@ class Transport:
         address = self.site.file_address(path_or_url)
         for _ in range(MOST_REDIRECTS):
             attempt = partial(self._file, address, max_bytes)
-            found: bytes | Moved = self._repeat(attempt, urlsplit(address).path, True)
+            found: bytes | Moved = self._repeat(attempt, urlsplit(address).path, True, self._timeout)
             if isinstance(found, bytes):
                 return found
             address = self.site.file_address(found.location)
@@ -116,13 +128,13 @@ class Transport:
         if getattr(self._local, "process", None) == os.getpid():
             self._local.session.close()
 
-    def _repeat(self, attempt: Callable[[], Any], path: str, idempotent: bool) -> Any:
+    def _repeat(self, attempt: Callable[[], Any], path: str, idempotent: bool, timeout: float) -> Any:
         """Return what the first attempt that succeeds returns; raise the error of the last one allowed."""
         for tried in count():
             try:
                 outcome = attempt()
             except requests.RequestException as error:
-                outcome = no_answer(error, path, self._timeout)
+                outcome = no_answer(error, path, timeout)
             if not isinstance(outcome, Failure):
                 return outcome
             if tried >= self._retries or not outcome.allows_another(idempotent):
@@ -138,9 +150,7 @@ class Transport:
 
         def send() -> requests.Response:
             # A redirected POST would become a GET, and a redirect could lead anywhere.
-            return self._session().request(
-                method, address, auth=auth, timeout=self._timeout, allow_redirects=False, **wanted
-            )
+            return self._session().request(method, address, auth=auth, allow_redirects=False, **wanted)
 
         answer = send()
         used = answer.request.headers.get("Authorization")
@@ -162,7 +172,8 @@ class Transport:
         """Return a file, or where it is said to be instead."""
         path = urlsplit(address).path
         plain = {"Accept-Encoding": "identity"}
-        with self._send("GET", address, True, stream=True, headers=plain) as answer:
+        wanted = {"stream": True, "headers": plain, "timeout": self._timeout}
+        with self._send("GET", address, True, **wanted) as answer:
             if answer.is_redirect:
                 return Moved(answer.headers["Location"])
             if answer.ok:

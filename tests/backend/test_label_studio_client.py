@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from backend.errors import (
     SettingsError,
 )
 from backend.label_studio import LabelStudio, greater
+from backend.label_studio_auth import PersonalAccessToken
 from tests.contract.conftest import CONFIG
 from tests.contract.parts import GOOD, add_tasks, predict
 from tests.fakes.label_studio import FakeLabelStudio
@@ -285,6 +287,20 @@ def test_threads_share_one_access_token(fake: FakeLabelStudio, client: LabelStud
             running.result()
     assert len(fake.seen("POST", REFRESH)) == 1
     assert len(fake.seen("GET", ".*/whoami")) == 40
+
+
+def test_after_a_fork_no_socket_and_no_held_lock_is_shared(
+    fake: FakeLabelStudio, client: LabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.whoami()
+    before = {one.client for one in fake.seen("GET", ".*/whoami")}
+    auth = client._http._auth
+    assert isinstance(auth, PersonalAccessToken)
+    child = os.getpid() + 1
+    with auth._lock:  # as another thread may, at the moment of the fork
+        monkeypatch.setattr("os.getpid", lambda: child)
+        client.whoami()
+    assert len({one.client for one in fake.seen("GET", ".*/whoami")} - before) == 1
 
 
 def test_a_legacy_token_works_where_it_is_allowed_and_is_explained_where_not(pauses: list[float]) -> None:

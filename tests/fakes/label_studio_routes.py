@@ -25,6 +25,7 @@ class Request:
     params: dict[str, str]
     headers: dict[str, str]
     raw: bytes = field(repr=False)
+    client: tuple[str, int] = ("", 0)
     user: int = 0
     status: int = 0
 

@@ -69,7 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, parts.path, dict(parse_qsl(parts.query)), headers, raw)
+        request = Request(
+            self.command, parts.path, dict(parse_qsl(parts.query)), headers, raw, self.client_address
+        )
         fault = self.server.fake.note(request)
         kind = fault.kind if fault else ""
         if kind == "reset":
