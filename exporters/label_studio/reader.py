@@ -214,7 +214,7 @@ def _count(data: Mapping[str, Any], shown: Shown) -> int:
 def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
     """Return the results of each (object, page); a relation stays with the region that it starts from."""
     groups: dict[tuple[str, int], list[Any]] = {}
-    homes: dict[Any, tuple[str, int]] = {}
+    homes: dict[str, tuple[str, int]] = {}
     links = []
     for item in results:
         if not isinstance(item, dict) or item.get("type") == "relation":
@@ -223,10 +223,10 @@ def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
         index = item.get("item_index")
         key = (str(item.get("to_name") or ""), index if isinstance(index, int) else 0)
         groups.setdefault(key, []).append(item)
-        homes.setdefault(item.get("id"), key)
+        homes.setdefault(str(item.get("id")), key)
     first = next(iter(groups), ("", 0))
     for link in links:
-        home = homes.get(link.get("from_id"), first) if isinstance(link, dict) else first
+        home = homes.get(str(link.get("from_id")), first) if isinstance(link, dict) else first
         groups.setdefault(home, []).append(link)
     return groups or {first: []}
 

@@ -35,9 +35,8 @@ _BY_KEY: tuple[tuple[str, ShapeReader], ...] = (
     ("x", read_keypoint),
 )
 # Keys of an item that says nothing but labels and a shape.
-_PLAIN = frozenset(
-    "id from_name to_name type value original_width original_height image_rotation origin source".split()
-)
+_PLACED = ("id", "from_name", "to_name", "type", "value", "origin", "source")
+_PLAIN = frozenset((*_PLACED, "original_width", "original_height", "image_rotation"))
 _SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext"))
 
 

@@ -1,0 +1,177 @@
+"""JSON cut into objects without loading the file, and files that appear whole or not at all."""
+
+import gzip
+import io
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import exporters
+from exporters import json_stream
+from exporters.errors import InputError
+from exporters.files import AtomicFile, beside, inner_suffix, open_input
+from exporters.json_stream import clean, dump, dump_told, read_objects
+
+texts = st.text(alphabet=st.sampled_from('{}[]",\\:ab \n\u00e9\U0001f600'), max_size=12)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+objects = st.lists(st.dictionaries(texts, values, max_size=4), max_size=6)
+
+
+def read(data, block=None, monkeypatch=None):
+    return [value for value, _ in read_objects(io.BytesIO(data), "file.json")]
+
+
+@settings(max_examples=200)
+@given(objects, st.sampled_from([None, 0, 2]), st.booleans(), st.integers(1, 40))
+def test_objects_come_out_as_they_went_in_however_the_file_is_cut(rows, indent, ascii_only, block):
+    text = json.dumps(rows, indent=indent, ensure_ascii=ascii_only)
+    lines = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
+    kept = json_stream.BLOCK
+    json_stream.BLOCK = block
+    try:
+        assert read(text.encode()) == rows
+        assert read(lines.encode()) == rows
+    finally:
+        json_stream.BLOCK = kept
+
+
+def test_a_lone_object_over_many_lines_is_one_item():
+    assert read(b'\xef\xbb\xbf\n {\n "a": "}{",\n "b": [1]\n}\n') == [{"a": "}{", "b": [1]}]
+
+
+def test_an_empty_file_and_an_empty_array_have_no_items():
+    assert read(b"") == []
+    assert read(b" [ ] \n") == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'[{"a": 1}, {"b": 2', "cut short, or broken, after item 1"),
+        (b'[{"a": 1}', "cut short, or broken, after item 1"),
+        (b"[", "cut short"),
+        (b'[{"a": 1} {"b": 2}]', "item 2: expected ,"),
+        (b'[{"a": 1},, {"b": 2}]', "item 2: expected an object"),
+        (b'[{"a": 1}, 7]', "item 2: expected an object"),
+        (b"[1, 2]", "item 1: expected an object"),
+        (b'[{"a": tru}]', "item 1: not JSON"),
+        (b'[{"a": 1}] trailing', "text after the end"),
+        (b'"text"', "expected a JSON array or object"),
+        (b"\xff\xfe[\x00", "UTF-16"),
+        (b'{"a": 1}\n{"b": \n', "cut short, or broken, after item 1"),
+        (b'{"a": 1}\nnot json\n', "cut short, or broken, after item 1"),
+        (b'[{"a": "\xff"}]', "item 1: not JSON"),
+    ],
+)
+def test_what_is_not_whole_is_refused_with_its_place(data, message):
+    with pytest.raises(InputError, match=message):
+        read(data)
+
+
+def test_numbers_that_only_the_standard_parser_knows_are_read():
+    (item,) = read(b'[{"a": NaN, "b": 123456789012345678901234567890, "c": "\\ud83d"}]')
+    assert math.isnan(item["a"])
+    assert item["b"] == 123456789012345678901234567890
+    assert item["c"] == "\ud83d"
+
+
+def test_what_json_cannot_hold_is_replaced_and_told():
+    assert dump({"a": float("nan"), "b": "x\ud83dy"}) == '{"a":null,"b":"x\ufffd\ufffd\ufffdy"}'.encode()
+    assert dump_told({"a": 1})[1] is True
+    assert dump_told({"a": 1e999})[1] in (True, False)
+    assert dump_told({"a": "\ud83d"})[1] is False
+    assert clean((1, {"k": float("inf")})) == [1, {"k": None}]
+
+
+def test_an_item_larger_than_a_block_is_read():
+    big = {"data": {"text": "x" * (json_stream.BLOCK * 3)}}
+    assert read(json.dumps([big, {"data": {}}]).encode()) == [big, {"data": {}}]
+
+
+def test_a_file_appears_at_commit_only(tmp_path):
+    file = AtomicFile(tmp_path / "out" / "a.txt")
+    file.write(b"half")
+    assert not (tmp_path / "out" / "a.txt").exists()
+    file.commit()
+    assert (tmp_path / "out" / "a.txt").read_bytes() == b"half"
+    other = AtomicFile(tmp_path / "out" / "b.txt")
+    other.write(b"x")
+    other.discard()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+
+
+def test_gzip_is_told_by_suffix_for_writing_and_by_content_for_reading(tmp_path):
+    file = AtomicFile(tmp_path / "a.json.gz")
+    file.write(b"[]")
+    file.commit()
+    first = (tmp_path / "a.json.gz").read_bytes()
+    assert gzip.decompress(first) == b"[]"
+    (tmp_path / "b").write_bytes(first)
+    assert open_input(tmp_path / "b").read() == b"[]"
+    assert inner_suffix(Path("x/a.jsonl.GZ")) == ".jsonl"
+    assert beside(Path("x/a.xml.gz"), ".labels.json") == Path("x/a.labels.json")
+
+
+def test_a_cut_gzip_file_is_refused(tmp_path):
+    data = gzip.compress(json.dumps([{"data": {"text": str(n)}} for n in range(2000)]).encode())
+    (tmp_path / "a.json.gz").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="compressed file is damaged or cut short"):
+        exporters.convert(tmp_path / "a.json.gz", tmp_path / "b.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json.gz"]
+
+
+@pytest.mark.parametrize(
+    ("fmt", "name"), [("cvat", "o.xml"), ("prodigy", "o.jsonl"), ("label-studio", "o.json")]
+)
+def test_a_failure_in_the_middle_leaves_no_file_and_the_old_one_stands(tmp_path, fmt, name):
+    (tmp_path / name).write_text("old")
+
+    def tasks():
+        yield {"data": {"image": "a.jpg"}}
+        raise RuntimeError("the other side went away")
+
+    with pytest.raises(RuntimeError, match="went away"):
+        exporters.export_tasks(tasks(), format=fmt, output=tmp_path / name, label_config="")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "old"
+
+
+def test_tasks_are_taken_one_at_a_time_and_progress_is_told(tmp_path):
+    told = []
+    tasks = ({"data": {"text": f"text {n}"}} for n in range(1200))
+    report = exporters.export_tasks(
+        tasks, format="prodigy", output=tmp_path / "o.jsonl", label_config="", progress=told.append
+    )
+    assert report.items == 1200
+    assert told == [500, 1000, 1200]
+
+
+def test_numpy_alone_is_enough(tmp_path):
+    code = """
+import sys
+for name in ("orjson", "lxml", "defusedxml", "PIL", "ijson", "scipy", "sklearn", "requests", "pydantic"):
+    sys.modules[name] = None
+import json, exporters
+tasks = [{"id": 1, "data": {"image": "a.jpg"}, "annotations": [{"result": [{"type": "rectanglelabels",
+  "original_width": 100, "original_height": 100,
+  "value": {"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["car"]}}]}]}]
+json.dump(tasks, open(sys.argv[1] + "/in.json", "w"))
+for name in ("a.xml", "a.jsonl", "b.json"):
+    exporters.convert(sys.argv[1] + "/in.json", sys.argv[1] + "/" + name)
+report = exporters.convert(sys.argv[1] + "/a.xml", sys.argv[1] + "/c.json")
+print(report.carried["box"], report.lossless)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.split() == ["1", "True"], done.stderr
