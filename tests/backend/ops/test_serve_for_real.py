@@ -51,7 +51,7 @@ class RealBackend:
         return sorted(
             pid
             for pid, command in marked(self.given["TEST_MARK"]).items()
-            if f"backend.cli {role}" in command and "keeper.py" not in command
+            if f"backend.cli {role}" in command and "program_keeper.py" not in command
         )
 
     def queue(self) -> redis.Redis:
