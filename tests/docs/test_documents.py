@@ -35,6 +35,9 @@ def test_the_readme_has_a_python_example() -> None:
 @pytest.mark.parametrize(("name", "code"), blocks("python"))
 def test_a_python_snippet_runs(name: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path))
+    # Nobody listens there: a snippet may build a client, not need a server.
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     exec(compile(code, name, "exec"), {"__name__": "snippet"})
 
 
