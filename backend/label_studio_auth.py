@@ -17,6 +17,8 @@ from typing import Any
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from backend.errors import SettingsError
+
 Refresh = Callable[[str], str]
 """Trades a personal access token for an access token."""
 
@@ -98,8 +100,18 @@ class PersonalAccessToken(AuthBase):
 
 
 def authorization(api_key: str, refresh: Refresh) -> LegacyToken | PersonalAccessToken:
-    """Return the way of proving who we are that fits the token's shape."""
+    """Return the way of proving who we are that fits the token's shape.
+
+    Raises
+    ------
+    SettingsError
+        When it can be no token at all.
+    """
     key = api_key.strip()
+    if not key or not all("!" <= char <= "~" for char in key):
+        raise SettingsError(
+            "LABEL_STUDIO_API_KEY: a token has letters, digits and signs, no spaces or line breaks; copy it anew"
+        )
     return PersonalAccessToken(key, refresh) if _is_jwt(key) else LegacyToken(key)
 
 

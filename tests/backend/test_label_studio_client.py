@@ -344,6 +344,13 @@ def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
         LabelStudio(url, "key")
 
 
+@pytest.mark.parametrize("key", ["", "  ", "two words", "line\nbreak", "cut off…", "tab\tbed"])
+def test_a_token_that_can_be_none_is_a_wrong_setting_and_is_not_shown(key: str) -> None:
+    with pytest.raises(SettingsError, match="LABEL_STUDIO_API_KEY") as caught:
+        LabelStudio("http://localhost:8080", key)
+    assert not key.strip() or key not in str(caught.value)
+
+
 # Odd data
 
 

@@ -10,7 +10,7 @@ import requests
 
 from tests.fakes import label_studio_outgoing as outgoing
 from tests.fakes.label_studio_queue import next_task
-from tests.fakes.label_studio_routes import Answer, Request
+from tests.fakes.label_studio_routes import Answer, Request, add_webhook
 from tests.fakes.label_studio_world import Json, World, invalid
 
 
@@ -33,7 +33,18 @@ class Backends:
     def _create(self, fields: Json) -> Json:
         version = self._reach(fields, int(fields.get("project", 0)))
         with self._lock:
-            return dict(self._world.add_ml_backend(fields | {"model_version": version}))
+            return dict(self._stored(fields | {"model_version": version}))
+
+    def _stored(self, fields: Json) -> Json:
+        """Return the new backend; it gets a webhook, and is the project's model if there was none."""
+        world = self._world
+        number, project = world.new_id("ml_backends"), world.projects[fields["project"]]
+        defaults = {"title": "", "extra_params": None, "auth_method": "NONE", "state": "CO"}
+        made: Json = {"id": number, "is_interactive": False} | defaults | fields
+        world.ml_backends[number] = made
+        add_webhook(world, {"project": project["id"], "url": made["url"].rstrip("/") + "/webhook"})
+        project["model_version"] = project["model_version"] or made["title"]
+        return made
 
     def _list(self, project: int) -> list[Json]:
         with self._lock:
@@ -56,12 +67,21 @@ class Backends:
         if request.method == "PATCH":
             self._reach(backend | request.body, project["id"])
             with self._lock:
-                return Answer(200, dict(self._world.change_ml_backend(number, request.body)))
+                self._change(backend, request.body)
+                return Answer(200, dict(backend))
         if request.method == "DELETE":
             with self._lock:
-                self._world.delete_ml_backend(number)
+                self._change(backend, {"title": ""})  # its webhook stays
+                del self._world.ml_backends[number]
             return Answer(204)
         return Answer(200, dict(backend))
+
+    def _change(self, backend: Json, fields: Json) -> None:
+        """Set fields; the project's model version follows the title."""
+        project, old = self._world.projects[backend["project"]], backend["title"]
+        backend.update(fields)
+        if project["model_version"] == old:
+            project["model_version"] = backend["title"]
 
     def _reach(self, backend: Json, project: int) -> str | None:
         with self._lock:

@@ -177,6 +177,17 @@ def _done(do: Callable[[World, Request, list[int]], Any], status: int = 200) -> 
     return handler
 
 
+def add_webhook(world: World, fields: Json) -> Json:
+    """Return the new webhook."""
+    project = fields.get("project")
+    if project is not None and project not in world.projects:
+        raise invalid("project", f'Invalid pk "{project}" - object does not exist.')
+    number = world.new_id("webhooks")
+    defaults = {"send_payload": True, "send_for_all_actions": True, "headers": {}, "is_active": True}
+    world.webhooks[number] = {"id": number, "project": None} | defaults | {"actions": []} | fields
+    return world.webhooks[number]
+
+
 def _change_webhook(world: World, request: Request, numbers: list[int]) -> Json:
     webhook = world.get("webhooks", numbers[0])
     webhook.update(request.body)
@@ -220,7 +231,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("DELETE", r"/api/annotations/(\d+)/", _done(lambda w, r, n: w.delete_annotation(n[0]))),
     ("DELETE", r"/api/predictions/(\d+)/", _done(lambda w, r, n: w.delete_prediction(n[0]))),
     ("GET", "/api/webhooks/", _list("webhooks")),
-    ("POST", "/api/webhooks/", _done(lambda w, r, n: w.add_webhook(r.body), 201)),
+    ("POST", "/api/webhooks/", _done(lambda w, r, n: add_webhook(w, r.body), 201)),
     ("PATCH", r"/api/webhooks/(\d+)/", _done(_change_webhook)),
     ("DELETE", r"/api/webhooks/(\d+)/", _delete("webhooks")),
 ]
