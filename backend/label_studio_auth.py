@@ -110,7 +110,7 @@ def authorization(api_key: str, refresh: Refresh) -> LegacyToken | PersonalAcces
     key = api_key.strip()
     if not key or not all("!" <= char <= "~" for char in key):
         raise SettingsError(
-            "LABEL_STUDIO_API_KEY: a token has letters, digits and signs, no spaces or line breaks; copy it anew"
+            "LABEL_STUDIO_API_KEY: a token has no spaces, line breaks or letters beyond ASCII; copy it anew"
         )
     return PersonalAccessToken(key, refresh) if _is_jwt(key) else LegacyToken(key)
 
