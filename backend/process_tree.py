@@ -223,6 +223,8 @@ class Supervisor:
                 pass
 
     def _end_all(self) -> None:
+        longest = max((one.child.grace for one in self._children if one.kept), default=0)
+        log.info("ending: each may finish within %g s; a second signal ends it at once", longest)
         for rank in sorted({one.child.stop_rank for one in self._children}):
             self._end([one for one in self._children if one.child.stop_rank == rank])
 

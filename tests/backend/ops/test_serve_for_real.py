@@ -123,7 +123,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_round_that_hangs(start, mark: str, 
         worker = backend.pids("_worker")[0]
         assert wait_until(lambda: len(descendants(worker)) == 2)
         backend.process.send_signal(signal.SIGINT)
-        assert wait_until(lambda: "warm shut down requested" in backend.log.read_text())
+        assert wait_until(lambda: "ending: each may finish within 10 s" in backend.log.read_text())
         backend.process.send_signal(signal.SIGINT)
         assert backend.process.wait(120) == 0
     assert "killed by SIG" in backend.log.read_text()
