@@ -168,7 +168,8 @@ class CvatParser:
             told = self._known[key] = tell(*key)
         if told.priority is not None:
             self._priority = told.priority
-        self._groups.setdefault(told.key, []).append(self._region(shape, told.rest, told.score))
+        region = self._region(shape, told.rest, told.score)
+        self._groups.setdefault(told.key, []).append(region)
 
     def _region(self, shape: Shape, attributes: tuple[tuple[str, str], ...], score: float | None) -> Region:
         given, kind = shape.given, shape.kind

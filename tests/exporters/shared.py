@@ -10,7 +10,7 @@ SHARED = Path(os.environ.get("CLEAN_AL_SHARED") or Path(__file__).resolve().pare
 
 def real(folder: str, pattern: str = "*") -> list[Path]:
     """Return the real files of a tool; none when the folder is absent."""
-    return sorted((SHARED / "real" / folder).glob(pattern))
+    return sorted((SHARED / "real").glob(f"{folder}/{pattern}"))
 
 
 def need(files: list[Path]) -> list[Path]:

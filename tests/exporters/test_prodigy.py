@@ -1,0 +1,235 @@
+"""Prodigy's JSON Lines: tokens, spans, relations, answers, hashes."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exporters
+from exporters.prodigy.hashes import input_hash, murmur3_32, task_hash
+from exporters.prodigy.tokens import TokenIndex, cut_at, rows, tokenize
+from tests.exporters.shared import need, real
+
+
+def written(tmp_path, tasks, **options):
+    path = tmp_path / "o.jsonl"
+    config = options.pop("label_config", "")
+    report = exporters.export_tasks(tasks, format="prodigy", output=path, label_config=config, **options)
+    return [json.loads(line) for line in path.read_text().splitlines()], report
+
+
+def text_task(text, *results, **more):
+    return {"id": 9, "data": {"text": text}, "annotations": [{"result": list(results), **more}]}
+
+
+def span(key, start, end, *labels, text=None):
+    value = {"start": start, "end": end, "labels": list(labels)}
+    return {"id": key, "type": "labels", "value": value if text is None else {**value, "text": text}}
+
+
+def test_murmur3_gives_its_published_values():
+    # Appleby's own verification vectors.
+    assert murmur3_32(b"") == 0
+    assert murmur3_32(b"", 1) == 0x514E28B7
+    assert murmur3_32(b"\x21\x43\x65\x87") & 0xFFFFFFFF == 0xF55B516B
+    assert murmur3_32(b"\x21\x43\x65") & 0xFFFFFFFF == 0x7E4A8634
+    assert murmur3_32(b"Hello, world!", 0x9747B28C) & 0xFFFFFFFF == 0x24884CBA
+
+
+def _hashed():
+    for path in need(real("prodigy", "*.jsonl")):
+        for line in path.read_text().splitlines():
+            task = json.loads(line) if line.strip() else {}
+            if "_input_hash" in task:
+                yield path.name, task
+
+
+def test_input_hashes_equal_those_of_the_real_files():
+    counts = {}
+    for name, task in _hashed():
+        right, total = counts.get(name, (0, 0))
+        counts[name] = (right + (input_hash(task) == task["_input_hash"]), total + 1)
+    assert counts.pop("recipes_annotated_reddit-INSULT-textcat.jsonl", (0, 500))[0] == 0  # an older Prodigy
+    assert sum(total for _, total in counts.values()) >= 2000
+    assert all(right == total for right, total in counts.values()), counts
+
+
+def test_task_hashes_equal_those_of_the_real_files():
+    """A hash is of the task before it was annotated: without spans, or as it was streamed with none."""
+    counts = {}
+    for name, task in _hashed():
+        if "fashion_brands" not in name and "headlines-ORG" not in name:
+            continue
+        before = {k: v for k, v in task.items() if k in ("text", "meta")}
+        hashes = {task_hash(t, task["_input_hash"]) for t in (before, {**before, "spans": []}, task)}
+        right, total = counts.get(name, (0, 0))
+        counts[name] = (right + (task["_task_hash"] in hashes), total + 1)
+    assert counts
+    assert all(right == total for right, total in counts.values()), counts
+
+
+def test_the_real_tokens_tell_that_token_end_is_inclusive():
+    checked = 0
+    for path in need(real("prodigy", "*.jsonl")):
+        for line in path.read_text().splitlines():
+            task = json.loads(line) if line.strip() else {}
+            index = TokenIndex([(t["start"], t["end"]) for t in task.get("tokens", ())])
+            for mark in task.get("spans", ()):
+                if "token_end" in mark:
+                    found = index.find(mark["start"], mark["end"])
+                    assert found == (mark["token_start"], mark["token_end"])
+                    checked += 1
+    assert checked > 1000
+
+
+texts = st.text(alphabet=st.sampled_from("ab3.,'’ \n\t\u00e9\U0001f600n-"), max_size=40)
+
+
+@given(texts, st.data())
+def test_tokens_cover_the_text_in_order_and_are_cut_at_spans(text, data):
+    bounds = data.draw(st.lists(st.integers(0, len(text)), max_size=4))
+    offsets, _ = cut_at(tokenize(text), bounds)
+    assert all(0 <= start < end <= len(text) for start, end in offsets)
+    assert all(one[1] <= other[0] for one, other in pairwise(offsets))
+    covered = {i for start, end in offsets for i in range(start, end)}
+    assert {i for i, c in enumerate(text) if not c.isspace()} <= covered
+    assert not any(start < bound < end for start, end in offsets for bound in bounds)
+    for token in rows(text, offsets):
+        assert text[token["start"] : token["end"]] == token["text"]
+        assert token["ws"] == (text[token["end"] : token["end"] + 1] == " ")
+
+
+def test_spans_stand_on_tokens_and_the_end_is_the_last_one(tmp_path):
+    text = "Ann Lee lives in New-York."
+    (line,), report = written(tmp_path, [text_task(text, span("a", 0, 7, "PER"), span("b", 17, 25, "LOC"))])
+    assert [t["text"] for t in line["tokens"]] == ["Ann", "Lee", "lives", "in", "New", "-", "York", "."]
+    assert [(s["token_start"], s["token_end"], s["label"]) for s in line["spans"]] == [
+        (0, 1, "PER"),
+        (4, 6, "LOC"),
+    ]
+    assert line["answer"] == "accept"
+    assert line["meta"]["task_id"] == 9
+    assert report.lossless
+
+
+def test_a_span_inside_a_word_cuts_the_word_and_is_not_moved(tmp_path):
+    (line,), _ = written(tmp_path, [text_task("unhappiness", span("a", 2, 7, "ROOT", text="happi"))])
+    assert [t["text"] for t in line["tokens"]] == ["un", "happi", "ness"]
+    assert (line["spans"][0]["token_start"], line["spans"][0]["token_end"]) == (1, 1)
+    assert [t["ws"] for t in line["tokens"]] == [False, False, False]
+
+
+def test_relations_point_to_the_last_tokens(tmp_path):
+    links = [
+        {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right", "labels": ["lives in"]},
+        {"type": "relation", "from_id": "a", "to_id": "b", "direction": "left", "labels": ["home of"]},
+        {"type": "relation", "from_id": "a", "to_id": "zzz"},
+    ]
+    spans = [span("a", 0, 7, "PER"), span("b", 17, 25, "LOC")]
+    (line,), report = written(tmp_path, [text_task("Ann Lee lives in New York.", *spans, *links)])
+    found = [(r["head"], r["child"], r["label"]) for r in line["relations"]]
+    assert found == [(1, 5, "lives in"), (5, 1, "home of")]
+    assert line["relations"][0]["head_span"] == {
+        "start": 0,
+        "end": 7,
+        "token_start": 0,
+        "token_end": 1,
+        "label": "PER",
+    }
+    assert report.carried["relation"] == 2
+    assert report.dropped == {("relation", "an end of it is no span of the text"): 1}
+
+
+def test_a_choice_names_its_options_in_the_order_of_the_config(tmp_path):
+    config = (
+        '<View><Text name="t" value="$text"/><Choices name="c" toName="t" choice="single">'
+        '<Choice value="pos"/><Choice value="neg"/></Choices></View>'
+    )
+    choice = {"id": "a", "type": "choices", "from_name": "c", "to_name": "t", "value": {"choices": ["neg"]}}
+    lines, _ = written(tmp_path, [text_task("x", choice), {"data": {"text": "y"}}], label_config=config)
+    assert lines[0]["accept"] == ["neg"]
+    assert [option["id"] for option in lines[0]["options"]] == ["pos", "neg"]
+    assert lines[0]["config"] == {"choice_style": "single"}
+    assert "accept" not in lines[1]
+    assert [option["id"] for option in lines[1]["options"]] == ["pos", "neg"]
+
+
+def test_skipped_is_ignore_and_each_annotator_has_a_line(tmp_path):
+    task = text_task("x", completed_by=4)
+    task["annotations"].append({"result": [], "was_cancelled": True, "completed_by": 5})
+    lines, _ = written(tmp_path, [task])
+    assert [(line["answer"], line["_annotator_id"], line["_session_id"]) for line in lines] == [
+        ("accept", "4", "4"),
+        ("ignore", "5", "5"),
+    ]
+
+
+def test_predictions_have_no_answer_and_priority_is_kept(tmp_path):
+    task = {
+        "id": 1,
+        "data": {"text": "ab"},
+        "_priority": 0.25,
+        "_score": 0.75,
+        "predictions": [{"model_version": "m", "result": [span("a", 0, 2, "L")]}],
+    }
+    (line,), _ = written(tmp_path, [task], predictions=True)
+    assert "answer" not in line
+    assert line["meta"] == {"task_id": 1, "priority": 0.25, "score": 0.75, "model_version": "m"}
+    assert line["spans"][0]["label"] == "L"
+
+
+def test_image_spans_have_both_points_and_sides(tmp_path):
+    value = {"x": 10, "y": 20, "width": 50, "height": 25, "rotation": 0, "rectanglelabels": ["car"]}
+    sized = {"original_width": 200, "original_height": 100}
+    box = {"id": "b", "type": "rectanglelabels", "value": value, **sized}
+    turned = {**box, "id": "t", "value": {**value, "rotation": 90}}
+    dot = {"id": "d", "type": "keypointlabels", "value": {"x": 1, "y": 1, "keypointlabels": ["k"]}, **sized}
+    task = {"data": {"image": "a.jpg"}, "annotations": [{"result": [box, turned, dot]}]}
+    (line,), report = written(tmp_path, [task])
+    assert (line["image"], line["width"], line["height"]) == ("a.jpg", 200, 100)
+    rect, polygon = line["spans"]
+    assert rect == {
+        "x": 20.0,
+        "y": 20.0,
+        "width": 100.0,
+        "height": 25.0,
+        "center": [70.0, 32.5],
+        "type": "rect",
+        "points": [[20.0, 20.0], [20.0, 45.0], [120.0, 45.0], [120.0, 20.0]],
+        "label": "car",
+        "id": "b",
+    }
+    assert polygon["type"] == "polygon"
+    assert polygon["points"][2] == pytest.approx([-5.0, 120.0])
+    assert report.carried == {"box": 1}
+    assert report.changed == {("box", "turned box: as a polygon"): 1}
+    assert report.dropped == {("keypoints", "Prodigy has no such shape"): 1}
+
+
+def test_sound_regions_are_audio_spans(tmp_path):
+    result = {"id": "s", "type": "labels", "value": {"start": 1.5, "end": 2.5, "labels": ["beat"]}}
+    task = {"data": {"audio": "a.wav"}, "annotations": [{"result": [result]}]}
+    (line,), _ = written(tmp_path, [task])
+    assert line["audio_spans"] == [{"start": 1.5, "end": 2.5, "label": "beat", "id": "s"}]
+
+
+def test_hashes_come_on_request_and_tell_tasks_apart(tmp_path):
+    tasks = [{"data": {"text": "a"}}, {"data": {"text": "b"}}, {"data": {"text": "a"}}]
+    lines, _ = written(tmp_path, tasks, hashes=True)
+    assert lines[0]["_input_hash"] == lines[2]["_input_hash"] != lines[1]["_input_hash"]
+    assert lines[0]["_task_hash"] == lines[2]["_task_hash"]
+    assert "_input_hash" not in written(tmp_path, tasks)[0][0]
+
+
+def test_a_tokenizer_of_ones_own_is_used(tmp_path):
+    lines, _ = written(
+        tmp_path, [text_task("ab", span("a", 0, 1, "L"))], tokenizer=lambda text: [(0, len(text))]
+    )
+    assert [t["text"] for t in lines[0]["tokens"]] == ["a", "b"]
+
+
+def test_lone_surrogates_do_not_stop_the_export(tmp_path):
+    lines, _ = written(tmp_path, [text_task("a\ud83db", span("s", 0, 1, "L"))])
+    assert lines[0]["text"].startswith("a")
