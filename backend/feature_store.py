@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from backend.files import read_json, write_json
+from backend.files import atomic_file, read_json, write_json
 from backend.inputs import InputSpec
 from backend.vectorise import VECTORISERS, Features, Vectoriser
 
 # Scales and vocabularies are learned anew when the pool has grown by this share since they last were.
 REFIT_GROWTH = 0.2
+# Raised when a vectoriser changes: features of different makes must not meet in one matrix.
+FORMAT = 1
 
 ReadValues = Callable[[np.ndarray], list[Any]]
 
@@ -94,27 +97,33 @@ class FeatureStore:
             stored["X.shape"] = np.array(X.shape)
         elif X is not pool.features.embedding:
             stored["X"] = X
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The description names the arrays' generation: a crash between the two writes leaves the old pair.
-        described = read_json(self.folder / "features.json") or {}
-        generation = int(described.get("generation", 0)) + 1
-        with open(self.folder / f"features-{generation}.npz", "wb") as file:
+        # The description names the arrays' file: a crash between the two writes leaves the old pair, and two
+        # workers that write at once leave one of theirs, never a mixture.
+        name = f"features-{secrets.token_hex(8)}.npz"
+        with atomic_file(self.folder / name) as file:
             np.savez(file, **stored)  # type: ignore[arg-type]
-        described = {"generation": generation, "kind": spec.kind, "fields": list(spec.fields)}
+        described = {"format": FORMAT, "arrays": name, "kind": spec.kind, "fields": list(spec.fields)}
         write_json(self.folder / "features.json", described | {"vectoriser": values, "fitted_on": fitted_on})
-        for old in self.folder.glob("features-*.npz"):
-            if old.name != f"features-{generation}.npz":
-                old.unlink(missing_ok=True)
+        for pattern in ("features-*.npz", ".features-*.npz.*"):
+            for old in self.folder.glob(pattern):
+                if old.name != name:
+                    old.unlink(missing_ok=True)
 
     def _load(self, spec: InputSpec) -> tuple[PoolFeatures, int] | None:
-        described = read_json(self.folder / "features.json")
-        if not described or (described["kind"], tuple(described["fields"])) != (spec.kind, spec.fields):
-            return None
+        """Return what was kept, and of how many tasks its vectoriser was fitted; None to begin anew."""
         try:
-            with np.load(self.folder / f"features-{described['generation']}.npz", allow_pickle=False) as file:
-                a = {name: file[name] for name in file.files}
-        except (OSError, ValueError):
+            described = read_json(self.folder / "features.json") or {}
+            made_for = (described.get("format"), described.get("kind"), described.get("fields"))
+            return (
+                self._restore(spec, described) if made_for == (FORMAT, spec.kind, list(spec.fields)) else None
+            )
+        except Exception:  # noqa: BLE001  a damaged file fails in any way; a cache is then made anew
             return None
+
+    def _restore(self, spec: InputSpec, described: dict[str, Any]) -> tuple[PoolFeatures, int]:
+        path = self.folder / Path(described["arrays"]).name
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            a = {name: stored[name] for name in stored.files}
         state = {n.removeprefix("vectoriser."): v for n, v in a.items() if n.startswith("vectoriser.")}
         vectoriser = VECTORISERS[spec.kind].from_state((described["vectoriser"], state))
         features = Features(_matrix(a), a["embedding"], a["readable"])

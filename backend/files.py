@@ -5,19 +5,43 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
 import orjson
+
+Record = TypeVar("Record")
+
+
+def private_folder(path: Path) -> Path:
+    """Return a folder that is there; what had to be made can be entered by its owner alone."""
+    for missing in reversed([p for p in (path, *path.parents) if not p.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file for `open(..., opener=open_private)`; a new one can be read by its owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash at any moment, finds the old content or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write into; it appears at `path`, whole, when the block ends without an error."""
+    private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
+        with open(temporary, "xb", opener=open_private) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -36,6 +60,21 @@ def read_json(path: Path) -> Any | None:
     try:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
+        return None
+
+
+def read_record(path: Path, kind: type[Record]) -> Record | None:
+    """Return a dataclass as `write_json` stored it; None when it is not there or not one of this kind.
+
+    Fields that another version of us has added are passed over.
+    """
+    stored = read_json(path)
+    if not isinstance(stored, dict):
+        return None
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    try:
+        return kind(**{name: value for name, value in stored.items() if name in known})
+    except TypeError:
         return None
 
 

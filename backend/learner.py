@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
-import numpy as np
-from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 
 from backend.errors import SettingsError
-
-
-class SeenColumnsLogisticRegression(LogisticRegression):
-    """Logistic regression that is fitted on the columns that occur among the labelled rows.
-
-    With an L2 penalty every other column's weight is exactly zero, so the solution is the same; with few
-    labels on wide text features it comes many times sooner.
-    """
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SeenColumnsLogisticRegression:
-        if not sparse.issparse(X):
-            return super().fit(X, y, sample_weight)
-        seen = np.unique(X.indices)
-        super().fit(X[:, seen], y, sample_weight)
-        found = np.asarray(self.coef_)  # type: ignore[has-type]
-        self.coef_ = np.zeros((found.shape[0], X.shape[1]))
-        self.coef_[:, seen] = found
-        self.n_features_in_ = X.shape[1]
-        return self
+from clean_al.learners import SparseLogisticRegression
 
 
 def _logistic_regression(kind: str, seed: int) -> ClassifierMixin:
-    return SeenColumnsLogisticRegression(C=10.0 if kind == "text" else 1.0, max_iter=500, random_state=seed)
+    return SparseLogisticRegression(C=10.0 if kind == "text" else 1.0, max_iter=500, random_state=seed)
 
 
 def _random_forest(kind: str, seed: int) -> ClassifierMixin:

@@ -4,9 +4,10 @@ MODEL_DIR/projects/<id>/
     published.json              which version Label Studio is served, and the fence it was written under
     models/<version>/           manifest.json (checksums), model.json, arrays.npz [, estimator.skops]
     features/                   the pool's features, see feature_store.py
+    progress.json, poll.json    what the last round and the last look saw, see progress.py and poller.py
     snapshot.sqlite             the project as last read, see snapshot.py
     connection.json             what `connect` found and made, see connection.py
-    rounds.jsonl                one line per round
+    rounds.jsonl                one line per round that published something
 """
 
 from __future__ import annotations
@@ -15,25 +16,40 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
+import time
+import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import skops.io
 from sklearn.base import ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 
 from backend.errors import ModelStoreError, RoundSuperseded
-from backend.files import read_json, sync_folder, write_atomically, write_json
+from backend.files import private_folder, read_json, read_record, sync_folder, write_atomically, write_json
 from backend.inputs import InputSpec
-from backend.learner import SeenColumnsLogisticRegression
 from backend.vectorise import VECTORISERS, Vectoriser
+from clean_al.learners import SparseLogisticRegression, class_probabilities
 
 KEEP = 5
+ABANDONED_SECONDS = 3600
+# What the built-in estimators consist of beyond what skops lets in by itself; none of these runs code of its
+# own choosing when it is loaded.
+KNOWN_TYPES = frozenset(
+    {
+        "clean_al.committee.Committee",
+        "clean_al.learners.SparseLogisticRegression",
+        "sklearn.tree._tree.Tree",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+    }
+)
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -52,7 +68,11 @@ class Model:
 
     def probabilities(self, values: Sequence[Any]) -> np.ndarray:
         """Return the probability of each label for each value; shape (n_values, n_labels)."""
-        return self.classifier.predict_proba(self.vectoriser.transform(values).X)
+        return self.probabilities_of(self.vectoriser.transform(values).X)
+
+    def probabilities_of(self, X: Any) -> np.ndarray:
+        """Return the probability of each label for each row of features; shape (n_rows, n_labels)."""
+        return class_probabilities(self.classifier, X)
 
 
 @dataclass(frozen=True)
@@ -90,12 +110,19 @@ class ModelStore:
         return sorted(int(p.name) for p in self.root.glob("projects/*") if p.name.isdigit())
 
     def save(self, project_id: int, version: str, model: Model) -> None:
-        """Store a model; it is there whole, or not at all."""
+        """Store a model; it is there whole, or not at all.
+
+        Raises
+        ------
+        ModelStoreError
+            When its estimator is of a kind that `load` would refuse.
+        """
         final = self._model_folder(project_id, version)
-        temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
-        temporary.mkdir(parents=True, mode=0o700)
+        contents = _serialise(model)
+        if "estimator.skops" in contents:
+            _own_types(contents["estimator.skops"], self.trusted_package)
+        temporary = private_folder(final.with_name(f".{final.name}.{secrets.token_hex(4)}"))
         try:
-            contents = _serialise(model)
             for name, content in contents.items():
                 write_atomically(temporary / name, content)
             write_json(temporary / "manifest.json", {n: _checksum(c) for n, c in contents.items()})
@@ -139,10 +166,8 @@ class ModelStore:
 
     def published(self, project_id: int) -> Published | None:
         """Return what is served now, or None before the first round."""
-        stored = read_json(self.folder(project_id) / "published.json")
-        if not isinstance(stored, dict):
-            return None
-        return Published(**stored | {"head": tuple(stored["head"]), "audit": tuple(stored["audit"])})
+        stored = read_record(self.folder(project_id) / "published.json", Published)
+        return stored and replace(stored, head=tuple(stored.head), audit=tuple(stored.audit))
 
     def versions(self, project_id: int) -> list[str]:
         """Return the stored model versions, newest first."""
@@ -155,13 +180,17 @@ class ModelStore:
         for version in self.versions(project_id)[keep:]:
             if published is None or version != published.version:
                 shutil.rmtree(self._model_folder(project_id, version), ignore_errors=True)
+        for left in (self.folder(project_id) / "models").glob(".*"):
+            # Of a worker that was killed while it wrote.
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
     def forget(self, project_id: int) -> None:
         """Remove everything about a project."""
         shutil.rmtree(self.folder(project_id), ignore_errors=True)
 
     def _model_folder(self, project_id: int, version: str) -> Path:
-        if not version or version.startswith(".") or "/" in version or "\\" in version:
+        if not VERSION.fullmatch(version):
             raise ModelStoreError(f"{version!r} is not a model version")
         return self.folder(project_id) / "models" / version
 
@@ -191,7 +220,8 @@ def _serialise(model: Model) -> dict[str, bytes]:
         "facts": model.facts,
     }
     contents = {}
-    if isinstance(model.classifier, LogisticRegression):
+    # Of exactly this class: a subclass may predict in another way.
+    if type(model.classifier) is SparseLogisticRegression:
         seen = np.flatnonzero(model.classifier.coef_.any(axis=0))
         described["n_features"] = int(model.classifier.coef_.shape[1])
         arrays |= {
@@ -217,7 +247,15 @@ def _deserialise(contents: dict[str, bytes], trusted_package: str | None) -> Mod
         return Model(
             spec, vectoriser, _classifier(described, arrays, contents, trusted_package), described["facts"]
         )
-    except (KeyError, ValueError, TypeError, OSError) as error:
+    except (
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
         raise ModelStoreError(f"the stored model is not one of ours: {type(error).__name__}") from error
 
 
@@ -229,17 +267,36 @@ def _classifier(
 ) -> ClassifierMixin:
     if "estimator.skops" in contents:
         content = contents["estimator.skops"]
+        own = _own_types(content, trusted_package)
         try:
-            # Own estimators bring own types; only those of the package that was configured are let in.
-            unknown = skops.io.get_untrusted_types(data=content)
-            own = [t for t in unknown if t.partition(".")[0] == trusted_package]
             return skops.io.loads(content, trusted=own)
         except Exception as error:
             raise ModelStoreError(f"the stored estimator was refused: {type(error).__name__}") from error
-    classifier = SeenColumnsLogisticRegression()
+    classifier = SparseLogisticRegression()
     classifier.classes_ = np.array(described["labels"])
     classifier.coef_ = np.zeros((arrays["coef.values"].shape[0], described["n_features"]))
     classifier.coef_[:, arrays["coef.columns"]] = arrays["coef.values"]
     classifier.intercept_ = arrays["intercept"]
     classifier.n_features_in_ = described["n_features"]
     return classifier
+
+
+def _own_types(content: bytes, trusted_package: str | None) -> list[str]:
+    """Return the types in a stored estimator that need our word: known ones, and the configured package's.
+
+    Raises
+    ------
+    ModelStoreError
+        When there are others.
+    """
+    try:
+        unknown = skops.io.get_untrusted_types(data=content)
+    except Exception as error:
+        raise ModelStoreError(f"the stored estimator cannot be read: {type(error).__name__}") from error
+    strange = [t for t in unknown if t not in KNOWN_TYPES and t.partition(".")[0] != trusted_package]
+    if strange:
+        raise ModelStoreError(
+            f"the estimator holds {', '.join(strange[:5])}: stored are only types of scikit-learn that skops "
+            "knows, and of the package in CLEAN_AL_ESTIMATOR"
+        )
+    return unknown

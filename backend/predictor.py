@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -13,6 +14,8 @@ from backend.errors import ModelStoreError
 from backend.inputs import MAX_IMAGE_BYTES, read_values
 from backend.model_store import Model
 from backend.services import Services
+
+logger = logging.getLogger(__name__)
 
 MODELS_IN_MEMORY = 16
 
@@ -33,8 +36,8 @@ class Predictor:
         self, project_id: int, tasks: list[dict[str, Any]]
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return one prediction per task, in their order, and the version of the model that made them."""
-        version = self.model_version(project_id)
-        model = self._model(project_id, version) if version else None
+        published = self.model_version(project_id)
+        version, model = self._model(project_id, published) if published else (None, None)
         if model is None or not tasks:
             return [{"result": [], "score": 0.0} for _ in tasks], None
         control = learnable_control(model.facts["label_config"])
@@ -50,14 +53,14 @@ class Predictor:
         """Return the versions that are kept, newest first."""
         return self._services.store.versions(project_id)
 
-    def _model(self, project_id: int, version: str) -> Model | None:
-        """Return the published model, or the newest one that is whole where that is damaged."""
+    def _model(self, project_id: int, version: str) -> tuple[str, Model] | tuple[None, None]:
+        """Return the published version and model, or the newest that is whole where that is damaged."""
         for candidate in dict.fromkeys([version, *self.versions(project_id)]):
             try:
-                return self._loaded(project_id, candidate)
-            except ModelStoreError:
-                continue
-        return None
+                return candidate, self._loaded(project_id, candidate)
+            except ModelStoreError as error:
+                logger.warning("project %s: model %s is not served: %s", project_id, candidate, error)
+        return None, None
 
     def _loaded(self, project_id: int, version: str) -> Model:
         key = (project_id, version)

@@ -31,34 +31,44 @@ class Head:
 
 
 def choose_head(
-    sampler: IntelligentSampler, candidates: Features, options: ProjectOptions, rng: np.random.Generator
+    sampler: IntelligentSampler,
+    pool: Features,
+    candidates: np.ndarray,
+    options: ProjectOptions,
+    rng: np.random.Generator,
 ) -> Head:
     """Return the next `queue_size` candidates: one batch as the sampler wants it, then a reserve.
 
     The batch is what annotators get until the next round; the reserve is for many annotators, and for the
-    time in which no round ends. Every 1/`exploration`-th place goes to a task drawn uniformly.
+    time in which no round ends. Every 1/`exploration`-th place goes to a task drawn uniformly. Candidates
+    that cannot be read come last, where there is room.
+
+    Parameters
+    ----------
+    candidates : array of shape (n_candidates,), int64
+        The rows of the pool to choose among, ascending.
     """
-    readable = np.flatnonzero(candidates.readable)
+    readable = candidates[pool.readable[candidates]]
     size = min(options.queue_size, len(readable))
     drawn = rng.permutation(readable)[: round(size * options.exploration)]
-    chosen = _best(sampler, candidates, np.setdiff1d(readable, drawn), size - len(drawn), options)
+    chosen = _best(sampler, pool, np.setdiff1d(readable, drawn), size - len(drawn), options)
     rows, audit = _interleave(chosen, drawn)
     if size < options.queue_size:
-        unreadable = np.flatnonzero(~candidates.readable)[: options.queue_size - size]
+        unreadable = candidates[~pool.readable[candidates]][: options.queue_size - size]
         rows = np.concatenate([rows, unreadable])
         audit = np.concatenate([audit, np.zeros(len(unreadable), dtype=bool)])
-    return Head(rows, audit)
+    return Head(np.searchsorted(candidates, rows), audit)
 
 
 def _best(
-    sampler: IntelligentSampler, candidates: Features, rows: np.ndarray, n: int, options: ProjectOptions
+    sampler: IntelligentSampler, pool: Features, rows: np.ndarray, n: int, options: ProjectOptions
 ) -> np.ndarray:
     picked = np.empty(0, dtype=np.int64)
     for want in (min(options.batch_size, n), n - min(options.batch_size, n)):
         if want:
             left = np.setdiff1d(rows, picked)
-            pool = candidates.rows(left)
-            picked = np.concatenate([picked, left[sampler.select(pool.X, want, embedding=pool.embedding)]])
+            free = pool.rows(left)
+            picked = np.concatenate([picked, left[sampler.select(free.X, want, embedding=free.embedding)]])
     return picked
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend.files import read_json, write_json
+from backend.files import open_private, read_record, write_json
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 ROUNDS_KEPT = 10_000
@@ -48,8 +48,7 @@ class ProgressFile:
 
     def read(self) -> Progress:
         """Return the progress; an empty one before the first round."""
-        stored = read_json(self._path)
-        return Progress(**stored) if isinstance(stored, dict) else Progress()
+        return read_record(self._path, Progress) or Progress()
 
     def begin(self) -> None:
         """Note that a round runs."""
@@ -59,7 +58,7 @@ class ProgressFile:
         """Note a finished round and what it has covered."""
         self._write(Progress(covers=covers, report=report))
         if report.get("outcome") == "published":
-            with self._history.open("a", encoding="utf-8") as history:
+            with open(self._history, "a", encoding="utf-8", opener=open_private) as history:
                 history.write(json.dumps(report) + "\n")
 
     def fail(self, error: str) -> Progress:
@@ -82,7 +81,16 @@ class ProgressFile:
             lines = self._history.read_text(encoding="utf-8").splitlines()[-ROUNDS_KEPT:]
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        return [report for line in lines if (report := _report(line)) is not None]
 
     def _write(self, progress: Progress) -> None:
         write_json(self._path, asdict(progress))
+
+
+def _report(line: str) -> dict[str, Any] | None:
+    """Return the report in a line; None for one that a crash cut short."""
+    try:
+        report = json.loads(line)
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) else None

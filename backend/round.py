@@ -8,6 +8,7 @@ import secrets
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Situation:
     open: np.ndarray
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def candidates(self) -> np.ndarray:
         """Ids of the tasks to serve: open, not labelled; skipped ones only when no other is left."""
         free = self.open[~np.isin(self.open, self.labels.task_ids)]
@@ -190,10 +191,10 @@ def learn(situation: Situation, services: Services, version: str) -> tuple[Intel
 def choose(sampler: IntelligentSampler, situation: Situation, seed: int) -> tuple[Head, Features]:
     """Return the head of the queue among the candidates, and the features of its tasks."""
     pool = situation.pool
-    candidates = pool.features.rows(pool.rows_of(situation.candidates))
+    rows = pool.rows_of(situation.candidates)
     rng = np.random.default_rng([seed, len(situation.labels)])
-    head = choose_head(sampler, candidates, situation.options, rng)
-    return head, candidates.rows(head.rows)
+    head = choose_head(sampler, pool.features, rows, situation.options, rng)
+    return head, pool.features.rows(rows[head.rows])
 
 
 def make_sampler(spec: InputSpec, options: ProjectOptions, settings: Settings) -> IntelligentSampler:
@@ -231,7 +232,7 @@ def _predictions(
     """Return what Label Studio is told of the head; with a model, what it would answer for each task."""
     if model is None or situation.control is None or not len(task_ids):
         return list(as_predictions(task_ids, None, [], situation.control, version))
-    probabilities = model.classifier.predict_proba(features.X)
+    probabilities = model.probabilities_of(features.X)
     return list(as_predictions(task_ids, probabilities, model.labels, situation.control, version))
 
 
