@@ -1,0 +1,122 @@
+"""The simulated annotators: one takes what the loop has put first, its twin gets random tasks.
+
+Both work through Label Studio's own API as users of their own, both know the true labels, and neither skips
+or errs. After each batch the first one waits for the round that has seen it: a person needs longer for a
+batch than a round takes. The twin's project is not connected; Label Studio itself draws its tasks ("Uniform
+sampling"), and its labels train the same classifier on the same features.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from backend.demo.board import Board
+from backend.demo.projects import ProjectPair
+from backend.demo.simulation import BUDGET, LabelledPool, next_stop
+from backend.errors import BackendError
+from backend.label_studio import LabelStudio
+from backend.model_store import Model, ModelStore, Published
+from backend.overview import project_status
+from backend.progress import ProgressFile
+from backend.vectorise import Features
+
+ROUND_WITHIN = 180.0
+SHOWN_NEXT = 5
+
+
+class LoopAnnotator:
+    """Labels a connected project in the order in which Label Studio serves it.
+
+    Parameters
+    ----------
+    label_studio : as the annotator
+    store : MODEL_DIR, to see when a round has ended and to measure the very models that it published
+    check : called while waiting; raises when there is no point in it
+    """
+
+    def __init__(
+        self,
+        label_studio: LabelStudio,
+        store: ModelStore,
+        pair: ProjectPair,
+        pool: LabelledPool,
+        board: Board,
+        check: Callable[[], None],
+    ):
+        self._label_studio, self._store, self._pair, self._pool = label_studio, store, pair, pool
+        self._board, self._check = board, check
+        self._held_features: Features | None = None
+
+    def run(self) -> None:
+        """Label up to the budget; after each batch wait for the round and measure its model."""
+        n = 0
+        self._measure(self._await_round(n), n)
+        while n < BUDGET:
+            stop = next_stop(n, self._pool.options.batch_size)
+            for _ in range(stop - n):
+                annotate_next(self._label_studio, self._pair.loop, self._pair.loop_rows, self._pool)
+            n = stop
+            self._measure(self._await_round(n), n)
+
+    def _await_round(self, n_labels: int) -> Published:
+        """Return what is served once a round has seen so many labels."""
+        project, ends = self._pair.loop, time.monotonic() + ROUND_WITHIN
+        progress = ProgressFile(self._store.folder(project))
+        while time.monotonic() < ends:
+            published = self._store.published(project)
+            if published is not None and progress.read().report.get("labels") == n_labels:
+                return published
+            self._check()
+            time.sleep(0.1)
+        problem = project_status(self._store, project).problem or "see the log of clean-al serve"
+        raise BackendError(f"project {project}: no round within {ROUND_WITHIN:g} s: {problem}")
+
+    def _measure(self, published: Published, n_labels: int) -> None:
+        project = self._pair.loop
+        rounds = len(ProgressFile(self._store.folder(project)).history())
+        accuracy = (
+            self._accuracy(self._store.load(project, published.version)) if published.has_model else None
+        )
+        coming = published.head[:SHOWN_NEXT]
+        self._board.loop_round(self._pair.dataset.name, rounds, n_labels, accuracy, coming)
+
+    def _accuracy(self, model: Model) -> float:
+        """Return the held-out accuracy of a published model, from its own vectoriser to its classifier."""
+        # The pool stays as it is, so every round has the same vectoriser.
+        if self._held_features is None:
+            self._held_features = model.vectoriser.transform(self._pool.held_values)
+        return self._pool.accuracy(model, self._held_features)
+
+
+class RandomAnnotator:
+    """Labels the twin project in the random order in which Label Studio serves it."""
+
+    def __init__(self, label_studio: LabelStudio, pair: ProjectPair, pool: LabelledPool, board: Board):
+        self._label_studio, self._pair, self._pool, self._board = label_studio, pair, pool, board
+
+    def run(self) -> None:
+        """Label up to the budget; after each batch train on what is labelled, and measure."""
+        rows: list[int] = []
+        while len(rows) < BUDGET:
+            stop = next_stop(len(rows), self._pool.options.batch_size)
+            while len(rows) < stop:
+                rows.append(
+                    annotate_next(self._label_studio, self._pair.twin, self._pair.twin_rows, self._pool)
+                )
+            _, model, _ = self._pool.fit(np.array(rows))
+            self._board.random_batch(self._pair.dataset.name, len(rows), self._pool.accuracy(model))
+
+
+def annotate_next(label_studio: LabelStudio, project: int, rows: dict[int, int], pool: LabelledPool) -> int:
+    """Give the task that Label Studio serves next its true label; return its row in the pool."""
+    task = label_studio.next_task(project)
+    if task is None:
+        raise BackendError(f"project {project}: Label Studio has no task left")
+    row = rows[task["id"]]
+    (result,) = pool.control.result_for(str(pool.truth[row]), 1.0)
+    del result["score"]  # a model's, not a person's
+    label_studio.annotate(task["id"], [result])
+    return row

@@ -1,0 +1,71 @@
+"""The same comparison over several seeds, in a process of its own beside the live run; see `simulation`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from backend.demo.datasets import DATASETS
+from backend.demo.simulation import Comparison, compare
+from backend.errors import BackendError
+from backend.files import read_json, write_json
+from backend.keeper import Kept
+
+SEEDS = (0, 1, 2, 3, 4)
+WITHIN = 600.0
+# On digits the curves go on until both have reached the target, to say what it took.
+MOST_LABELS = {"digits": 600}
+
+
+class Band:
+    """Computes the comparisons of all seeds in the background, with the lowest priority.
+
+    Parameters
+    ----------
+    folder : where the result is put
+    """
+
+    def __init__(self, folder: Path):
+        self._result = folder / "band.json"
+        # Single-threaded, so that the live run keeps a core.
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        command = [sys.executable, "-P", "-m", "backend.demo.band", str(self._result)]
+        self._process = Kept(command, env=dict(os.environ) | threads, grace=1.0)
+
+    def wait(self) -> dict[str, list[Comparison]]:
+        """Return the comparisons of each data set, one per seed."""
+        code = self._process.wait(WITHIN)
+        if code != 0:
+            raise BackendError(f"the simulation of {len(SEEDS)} seeds ended with {code}")
+        stored = read_json(self._result) or {}
+        return {name: [Comparison.from_json(c) for c in found] for name, found in stored.items()}
+
+    def stop(self) -> None:
+        """End it if it still runs."""
+        self._process.end()
+
+
+def compute(
+    names: Sequence[str] = tuple(DATASETS), seeds: Sequence[int] = SEEDS
+) -> dict[str, list[Comparison]]:
+    """Return the comparisons of each data set, one per seed."""
+    found = {}
+    for name in names:
+        dataset = DATASETS[name]()
+        most = MOST_LABELS.get(name, 0)
+        found[name] = [compare(dataset, seed, most=most) for seed in seeds]
+    return found
+
+
+def main(result: str) -> None:
+    """Compute and write the result."""
+    os.nice(10)
+    found = compute()
+    write_json(Path(result), {name: [asdict(c) for c in some] for name, some in found.items()})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

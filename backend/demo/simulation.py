@@ -1,0 +1,242 @@
+"""A project's loop without Label Studio: the same pipeline functions, a pool in memory, a perfect annotator.
+
+It draws the band of the demo's curves, and it is what benchmarks/label_efficiency_loop.py measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from pydantic import SecretStr
+
+from backend.controls import learnable_control
+from backend.demo.datasets import Dataset
+from backend.feature_store import FeatureStore
+from backend.inputs import InputSpec
+from backend.labels import NO_LABELS, Labels
+from backend.model_store import Model
+from backend.options import ProjectOptions
+from backend.round import Situation, choose, learn
+from backend.services import Services
+from backend.settings import Settings
+from backend.vectorise import Features
+
+Curve = list[tuple[int, float]]
+"""(number of labels, accuracy on the held-out items), from few labels to many."""
+
+POOL_SHARE = 2 / 3
+TARGET_SHARE = 0.95
+BUDGET = 150
+"""So many labels does the demo ask of each annotator."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which items of a data set become tasks, and which are never shown to the loop.
+
+    Attributes
+    ----------
+    pool, held_out : arrays of int64, rows of the data set, ascending
+    """
+
+    pool: np.ndarray
+    held_out: np.ndarray
+
+
+def split(dataset: Dataset, seed: int, pool_size: int | None = None) -> Split:
+    """Return a random split: two thirds are the pool, or `pool_size` items; the others are held out."""
+    order = np.random.default_rng([seed, 0]).permutation(len(dataset))
+    size = pool_size or round(POOL_SHARE * len(dataset))
+    return Split(np.sort(order[:size]), np.sort(order[size:]))
+
+
+def random_order(n: int, seed: int) -> np.ndarray:
+    """Return the order in which the twin labels: rows 0 to n - 1, shuffled."""
+    return np.random.default_rng([seed, 1]).permutation(n)
+
+
+class LabelledPool:
+    """A project's pool and held-out items as the loop would see them, with the true labels beside.
+
+    Task ids are 1 to n_pool, in the order of the pool.
+
+    Parameters
+    ----------
+    options : ProjectOptions, optional
+        As a project's extra params would give them.
+    """
+
+    def __init__(self, dataset: Dataset, parts: Split, seed: int, options: ProjectOptions | None = None):
+        self.options = options or ProjectOptions()
+        self.settings = simulation_settings(seed)
+        self.label_config = dataset.label_config
+        self.control = learnable_control(dataset.label_config)
+        self.truth = dataset.truth[parts.pool]
+        self.held_truth = dataset.truth[parts.held_out]
+        self._services = Services(self.settings)
+        self._spec = InputSpec(dataset.kind, (dataset.field,))
+        ids = np.arange(1, len(parts.pool) + 1, dtype=np.int64)
+        values = [dataset.values[i] for i in parts.pool]
+        with TemporaryDirectory() as folder:
+            self._pool = FeatureStore(Path(folder)).refresh(
+                self._spec, ids, np.ones_like(ids), lambda wanted: [values[i - 1] for i in wanted], seed
+            )
+        self.held_values = [dataset.values[i] for i in parts.held_out]
+        self._held_features = self._pool.vectoriser.transform(self.held_values)
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def situation(self, rows: np.ndarray) -> Situation:
+        """Return the project as a round sees it once the tasks at these rows of the pool are labelled."""
+        ids, rows = self._pool.task_ids, np.sort(rows)
+        labels = NO_LABELS
+        if len(rows):
+            values = tuple(self.truth[rows].tolist())
+            labels = Labels(ids[rows], values, frozenset(), 0, 0, {}, ())
+        is_open = np.ones(len(ids), dtype=bool)
+        is_open[rows] = False
+        project = {"id": 0, "label_config": self.label_config}
+        return Situation(
+            project, self.options, self.control, self._spec, self._pool, labels, ids[is_open], ()
+        )
+
+    def fit(self, rows: np.ndarray) -> tuple[Any, Model | None, Situation]:
+        """Return the sampler and the model that a round makes of these labels, and what it saw."""
+        situation = self.situation(rows)
+        return *learn(situation, self._services, "simulated"), situation
+
+    def accuracy(self, model: Model | None, held_features: Features | None = None) -> float:
+        """Return the share of held-out items that a model labels rightly; without one, of the first label.
+
+        Parameters
+        ----------
+        held_features : Features, optional
+            By the model's own vectoriser, where that is not the pool's.
+        """
+        if model is None:
+            return float((self.held_truth == self.control.labels[0]).mean())
+        X = (held_features or self._held_features).X
+        return float((model.classifier.predict(X) == self.held_truth).mean())
+
+    def full_data_accuracy(self) -> float:
+        """Return the held-out accuracy once every task of the pool is labelled."""
+        return self.accuracy(self.fit(np.arange(len(self)))[1])
+
+
+def simulation_settings(seed: int) -> Settings:
+    """Return the loop's default settings with another seed; nothing is read from the environment."""
+    defaults = {name: field.default for name, field in Settings.model_fields.items() if name not in ("seed",)}
+    return Settings.model_construct(**defaults | {"seed": seed, "label_studio_api_key": SecretStr("")})
+
+
+def next_stop(n_labels: int, batch_size: int) -> int:
+    """Return after how many labels the next round follows: full batches, and one stop at the budget."""
+    after = n_labels + batch_size
+    return BUDGET if n_labels < BUDGET < after else after
+
+
+def loop_rounds(pool: LabelledPool) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield the labelled rows and the held-out accuracy after each round of the loop, until all is labelled.
+
+    An annotator labels one batch (`batch_size` tasks from the front of the queue head, audit places
+    included), then the next round follows. That is a person whose batch takes
+    longer than a round.
+    """
+    rows = np.empty(0, dtype=np.int64)
+    while True:
+        sampler, model, situation = pool.fit(rows)
+        yield rows, pool.accuracy(model)
+        if len(rows) == len(pool):
+            return
+        head, _ = choose(sampler, situation, pool.settings.seed)
+        n_served = next_stop(len(rows), pool.options.batch_size) - len(rows)
+        rows = np.concatenate([rows, situation.candidates[head.rows][:n_served] - 1])
+
+
+def random_rounds(pool: LabelledPool) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield the same for an annotator who takes the tasks in random order."""
+    order, n = random_order(len(pool), pool.settings.seed), 0
+    while True:
+        yield order[:n], pool.accuracy(pool.fit(order[:n])[1])
+        if n == len(pool):
+            return
+        n = min(len(pool), next_stop(n, pool.options.batch_size))
+
+
+def curve_of(rounds: Iterable[tuple[np.ndarray, float]], target: float, most: int) -> Curve:
+    """Return the curve up to the budget, and on until it reaches an accuracy or has `most` labels."""
+    curve: Curve = []
+    for rows, accuracy in rounds:
+        if len(rows):
+            curve.append((len(rows), accuracy))
+        if len(rows) >= most or (len(rows) >= BUDGET and accuracy >= target):
+            break
+    return curve
+
+
+def labels_to_reach(curve: Curve, accuracy: float) -> float | None:
+    """Return how many labels first reach an accuracy, by straight lines; None if never."""
+    before = (0, 0.0)
+    for labels, reached in curve:
+        if reached >= accuracy:
+            share = (accuracy - before[1]) / (reached - before[1])
+            return before[0] + share * (labels - before[0])
+        before = (labels, reached)
+    return None
+
+
+def accuracy_at(curve: Curve, labels: int) -> float:
+    """Return the accuracy with so many labels, between two points by a straight line."""
+    numbers, accuracies = np.array(curve).T
+    return float(np.interp(labels, numbers, accuracies))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The loop and random order on one data set with one seed.
+
+    Attributes
+    ----------
+    full : held-out accuracy with every task of the pool labelled
+    loop, random : the curves
+    """
+
+    dataset: str
+    seed: int
+    full: float
+    loop: Curve
+    random: Curve
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> Comparison:
+        """Return what `dataclasses.asdict` has made and JSON has carried."""
+        curves = {name: [(n, a) for n, a in stored[name]] for name in ("loop", "random")}
+        return Comparison(**stored | curves)
+
+    @property
+    def target(self) -> float:
+        """The accuracy to reach: 95 % of what the full data gives."""
+        return TARGET_SHARE * self.full
+
+    @property
+    def saving(self) -> float | None:
+        """The loop's labels to the target as a share of random's; None where one of them got there never."""
+        loop, random = (labels_to_reach(c, self.target) for c in (self.loop, self.random))
+        return None if loop is None or random is None else loop / random
+
+
+def compare(
+    dataset: Dataset, seed: int, *, most: int = BUDGET, options: ProjectOptions | None = None
+) -> Comparison:
+    """Return both curves for one seed; split, vectoriser, sampler and random order all follow the seed."""
+    pool = LabelledPool(dataset, split(dataset, seed), seed, options)
+    full = pool.full_data_accuracy()
+    target = TARGET_SHARE * full
+    loop, random = (curve_of(rounds(pool), target, most) for rounds in (loop_rounds, random_rounds))
+    return Comparison(dataset.name, seed, full, loop, random)
