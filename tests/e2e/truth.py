@@ -1,0 +1,55 @@
+"""What must hold once a loop has come to rest, read from Label Studio itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from backend.label_studio import LabelStudio, greater
+from tests.e2e.loop_runner import Loop, wait_for
+
+
+def labels_in(label_studio: LabelStudio, project_id: int) -> Counter[str]:
+    """Return how many tasks have each label; for projects with one annotation per task."""
+    found: Counter[str] = Counter()
+    for page in label_studio.iter_tasks(
+        project_id, include=["id"], where=[greater("total_annotations", 0)], with_annotations=True
+    ):
+        for task in page:
+            results = [a["result"] for a in task["annotations"] if not a["was_cancelled"]]
+            found[results[-1][0]["value"]["choices"][0]] += 1
+    return found
+
+
+def queue_in(label_studio: LabelStudio, project_id: int, version: str) -> list[int]:
+    """Return the tasks with a prediction of `version`, lowest score first: what Label Studio goes by."""
+    scored = [
+        (prediction["score"], task["id"])
+        for page in label_studio.iter_tasks(project_id, include=["predictions", "model_version", "score"])
+        for task in page
+        for prediction in task["predictions"]
+        if prediction["model_version"] == version
+    ]
+    return [task for _, task in sorted(scored)]
+
+
+def assert_nothing_is_lost(loop: Loop, project_id: int) -> None:
+    """Every annotation is learned from, and annotators are served what was published, in its order."""
+    label_studio = loop.label_studio
+    truth = labels_in(label_studio, project_id)
+    wait_for(
+        f"{truth.total()} labels are in the model of project {project_id}",
+        lambda: loop.has_caught_up(project_id) and loop.progress(project_id).report["classes"] == truth,
+    )
+    published = loop.published(project_id)
+    assert published is not None
+    assert published.has_model
+    assert loop.store.load(project_id, published.version).facts["labels"] == truth.total()
+    assert label_studio.project(project_id)["model_version"] == published.version
+    assert queue_in(label_studio, project_id, published.version) == list(published.head)
+
+
+def assert_few_predictions(loop: Loop, project_id: int) -> None:
+    """At most the served queue head and the one before it are in Label Studio."""
+    counts = loop.served_versions(project_id)
+    assert len(counts) <= 2, counts
+    assert max(counts.values()) <= 100
