@@ -39,7 +39,7 @@ def serve_web(
 
     def load() -> WSGIApp:
         app = create_app(settings, dirty_marker=dirty_marker, predictor=predictor)
-        # The imports leave 170,000 objects, and walking through them takes 50 to 130 ms of some request's time.
+        # The imports leave 170,000 objects; walking through them would cost some request 50 to 130 ms.
         gc.collect()
         gc.freeze()
         return _with_patience(app)
