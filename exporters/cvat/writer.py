@@ -17,6 +17,7 @@ from exporters.cvat.video import Videos
 from exporters.files import AtomicFile, Outputs, beside, copy_into, spool
 from exporters.label_studio.config import LabelingConfig
 from exporters.options import Options
+from exporters.paths import media_name
 from exporters.records import Item
 from exporters.report import Ledger
 from exporters.xml_text import escape
@@ -49,7 +50,7 @@ class CvatWriter:
         self._stack = ExitStack()
         self._body: IO[bytes] = self._stack.enter_context(spool(path))
         self._lists: tuple[AtomicFile, AtomicFile] | None = None
-        self._images = 0
+        self._images = self._unsized = 0
 
     def write(self, item: Item) -> None:
         """Append one item; what CVAT has no place for is counted as dropped."""
@@ -76,7 +77,7 @@ class CvatWriter:
         name, how = self._names.name(item.media, self._images)
         if how:
             self._ledger.change("image name", how, item.place)
-        size = f' width="{item.width}" height="{item.height}"' if item.width else ""
+        size = self._size(item)
         rows = [f'  <image id="{self._images}" name="{escape(name)}"{size}>\n']
         for annotation in item.annotations:
             if annotation.cancelled:
@@ -88,6 +89,16 @@ class CvatWriter:
             self._list(name, item.media)
         self._images += 1
         return "".join(rows)
+
+    def _size(self, item: Item) -> str:
+        width, height = item.width, item.height
+        if not width or not height:
+            found = self._options.size_of(item.media) or self._options.size_of(media_name(item.media))
+            if found is None:
+                self._unsized += 1
+                return ""
+            width, height = found
+        return f' width="{width}" height="{height}"'
 
     def _list(self, name: str, address: str) -> None:
         if self._lists is None:
@@ -122,6 +133,11 @@ class CvatWriter:
         text = json.dumps(self._labels.specification(), ensure_ascii=False, indent=1)
         self._outputs.open(labels).write(text.encode("utf-8", "replace"))
         images = None if is_video else beside(self._path, ".images.txt")
+        if self._unsized:
+            self._ledger.notes.append(
+                f"{self._unsized} images have no width and height: CVAT needs none, other readers do; "
+                "give sizes or image_root"
+            )
         self._ledger.notes.append(f"create the task: {cli_line(self._name, self._path, labels, images)}")
 
 

@@ -308,7 +308,7 @@ def test_sound_goes_into_the_table_beside(tmp_path):
 
 def test_the_command_creates_the_task_in_our_order(tmp_path):
     _, report = written(tmp_path, [task(box())])
-    words = shlex.split(report.notes[0].split(": ", 1)[1])
+    words = shlex.split(report.notes[-1].split(": ", 1)[1])
     assert words[words.index("--sorting-method") + 1] == "predefined"
     assert words[words.index("--annotation_path") + 1] == str(tmp_path / "annotations.xml")
     assert words[words.index("-a") + 1] == str(tmp_path / "annotations.images.txt")
