@@ -18,7 +18,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from clean_al.calibration import fit_calibration, log_odds, mean_calibrated
 from clean_al.labeled import Labeled
-from clean_al.learners import class_probabilities
+from clean_al.learners import class_probabilities, fitted
 from clean_al.pool import scored_in_blocks
 
 FOLDS = 5
@@ -156,10 +156,10 @@ def held_out_predictions(model: Any, labeled: Labeled, seed: int) -> tuple[np.nd
     for train, test in _folds(y, seed):
         if len(np.unique(y[train])) < 2:
             continue
-        fold = clone(model).fit(labeled.X[train], y[train])
-        p = class_probabilities(fold, labeled.X[test])
+        refit = fitted(clone(model), labeled.X[train], y[train])
+        p = class_probabilities(refit, labeled.X[test])
         sure[test] = p.max(axis=1)
-        correct[test] = fold.classes_[p.argmax(axis=1)] == y[test]
+        correct[test] = refit.classes_[p.argmax(axis=1)] == y[test]
     return None if np.isnan(sure).any() else (sure, correct)
 
 

@@ -12,6 +12,7 @@ from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accur
 from clean_al.batches import BATCH_MODES, DEFAULT_DIVERSITY_THRESHOLD, BatchPlan, compose
 from clean_al.duplicates import NearCopies
 from clean_al.labeled import Labeled
+from clean_al.learners import fitted
 from clean_al.metrics import SamplingMetrics, batch_diversity, batch_efficiency
 from clean_al.points import Points
 from clean_al.pool import Options, Pool, Strategy
@@ -230,7 +231,7 @@ class BaseSampler(BaseEstimator):
         model = None
         if len(labeled.classes) > 1:
             model = labeled.learnable_by(self._new_model(self._seed(len(labeled.y))), self.n_jobs)
-            model.fit(labeled.X, labeled.y)
+            fitted(model, labeled.X, labeled.y)
         self.model_, self.labeled_ = model, labeled
         self.n_features_in_ = int(labeled.X.shape[1])
         self.classes_ = labeled.classes

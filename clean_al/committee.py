@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from scipy.special import xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from clean_al.learners import class_probabilities, make_learner
+from clean_al.learners import class_probabilities, fitted, make_learner
 
 
 def vote_entropy(members: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ class Committee(ClassifierMixin, BaseEstimator):
 
 def _fit_member(estimator: Any, seed: int, X: Any, y: np.ndarray) -> Any:
     rows = next(_bootstraps(y, np.random.default_rng(seed)))
-    return make_learner(estimator, seed).fit(X[rows], y[rows])
+    return fitted(make_learner(estimator, seed), X[rows], y[rows])
 
 
 def _bootstraps(y: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from clean_al.base import BaseSampler
 from clean_al.committee import Committee
 from clean_al.curves import BASELINE, StrategyComparison
-from clean_al.learners import SparseLogisticRegression, make_learner
+from clean_al.learners import SparseLogisticRegression, fitted, make_learner
 from clean_al.sampler import IntelligentSampler
 from clean_al.text import TextRepresentation
 from clean_al.validation import check_count, check_embedding, check_features, check_labels, check_number
@@ -259,5 +259,5 @@ def _accuracy(model: Any, X: Any, y: np.ndarray, task: Task) -> float:
     if len(classes) == 1:
         return float(np.mean(task.y_test == classes[0]))
     if not hasattr(model, "classes_"):
-        model.fit(X, y)
+        fitted(model, X, y)
     return float(np.mean(model.predict(task.X_test) == task.y_test))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clean_al.nearness import nearest_seen
 from clean_al.points import Points, blocks, exact_sq_distances
 from clean_al.pool import Pool
 from clean_al.strategies.coreset import lazy_k_center
@@ -71,8 +72,8 @@ class NearCopies:
 
     def complete(self, rows: np.ndarray, n: int, taken: np.ndarray) -> np.ndarray:
         """Fill rows up to n with the items farthest from all others: copies come last, but they come."""
-        points, seen = self.pool.points, self.pool.seen
-        nearest = np.full(len(points), np.inf) if seen is None else points.nearest_sq(seen)
+        points = self.pool.points
+        nearest = nearest_seen(self.pool).copy()
         used = np.concatenate([taken, rows]).astype(np.intp)
         if len(used):
             nearest = np.minimum(nearest, points.nearest_sq(Points(points.dense(used))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,15 +11,25 @@ import numpy as np
 from scipy import sparse
 
 BLOCK_ROWS = 8192
-CENTER_ROWS = 256
+BLOCK_NUMBERS = 2_000_000
+CENTER_ROWS = 1024
+DENSE_NUMBERS = 12_800_000
+
+
+@dataclass(frozen=True)
+class Centers:
+    """Centers made ready: x @ weights + constant is |x - c|^2 but for what depends on x alone."""
+
+    weights: np.ndarray
+    constant: np.ndarray
 
 
 class Points:
     """Rows of X as points in space.
 
-    Distances come from one matrix product per block, so float32 stays float32 and memory stays at
-    BLOCK_ROWS x CENTER_ROWS numbers whatever the pool. Centers are shifted by the points' mean first: data
-    far from zero would lose its small distances to rounding otherwise.
+    Distances come from one matrix product per block, so float32 stays float32 and memory stays at about
+    BLOCK_NUMBERS numbers whatever the pool. Centers are shifted by the points' mean first: data far from
+    zero would lose its small distances to rounding otherwise.
 
     Parameters
     ----------
@@ -43,19 +54,10 @@ class Points:
     @cached_property
     def sq_norms(self) -> np.ndarray:
         """Squared distance of every point to the origin, shape (n,)."""
-        return self.block_norms(slice(0, len(self)))
-
-    def block_norms(self, rows: slice) -> np.ndarray:
-        """Squared distance to the origin of a slice of points, computed afresh."""
-        norms = np.empty(rows.stop - rows.start, self.X.dtype)
-        for part in blocks(rows.stop - rows.start):
-            source = slice(rows.start + part.start, rows.start + part.stop)
-            if self.is_sparse:
-                block = self.X[source]
-                norms[part] = np.asarray(block.multiply(block).sum(axis=1)).ravel()
-            else:
-                block = self.X[source] - self.origin
-                norms[part] = np.einsum("ij,ij->i", block, block)
+        norms = np.empty(len(self), self.X.dtype)
+        for part in blocks(len(self), 1024 if not self.is_sparse else BLOCK_ROWS):
+            block = self.X[part] - self.origin if not self.is_sparse else self.X[part]
+            norms[part] = sq_lengths(block)
         return norms
 
     def dense(self, rows: Any) -> np.ndarray:
@@ -67,41 +69,48 @@ class Points:
         """These points alone."""
         return Points(self.X[rows])
 
-    def sq_distances(self, rows: Any, centers: np.ndarray) -> np.ndarray:
-        """Squared distances from the points of `rows` to k centers (k, d): shape (len(rows), k)."""
-        shifted = (centers - self.origin).astype(self.X.dtype, copy=False)
-        product = self.X[rows] @ shifted.T
-        return self.from_product(rows, product, shifted)
+    def ready(self, centers: np.ndarray) -> Centers:
+        """Centers of shape (k, d) made ready for `sq_distances`."""
+        origin = self.origin.astype(np.float64)
+        shifted = centers.astype(np.float64) - origin
+        constant = np.einsum("ij,ij->i", shifted, shifted) + 2.0 * (shifted @ origin)
+        weights = np.ascontiguousarray((-2.0 * shifted).astype(self.X.dtype).T)
+        return Centers(weights, constant.astype(self.X.dtype))
 
-    def from_product(self, rows: Any, product: np.ndarray, shifted: np.ndarray) -> np.ndarray:
-        """Turn X[rows] @ shifted.T into squared distances, in place."""
-        wide = shifted.astype(np.float64, copy=False)
-        constant = np.einsum("ij,ij->i", wide, wide) + 2.0 * (wide @ self.origin.astype(np.float64))
-        product *= -2
+    def sq_distances(self, rows: Any, centers: np.ndarray | Centers) -> np.ndarray:
+        """Squared distances from the points of `rows` to k centers (k, d): shape (len(rows), k)."""
+        centers = centers if isinstance(centers, Centers) else self.ready(centers)
+        product = self.X[rows] @ centers.weights
+        product += centers.constant
         product += self.sq_norms[rows][:, None]
-        product += constant.astype(product.dtype)
         return np.maximum(product, 0, out=product)
 
-    def nearest_sq(self, others: Points, rows: Any = slice(None)) -> np.ndarray:
-        """Squared distance from each point of `rows` to the nearest of the others; inf if there is none."""
-        index = np.arange(len(self))[rows]
-        best = np.full(len(index), np.inf, self.X.dtype)
-        for centers in blocks(len(others), CENTER_ROWS):
-            dense = others.dense(centers)
-            for part in blocks(len(index)):
-                some = part if isinstance(rows, slice) and rows == slice(None) else index[part]
-                np.minimum(best[part], self.sq_distances(some, dense).min(axis=1), out=best[part])
-        return best
+    def nearest_sq(self, others: Points, rows: np.ndarray | None = None) -> np.ndarray:
+        """Squared distance from each point (or those of `rows`) to the nearest of the others; inf if none."""
+        n = len(self) if rows is None else len(rows)
+        best = np.full(n, np.inf, self.X.dtype)
+        step = CENTER_ROWS if not self.is_sparse else max(1, DENSE_NUMBERS // self.X.shape[1])
+        for part_of_others in blocks(len(others), step):
+            centers = self.ready(others.dense(part_of_others))
+            for part in blocks(n, _block_rows(len(centers.constant))):
+                product = self.X[part if rows is None else rows[part]] @ centers.weights
+                product += centers.constant
+                np.minimum(best[part], product.min(axis=1), out=best[part])
+        best += self.sq_norms if rows is None else self.sq_norms[rows]
+        return np.maximum(best, 0, out=best)
 
     def nearest_center(self, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For every point the nearest center's number and the squared distance to it."""
+        ready = self.ready(centers)
         label = np.empty(len(self), np.intp)
         distance = np.empty(len(self), self.X.dtype)
-        for part in blocks(len(self)):
-            d = self.sq_distances(part, centers)
-            label[part] = d.argmin(axis=1)
-            distance[part] = np.take_along_axis(d, label[part, None], axis=1)[:, 0]
-        return label, distance
+        for part in blocks(len(self), _block_rows(len(centers))):
+            product = self.X[part] @ ready.weights
+            product += ready.constant
+            label[part] = product.argmin(axis=1)
+            distance[part] = product[np.arange(len(product)), label[part]]
+        distance += self.sq_norms
+        return label, np.maximum(distance, 0, out=distance)
 
     def typical_sq(self, rng: np.random.Generator) -> float:
         """Median squared distance between two points, from at most 256 of them."""
@@ -110,6 +119,13 @@ class Points:
         d = exact_sq_distances(some, some)
         pairs = d[np.triu_indices(len(rows), 1)]
         return float(np.median(pairs)) if len(pairs) else 0.0
+
+
+def sq_lengths(block: Any) -> np.ndarray:
+    """Squared Euclidean length of every row of a dense or sparse block."""
+    if sparse.issparse(block):
+        return np.asarray(block.multiply(block).sum(axis=1)).ravel()
+    return np.einsum("ij,ij->i", block, block)
 
 
 def exact_sq_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -124,3 +140,8 @@ def blocks(n: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
     """Slices that cover range(n), each of at most `size` rows."""
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
+
+
+def _block_rows(width: int) -> int:
+    """Rows of a block that keep a product of this width near BLOCK_NUMBERS numbers."""
+    return int(np.clip(BLOCK_NUMBERS // max(width, 1), 256, BLOCK_ROWS))

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from clean_al.labeled import Labeled
+from clean_al.learners import fitted
 
 LEAST_UNIFORM = 20
 REPEATS = 16
@@ -109,8 +110,8 @@ def _curve(model: Any, labeled: Labeled, uniform: np.ndarray, sizes: np.ndarray,
         if len(classes) < 2:
             result[i] = np.mean(labeled.y[test] == classes[0])
         else:
-            fitted = clone(model).fit(labeled.X[train], labeled.y[train])
-            result[i] = np.mean(fitted.predict(labeled.X[test]) == labeled.y[test])
+            refit = fitted(clone(model), labeled.X[train], labeled.y[train])
+            result[i] = np.mean(refit.predict(labeled.X[test]) == labeled.y[test])
     return result
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from clean_al.points import blocks
+from clean_al.points import blocks, sq_lengths
 from clean_al.pool import Pool, Strategy
 from clean_al.strategies.lazy_draws import lazy_d2
 
@@ -57,12 +57,7 @@ def gradients_of(pool: Pool) -> Gradients:
     residual = pool.score_blocks(_residual)
     sq_norms = np.empty(len(pool), pool.X.dtype)
     for part in blocks(len(pool)):
-        block = pool.X[part]
-        if sparse.issparse(block):
-            x_norms = np.asarray(block.multiply(block).sum(axis=1)).ravel()
-        else:
-            x_norms = np.einsum("ij,ij->i", block, block)
-        sq_norms[part] = x_norms * np.einsum("ij,ij->i", residual[part], residual[part])
+        sq_norms[part] = sq_lengths(pool.X[part]) * np.einsum("ij,ij->i", residual[part], residual[part])
     return Gradients(pool, residual, sq_norms)
 
 

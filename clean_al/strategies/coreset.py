@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clean_al.nearness import nearest_seen
 from clean_al.points import Points
 from clean_al.pool import Pool, Strategy
 
@@ -17,13 +18,13 @@ def scores(pool: Pool) -> np.ndarray:
     """Distance to the nearest labeled item; without labels, closeness to the middle of the pool."""
     if pool.seen is None:
         return -pool.points.sq_distances(slice(0, len(pool)), _middle(pool.points)[None])[:, 0]
-    return np.sqrt(pool.points.nearest_sq(pool.seen))
+    return np.sqrt(nearest_seen(pool))
 
 
 def batch(pool: Pool, n: int) -> np.ndarray:
     """Greedy k-center picks, exactly those of the plain algorithm, in a fraction of its distances."""
     if pool.seen is not None:
-        return lazy_k_center(pool.points, pool.points.nearest_sq(pool.seen), n, pool.rng)
+        return lazy_k_center(pool.points, nearest_seen(pool), n, pool.rng)
     first = int(np.argmax(scores(pool)))
     nearest = pool.points.sq_distances(slice(0, len(pool)), pool.points.dense([first]))[:, 0]
     nearest[first] = -1

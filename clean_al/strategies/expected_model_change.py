@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import sparse
 
-from clean_al.points import blocks
+from clean_al.points import blocks, sq_lengths
 from clean_al.pool import Pool, Strategy
 
 
@@ -52,12 +51,7 @@ def scores(pool: Pool) -> np.ndarray:
 def _input_lengths(pool: Pool) -> np.ndarray:
     lengths = np.empty(len(pool))
     for part in blocks(len(pool)):
-        block = pool.X[part]
-        if sparse.issparse(block):
-            sq = np.asarray(block.multiply(block).sum(axis=1)).ravel()
-        else:
-            sq = np.einsum("ij,ij->i", block, block)
-        lengths[part] = np.sqrt(sq + 1.0)
+        lengths[part] = np.sqrt(sq_lengths(pool.X[part]) + 1.0)
     return lengths
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from clean_al.nearness import nearest_seen
 from clean_al.points import Points
 from clean_al.pool import Pool, Strategy, spread_out, top
 from clean_al.strategies.coreset import lazy_k_center
@@ -24,7 +25,7 @@ from clean_al.strategies.kmeans import kmeans_picks
 def scores(pool: Pool) -> np.ndarray:
     """Weighted mean of uncertainty and of distance to the nearest labeled item, both as ranks in [0, 1]."""
     weights = pool.options.weights
-    far = pool.points.nearest_sq(pool.seen) if pool.seen is not None else np.zeros(len(pool))
+    far = nearest_seen(pool) if pool.seen is not None else np.zeros(len(pool))
     total = weights.uncertainty + weights.diversity or 1.0
     return (weights.uncertainty * _ranks(pool.uncertainty) + weights.diversity * _ranks(far)) / total
 
