@@ -9,13 +9,15 @@ from exporters.cvat.groups import group_numbers, skeletons
 from exporters.cvat.labels import UNNAMED, Labels
 from exporters.cvat.shapes import DRAW
 from exporters.options import Options
-from exporters.records import NAMES, Annotation, Answer, Caption, Item, Region, Skeleton, name_of
+from exporters.records import NAMES, Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of
 from exporters.report import Ledger
 from exporters.xml_text import escape, has_illegal
 
 NO_LABEL = f"had no label: labelled {UNNAMED!r}"
 SHAPE_PER_LABEL = "several labels: one shape for each"
 Attributes = tuple[tuple[str, str], ...]
+# Most shapes are upright boxes: one template for all of such a row.
+_BOX_ROW = '    <box%s occluded="0" xtl="%.2f" ytl="%.2f" xbr="%.2f" ybr="%.2f" z_order="0">%s</box>\n'
 
 
 class Marks:
@@ -84,14 +86,15 @@ class Elements:
                     rows.extend(self._any(region, marks, item))
                     continue
                 openings[labels[0]] = opening
-            element, geometry = draw(shape)
-            if group or z_order or occluded:
-                grouped = f' group_id="{group}"' if group else ""
-                flags = f' occluded="{1 if occluded else 0}"'
-                ending = f' z_order="{z_order}"{grouped}'
+            if isinstance(shape, Box) and not (group or z_order or occluded or shape[4]):
+                left, top, width, height, _ = shape
+                rows.append(_BOX_ROW % (opening, left, top, left + width, top + height, tail))
             else:
-                flags, ending = ' occluded="0"', ' z_order="0"'
-            rows.append(f"    <{element}{opening}{flags}{geometry}{ending}>{tail}</{element}>\n")
+                grouped = f' group_id="{group}"' if group else ""
+                ending = f' z_order="{z_order}"{grouped}>{tail}'
+                element, geometry = draw(shape)
+                flags = f' occluded="{1 if occluded else 0}"'
+                rows.append(f"    <{element}{opening}{flags}{geometry}{ending}</{element}>\n")
             carried[NAMES[kind]] += 1
         return rows
 

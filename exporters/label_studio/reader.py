@@ -26,32 +26,38 @@ class TaskReader:
     def __init__(self, config: LabelingConfig, options: Options, ledger: Ledger):
         self._config, self._options, self._ledger = config, options, ledger
         self._shown = {shown.name: shown for shown in config.objects}
+        self._only: Shown | None = None
+        if len(self._shown) == 1 and not config.objects[0].is_list:
+            self._only = config.objects[0]
+        self._readers: dict[str, ObjectReader] = {}
 
     def read(self, task: Any, place: str) -> Iterator[Item]:
         """Yield the items of one task: mostly one; several when it shows several objects.
 
         Raises `InputError` when it is no task at all.
         """
-        data, annotations = self._parts(task, place)
-        groups = self._group(data, annotations)
+        data, placed = self._parts(task, place)
+        if self._only is not None:
+            groups = [(self._only, _medium(data, self._only, 0), placed)]
+        else:
+            groups = self._group(data, placed)
+        get = task.get
         for i, (shown, media, parts) in enumerate(groups):
-            text, dialogue = self._text_of(shown, data) if shown.kind in _TEXTS else (None, None)
-            read = ObjectReader(shown.kind, text, dialogue, self._ledger)
-            size = self._size(shown, media, parts)
+            kind = shown.kind
+            if kind in _TEXTS:
+                text, dialogue = self._text_of(shown, data)
+                read = ObjectReader(kind, text, dialogue, self._ledger)
+                kind, media, width, height = "text", media if text is None else text, None, None
+            else:
+                read = self._readers.get(kind) or self._reader(kind)
+                width, height = self._size(kind, media, parts) or (None, None)
+            size = None if width is None or height is None else (width, height)
             done = tuple([self._annotation(part, read, size, place) for part in parts])
-            yield Item(
-                kind="text" if shown.kind in _TEXTS else shown.kind,
-                media=media if text is None else text,
-                id=task.get("id"),
-                width=size[0] if size else None,
-                height=size[1] if size else None,
-                data=data,
-                annotations=done,
-                priority=task.get("_priority"),
-                score=task.get("_score"),
-                primary=i == 0,
-                place=place,
-            )
+            told = (get("_priority"), get("_score"), i == 0, place)
+            yield Item(kind, media, get("id"), width, height, data, done, *told)
+
+    def _reader(self, kind: str) -> ObjectReader:
+        return self._readers.setdefault(kind, ObjectReader(kind, None, None, self._ledger))
 
     def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Placed]]:
         if not isinstance(task, dict):
@@ -103,10 +109,6 @@ class TaskReader:
 
     def _group(self, data: Mapping[str, Any], placed: list[Placed]) -> list[tuple[Shown, str, list[Placed]]]:
         """Return (object, medium, annotations on it); the first is the one that the task is about."""
-        if len(self._shown) == 1:
-            (shown,) = self._shown.values()
-            if not shown.is_list:
-                return [(shown, _medium(data, shown, 0), placed)]
         groups: dict[tuple[str, int], list[Placed]] = {}
         for head, results, is_prediction in placed:
             for key, part in _by_object(results).items():
@@ -152,8 +154,8 @@ class TaskReader:
         text = value if isinstance(value, str) else str(value)
         return (rendered(text) if shown.kind == "html" else text), None
 
-    def _size(self, shown: Shown, media: str, parts: list[Placed]) -> Size | None:
-        if shown.kind not in ("image", "video"):
+    def _size(self, kind: str, media: str, parts: list[Placed]) -> Size | None:
+        if kind not in ("image", "video"):
             return None
         for _, results, _ in parts:
             for item in results:
@@ -168,7 +170,7 @@ class TaskReader:
     def _annotation(self, part: Placed, read: ObjectReader, size: Size | None, place: str) -> Annotation:
         head, results, is_prediction = part
         regions, relations = read(results, size, place)
-        by = head.get("completed_by")
+        by, score = head.get("completed_by"), head.get("score")
         if isinstance(by, dict):
             by = by.get("email") or by.get("id")
         return Annotation(
@@ -178,7 +180,7 @@ class TaskReader:
             head.get("id"),
             None if by is None else str(by),
             head.get("model_version"),
-            number(head.get("score")),
+            None if score is None else number(score),
             bool(head.get("was_cancelled") or head.get("skipped")),
             bool(head.get("ground_truth") or head.get("honeypot")),
         )

@@ -34,9 +34,6 @@ _BY_KEY: tuple[tuple[str, ShapeReader], ...] = (
     ("height", read_box),
     ("x", read_keypoint),
 )
-# Keys of an item that says nothing but labels and a shape.
-_PLACED = ("id", "from_name", "to_name", "type", "value", "origin", "source")
-_PLAIN = frozenset((*_PLACED, "original_width", "original_height", "image_rotation"))
 _SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext"))
 
 
@@ -63,13 +60,9 @@ class ObjectReader:
                     continue
                 reader = PICTURES.get(kind)
                 value = item["value"]
-                labels = value.get(kind) if reader is not None else None
-                if (
-                    type(labels) is list
-                    and len(labels) == 1
-                    and type(labels[0]) is str
-                    and item.keys() <= _PLAIN
-                ):
+                labels: Any = value.get(kind) if reader is not None else None
+                is_plain = type(labels) is list and len(labels) == 1 and type(labels[0]) is str
+                if is_plain and not ("score" in item or "meta" in item or "parentID" in item):
                     # Most regions, by the shortest way.
                     width, height = item.get("original_width"), item.get("original_height")
                     if not (width and height and width > 0 < height):

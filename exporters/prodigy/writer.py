@@ -94,23 +94,22 @@ class ProdigyWriter:
             if type(shape) is Answer:
                 self._answer(task, region, shape, item)
                 continue
-            drawn = self._draw(region, item)
-            if drawn is None:
+            if type(shape) is TextSpan:
+                texts.extend((region, label) for label in region.labels or (UNNAMED,))
+                self._count(region, "", item)
                 continue
-            pieces, hows = drawn
-            labels = region.labels
-            if len(labels) != 1:
-                hows.append("several labels: one span for each" if labels else f"had no label: {UNNAMED!r}")
-            for label in labels or (UNNAMED,):
-                if type(shape) is TextSpan:
-                    texts.append((region, label))
-                    continue
-                target = sounds if type(shape) is AudioSpan else spans
-                target.extend(dressed(dict(piece), region, label) for piece in pieces)
-            if hows:
-                self._ledger.settle(name_of(shape), hows, item.place)
+            draw = DRAW.get(type(shape))
+            if draw is None:
+                self._ledger.drop(name_of(shape), "Prodigy has no such shape", item.place)
+                continue
+            pieces, how = draw(shape)
+            target = sounds if type(shape) is AudioSpan else spans
+            if len(pieces) == 1 and len(region.labels) == 1:
+                target.append(dressed(pieces[0], region, region.labels[0]))
             else:
-                self._ledger.carried[name_of(shape)] += 1
+                for label in region.labels or (UNNAMED,):
+                    target.extend(dressed(dict(piece), region, label) for piece in pieces)
+            self._count(region, how, item)
         if texts or (item.kind == "text" and self._wants_tokens()):
             text = TextTask(item.media, self._options.tokenizer)
             text.fill(task, texts, annotation.relations)
@@ -123,16 +122,16 @@ class ProdigyWriter:
         if sounds:
             task["audio_spans"] = sounds
 
-    def _draw(self, region: Region, item: Item) -> tuple[list[Span], list[str]] | None:
-        shape = region.shape
-        if type(shape) is TextSpan:
-            return [], []
-        draw = DRAW.get(type(shape))
-        if draw is None:
-            self._ledger.drop(name_of(shape), "Prodigy has no such shape", item.place)
-            return None
-        pieces, how = draw(shape)
-        return pieces, [how] if how else []
+    def _count(self, region: Region, how: str, item: Item) -> None:
+        kind = name_of(region.shape)
+        if not how and len(region.labels) == 1:
+            self._ledger.carried[kind] += 1
+            return
+        hows = [how] if how else []
+        if len(region.labels) != 1:
+            several = "several labels: one span for each"
+            hows.append(several if region.labels else f"had no label: {UNNAMED!r}")
+        self._ledger.settle(kind, hows, item.place)
 
     def _answer(self, task: dict[str, Any], region: Region, answer: Answer, item: Item) -> None:
         control = region.control or answer.kind
