@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 # A long file is read again at start, at some 100 MB/s.
 VALKEY_READY_WITHIN = 600.0
+# Imports alone take 3 s here and far longer on a small or busy machine.
+WEB_READY_WITHIN = 120.0
 WORKER_GRACE = 10.0
 WEB_GRACE = 10.0
 
@@ -114,6 +116,7 @@ def _children(
         stop_rank=1,
         grace=WEB_GRACE,
         is_ready=lambda: _answers(host, port, settings),
+        ready_within=WEB_READY_WITHIN,
     )
     return [*_valkey(server), *workers, poller, web]
 

@@ -76,8 +76,10 @@ class Backend:
             )
 
     def ready_line(self) -> str:
+        """The line that says so; returned once the workers and the poller have noted themselves as well."""
         line = self.process.stdout.readline()
         assert line, self.errors.read_text()
+        assert wait_until(lambda: self.lines("_worker") and self.lines("_poll"))
         return line
 
     def lines(self, role: str) -> list[dict]:
@@ -114,7 +116,7 @@ def test_ready_is_said_once_the_web_process_answers_and_the_queue_works(start) -
     backend = start(workers=2)
     line = backend.ready_line()
     assert backend.lines("asked")[0]["path"] == "/health"
-    assert len(backend.lines("_worker")) == 2
+    assert wait_until(lambda: len(backend.lines("_worker")) == 2)
     assert len(backend.lines("_poll")) == len(backend.lines("_web")) == 1
     web = backend.lines("_web")[0]["env"]
     assert f"http://127.0.0.1:{web['PORT']}/dashboard" in line
@@ -146,7 +148,9 @@ def test_the_health_question_carries_the_password_that_the_web_process_wants(sta
 def test_a_stop_leaves_no_process_and_no_socket(start, mark: str, number: int) -> None:
     backend = start()
     backend.ready_line()
-    assert len(marked(mark)) == 10  # serve; keeper and program of four; the worker's own child
+    assert wait_until(
+        lambda: len(marked(mark)) == 10
+    )  # serve; keeper and program of four; the worker's own child
     backend.process.send_signal(number)
     assert backend.process.wait(60) == 0
     assert not marked(mark)
