@@ -40,11 +40,13 @@ class SeenHashes:
         old = np.frombuffer(self._table, np.uint64)
         table = array("Q", bytes(16 * len(self._table)))
         mask = len(table) - 1
-        for key in old[old > 0].tolist():
-            at = key & mask
-            while table[at]:
-                at = (at + 1) & mask
-            table[at] = key
+        for start in range(0, len(old), 8192):  # in parts: a list of all would cost more than the table
+            for key in old[start : start + 8192].tolist():
+                at = key & mask
+                while key and table[at]:
+                    at = (at + 1) & mask
+                if key:
+                    table[at] = key
         self._table = table
 
 

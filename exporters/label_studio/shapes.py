@@ -35,7 +35,8 @@ def read_box(value: Value, width: int, height: int) -> Box:
     scale_x, scale_y = width / 100.0, height / 100.0
     left, top = value["x"] * scale_x, value["y"] * scale_y
     wide, high = value["width"] * scale_x, value["height"] * scale_y
-    if wide - wide + high - high + left - left + top - top != 0.0:
+    total = left + top + wide + high
+    if total - total != 0.0:
         raise ValueError("a coordinate is not finite")
     angle = value.get("rotation")
     if not angle and wide >= 0.0 and high >= 0.0:
