@@ -75,7 +75,7 @@ def diagnose_project(services: Services, project_id: int) -> list[Finding]:
         elif connection.webhook_id not in {w["id"] for w in label_studio.webhooks(project_id)}:
             fix = f"clean-al connect {project_id}"
             findings.append(Finding("note", what, "our webhook was removed; the poll still works", fix))
-        _, wrong = project_options(label_studio, project_id, services.settings)
+        _, wrong = project_options(label_studio, project_id, services.settings, connection.ml_backend_id)
         findings += [Finding("note", what, text, "correct them in the ML backend form") for text in wrong]
         return findings
     except LabelStudioError as error:

@@ -32,6 +32,10 @@ class PoolFeatures:
     features: Features
     vectoriser: Vectoriser
 
+    def __contains__(self, task_id: int) -> bool:
+        row = int(np.searchsorted(self.task_ids, task_id))
+        return row < len(self.task_ids) and int(self.task_ids[row]) == task_id
+
     def rows_of(self, task_ids: np.ndarray) -> np.ndarray:
         """Return the rows of tasks that are there."""
         return np.searchsorted(self.task_ids, task_ids)

@@ -75,7 +75,7 @@ def choose_input(shown: Shown, sample: Sequence[Mapping[str, Any]], fields: Sequ
 
 
 def read_values(
-    spec: InputSpec, data: Sequence[Mapping[str, Any]], download: Callable[[str], bytes]
+    spec: InputSpec, data: Iterable[Mapping[str, Any]], download: Callable[[str], bytes]
 ) -> list[Any]:
     """Return what the vectoriser of `spec.kind` reads of each task; None where it cannot be had.
 

@@ -58,7 +58,7 @@ def read_options(extra_params: Any) -> ProjectOptions:
     if isinstance(extra_params, str):
         try:
             extra_params = json.loads(extra_params or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             raise SettingsError(
                 'extra params: not JSON; write an object such as {"batch_size": 20}'
             ) from None
@@ -77,11 +77,16 @@ def read_options(extra_params: Any) -> ProjectOptions:
 
 
 def project_options(
-    label_studio: LabelStudio, project_id: int, settings: Settings
+    label_studio: LabelStudio, project_id: int, settings: Settings, backend_id: int | None = None
 ) -> tuple[ProjectOptions, tuple[str, ...]]:
-    """Return a project's options and, where its extra params are wrong, why the defaults are used."""
+    """Return a project's options and, where its extra params are wrong, why the defaults are used.
+
+    Parameters
+    ----------
+    backend_id : the ML backend that `connect` has made; a worker on another machine may not know its address
+    """
     for backend in label_studio.ml_backends(project_id):
-        if str(backend.get("url", "")).rstrip("/") == settings.address:
+        if backend["id"] == backend_id or str(backend.get("url", "")).rstrip("/") == settings.address:
             try:
                 return read_options(backend.get("extra_params")), ()
             except SettingsError as error:

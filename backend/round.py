@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.connection import read_connection
 from backend.controls import Control, learnable_control
 from backend.errors import LabelingConfigError
 from backend.feature_store import FeatureStore, PoolFeatures
@@ -33,6 +34,8 @@ from backend.vectorise import Features
 from clean_al import IntelligentSampler
 
 SAMPLE = 200
+# What an empty project is learned from.
+NO_INPUT = InputSpec("numbers", ())
 
 
 @dataclass(frozen=True)
@@ -148,13 +151,29 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     """
     label_studio = services.label_studio
     project = label_studio.project(project_id)
-    options, notes = project_options(label_studio, project_id, services.settings)
+    connection = read_connection(services.store, project_id)
+    options, notes = project_options(
+        label_studio, project_id, services.settings, connection.ml_backend_id if connection else None
+    )
     snapshot = Snapshot(services.store.folder(project_id) / "snapshot.sqlite")
-    snapshot.refresh(label_studio, project_id)
+    with snapshot.kept_sound():
+        snapshot.refresh(label_studio, project_id)
+        return _situation(services, project, snapshot, options, notes, stages)
+
+
+def _situation(
+    services: Services,
+    project: dict[str, Any],
+    snapshot: Snapshot,
+    options: ProjectOptions,
+    notes: tuple[str, ...],
+    stages: Stages,
+) -> Situation:
+    label_studio, project_id = services.label_studio, project["id"]
     ids, is_open, versions = snapshot.tasks()
     control, shown, why = _read_config(project["label_config"])
-    sample = snapshot.data(ids[np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids))).astype(int)])
-    spec = choose_input(shown, sample, options.features)
+    sample = list(snapshot.data(ids[np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids))).astype(int)]))
+    spec = choose_input(shown, sample, options.features) if sample else NO_INPUT
 
     def read(wanted: np.ndarray) -> list[Any]:
         return read_values(
@@ -166,7 +185,9 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     with stages("features"):
         store = FeatureStore(services.store.folder(project_id) / "features")
         pool = store.refresh(spec, ids, versions, read, services.settings.seed)
-    labels = read_labels(snapshot.annotations(), control) if control else NO_LABELS
+    # A worker that has been superseded may still write: what it adds meanwhile is for the next round.
+    annotated = ((task, given) for task, given in snapshot.annotations() if task in pool)
+    labels = read_labels(annotated, control) if control else NO_LABELS
     return Situation(project, options, control, spec, pool, labels, ids[is_open], (*notes, *why))
 
 

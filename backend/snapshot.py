@@ -6,22 +6,26 @@ The snapshot is a cache: every row comes from Label Studio, and a missing or dam
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from backend.errors import ModelStoreError
+from backend.files import open_private, private_folder
 from backend.label_studio import Counts, LabelStudio, greater
 
 SCHEMA_VERSION = 1
+# Its number comes last, in the same transaction: a crash leaves a file without schema, not half of one.
 SCHEMA = f"""
-PRAGMA user_version = {SCHEMA_VERSION};
+BEGIN;
 CREATE TABLE IF NOT EXISTS task (
     id INTEGER PRIMARY KEY, data TEXT NOT NULL, is_labeled INTEGER NOT NULL, updated_at TEXT NOT NULL,
     data_version INTEGER NOT NULL
@@ -32,11 +36,17 @@ CREATE TABLE IF NOT EXISTS annotation (
 );
 CREATE INDEX IF NOT EXISTS annotation_task ON annotation (task);
 CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
 """
 TASK_FIELDS = ("id", "data", "is_labeled", "updated_at")
 # Transactions may commit a little after the moment that they are stamped with.
 OVERLAP = timedelta(seconds=10)
+# Now and then everything is read, in case that an addition has hidden a deletion in the counts.
+FULL_READ_EVERY = timedelta(hours=24)
 PAGE_SIZE = 1000
+LOOKED_UP_AT_ONCE = 500
+LOOKS_AT_CHANGES = 4
 
 
 @dataclass(frozen=True)
@@ -67,31 +77,74 @@ class Snapshot:
 
     def refresh(self, label_studio: LabelStudio, project_id: int) -> Refresh:
         """Bring the snapshot up to date, by changes where that is enough, else from the start."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         try:
             return self._refresh(label_studio, project_id)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            if not is_damage(error):
                 raise
-            self.path.unlink(missing_ok=True)
+            self.discard()
             return self._refresh(label_studio, project_id)
+
+    @contextmanager
+    def kept_sound(self) -> Iterator[None]:
+        """Discard the file where the block finds it damaged; the next round then reads everything.
+
+        Raises
+        ------
+        ModelStoreError
+            After that was done.
+        """
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self.discard()
+            raise ModelStoreError(
+                f"{self.path.name} was damaged; the next round reads the project anew"
+            ) from error
+
+    def discard(self) -> None:
+        """Remove the file: the next refresh reads everything."""
+        # First the journal: it must not be rolled into the new file.
+        self.path.with_name(self.path.name + "-journal").unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
     def _refresh(self, label_studio: LabelStudio, project_id: int) -> Refresh:
         with closing(self._open()) as db:
             # Asked for before anything is read: what changes while we read is read again next time.
             newest = label_studio.newest_change(project_id)
-            since = self._note(db, "since")
-            refresh = None
-            if since is not None:
-                read = self._read_changes(db, label_studio, project_id, datetime.fromisoformat(since))
-                if self._agrees(db, label_studio.counts(project_id)):
-                    refresh = Refresh(read, complete=False)
-            if refresh is None:
-                refresh = Refresh(self._read_everything(db, label_studio, project_id), complete=True)
+            read = self._catch_up(db, label_studio, project_id, newest)
+            complete = read is None
+            if read is None:
+                begun = datetime.now(UTC).isoformat()
+                read = self._read_everything(db, label_studio, project_id)
+                self._set_note(db, "complete_at", begun)
             if newest is not None:
-                with db:
-                    self._set_note(db, "since", newest)
-            return refresh
+                self._set_note(db, "since", newest)
+            return Refresh(read, complete)
+
+    def _catch_up(
+        self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, newest: str | None
+    ) -> int | None:
+        """Return how many changed tasks were read; None when everything must be read."""
+        since, complete_at = self._note(db, "since"), self._note(db, "complete_at")
+        if since is None or complete_at is None:
+            return None
+        age = datetime.now(UTC) - datetime.fromisoformat(complete_at)
+        if not timedelta(0) <= age < FULL_READ_EVERY:
+            return None
+        read = 0
+        for _ in range(LOOKS_AT_CHANGES):
+            read += self._read_changes(db, label_studio, project_id, datetime.fromisoformat(since))
+            if self._agrees(db, label_studio.counts(project_id)):
+                return read
+            # Something may have come between the two calls; only a difference that stays is a deletion.
+            since, newest = newest, label_studio.newest_change(project_id)
+            if since is None or newest == since:
+                break
+        return None
 
     def _read_changes(
         self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, since: datetime
@@ -144,10 +197,15 @@ class Snapshot:
         return len(rows)
 
     def _agrees(self, db: sqlite3.Connection, counts: Counts) -> bool:
-        """Whether nothing was deleted behind our back: Label Studio does not announce every deletion."""
-        (tasks,) = db.execute("SELECT count(*) FROM task").fetchone()
-        (annotations,) = db.execute("SELECT count(*) FROM annotation WHERE NOT was_cancelled").fetchone()
-        return (tasks, annotations) == (counts.tasks, counts.annotations)
+        """Whether nothing changed behind our back: Label Studio does not announce every deletion.
+
+        Nor does it put a new time on tasks that another number of annotations per task opens or closes.
+        """
+        tasks, finished = db.execute("SELECT count(*), ifnull(sum(is_labeled), 0) FROM task").fetchone()
+        every, skipped = db.execute(
+            "SELECT count(*), ifnull(sum(was_cancelled), 0) FROM annotation"
+        ).fetchone()
+        return Counts(tasks, every - skipped, finished, skipped) == counts
 
     @staticmethod
     def _forget(db: sqlite3.Connection, table: str, column: str, keep: set[int]) -> None:
@@ -166,18 +224,20 @@ class Snapshot:
         ids, open, data_versions : arrays of shape (n_tasks,), int64, bool, int64
         """
         with closing(self._open()) as db:
-            rows = db.execute("SELECT id, NOT is_labeled, data_version FROM task ORDER BY id").fetchall()
-        table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        return table[:, 0], table[:, 1].astype(bool), table[:, 2]
+            rows = db.execute("SELECT id, NOT is_labeled, data_version FROM task ORDER BY id")
+            table = np.fromiter(rows, dtype=np.dtype((np.int64, 3)))
+        return table[:, 0].copy(), table[:, 1].astype(bool), table[:, 2].copy()
 
-    def data(self, ids: Sequence[int] | np.ndarray) -> list[dict[str, Any]]:
-        """Return the data of tasks, in the order of `ids`."""
+    def data(self, ids: Sequence[int] | np.ndarray) -> Iterator[dict[str, Any]]:
+        """Yield the data of tasks, in the order of `ids`; {} for one that is gone."""
         with closing(self._open()) as db:
-            if len(ids) > 1000:
-                found = dict(db.execute("SELECT id, data FROM task"))
-                return [json.loads(found[int(i)]) for i in ids]
-            find = "SELECT data FROM task WHERE id = ?"
-            return [json.loads(db.execute(find, (int(i),)).fetchone()[0]) for i in ids]
+            for i in range(0, len(ids), LOOKED_UP_AT_ONCE):
+                wanted = [int(j) for j in ids[i : i + LOOKED_UP_AT_ONCE]]
+                places = ",".join("?" * len(wanted))
+                found = dict(db.execute(f"SELECT id, data FROM task WHERE id IN ({places})", wanted))  # noqa: S608
+                for j in wanted:
+                    data = json.loads(found.get(j, "{}"))
+                    yield data if isinstance(data, dict) else {}
 
     def annotations(self) -> Iterator[tuple[int, list[Annotation]]]:
         """Yield each annotated task's id and its annotations, oldest first."""
@@ -191,12 +251,18 @@ class Snapshot:
                 yield task, list(group)
 
     def _open(self) -> sqlite3.Connection:
+        # Made here, since SQLite would let everybody read it.
+        os.close(open_private(str(self.path), os.O_RDWR | os.O_CREAT))
         db = sqlite3.connect(self.path, timeout=60)
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version not in (0, SCHEMA_VERSION):
-            raise sqlite3.DatabaseError(f"snapshot of another version: {version}")
-        if version == 0:
-            db.executescript(SCHEMA)
+        try:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, SCHEMA_VERSION):
+                raise sqlite3.DatabaseError(f"snapshot of another version: {version}")
+            if version == 0:
+                db.executescript(SCHEMA)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     @staticmethod
@@ -206,17 +272,33 @@ class Snapshot:
 
     @staticmethod
     def _set_note(db: sqlite3.Connection, key: str, value: str) -> None:
-        db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (key, value))
+        with db:
+            db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (key, value))
 
 
 def _annotation_row(task: int, annotation: dict[str, Any]) -> tuple[Any, ...]:
-    by = annotation.get("completed_by")
+    by, result = annotation.get("completed_by"), annotation.get("result")
     return (
         annotation["id"],
         task,
-        json.dumps(annotation.get("result") or []),
+        json.dumps(result if isinstance(result, list) else []),
         int(bool(annotation.get("was_cancelled"))),
         int(bool(annotation.get("ground_truth"))),
-        annotation.get("updated_at") or "",
+        _in_utc(annotation.get("updated_at")),
         by.get("id") if isinstance(by, dict) else by,
     )
+
+
+def _in_utc(time: str | None) -> str:
+    """Return a time so that the order of texts is the order of times, whatever zone and precision it has."""
+    if not time:
+        return ""
+    moment = datetime.fromisoformat(time)
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error means that the file is broken, not that it is locked or the disk full."""
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith(("no such table", "no such column"))
+    return isinstance(error, sqlite3.DatabaseError)
