@@ -12,7 +12,7 @@ from backend.settings import Settings, read_settings
 from backend.web.app import redis_marker, store_predictor
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.fields import ProjectRequest, TrainRequest
-from backend.web.ml_protocol import behind_the_head
+from backend.web.ml_protocol import for_storing
 
 
 class CleanALModel(LabelStudioMLBase):
@@ -52,7 +52,7 @@ class CleanALModel(LabelStudioMLBase):
         for project_id, rows in self._rows_by_project(tasks).items():
             answers, version = self._predictor.predict(project_id, [tasks[row] for row in rows])
             if version:
-                answers = [behind_the_head(answer) | {"model_version": version} for answer in answers]
+                answers = [for_storing(answer, version) for answer in answers]
             predictions |= dict(zip(rows, answers, strict=True))
         return [predictions[row] for row in range(len(tasks))]
 

@@ -41,14 +41,19 @@ def setup() -> dict[str, Any]:
 
 @blueprint.post("/predict")
 def predict() -> dict[str, Any]:
-    """Answer one prediction per task, in their order; empty ones before there is a model."""
+    """Answer one entry per task, in their order: a prediction, or an empty list before there is a model.
+
+    Label Studio stores what it gets. An empty prediction would be stored too, and one without a version, as
+    there is none yet, makes it refuse to open the task; an empty list stores nothing.
+    """
     body = PredictRequest.model_validate(read_object())
     predictions, version = _predict(body.project, body.tasks)
     if len(predictions) != len(body.tasks):
         raise RuntimeError(f"{len(body.tasks)} tasks got {len(predictions)} predictions")
+    if version is None:
+        return {"results": [[] for _ in body.tasks], "model_version": None}
     web_state().metrics.predictions.inc(len(predictions))
-    results = predictions if version is None else [behind_the_head(p) for p in predictions]
-    return {"results": results, "model_version": version}
+    return {"results": [for_storing(p, version) for p in predictions], "model_version": version}
 
 
 @blueprint.post("/train")
@@ -87,13 +92,13 @@ def duplicate_model() -> dict[str, bool]:
     return {"duplicated": False}
 
 
-def behind_the_head(prediction: dict[str, Any]) -> dict[str, Any]:
-    """Raise the score above those of the queue head, which are ranks below 1.
+def for_storing(prediction: dict[str, Any], version: str) -> dict[str, Any]:
+    """Return a prediction that does not disturb the queue head, whose scores are ranks below 1.
 
-    Label Studio stores what it is answered here under the published version, and serves the lowest score of
-    that version first: a bare confidence would push the task into the middle of the head.
+    Label Studio stores it under the published version, and serves the lowest score of that version first: a
+    bare confidence would push the task into the middle of the head.
     """
-    return prediction | {"score": 1.0 + float(prediction.get("score") or 0.0)}
+    return prediction | {"score": 1.0 + float(prediction.get("score") or 0.0), "model_version": version}
 
 
 def _check_options(extra_params: str | dict[str, Any] | None) -> None:
@@ -113,4 +118,4 @@ def _predict(project_id: int, tasks: list[dict[str, Any]]) -> tuple[list[dict[st
         return web_state().predictor.predict(project_id, tasks)
     except ModelStoreError:
         # A damaged model is no reason to show the annotator an error; `status` tells of it.
-        return [{"result": [], "score": 0.0} for _ in tasks], None
+        return [{} for _ in tasks], None

@@ -102,20 +102,26 @@ def test_stored_predictions_queue_behind_the_head_whose_scores_are_below_1(clien
     assert scores == [1.0, 1.5, 1.0]
 
 
-def test_before_there_is_a_model_predictions_are_empty(client, predictor):
+def test_before_there_is_a_model_each_task_gets_no_prediction_and_label_studio_stores_none(client, predictor):
+    """One without a version makes its 1.23 answer 400 to whoever opens the task."""
     predictor.version = None
     answer = predict(client, [{"id": 1, "data": {"text": "x"}}, {"id": 2}])
-    assert answer.json == {"model_version": None, "results": [{"result": [], "score": 0.0}] * 2}
+    assert answer.json == {"model_version": None, "results": [[], []]}
+
+
+def test_every_prediction_names_its_version(client):
+    results = predict(client, [{"id": 1}, {"id": 2}]).json["results"]
+    assert [result["model_version"] for result in results] == ["v7", "v7"]
 
 
 def test_no_tasks_get_no_results(client):
     assert predict(client, []).json == {"model_version": "v7", "results": []}
 
 
-def test_a_damaged_model_gives_empty_predictions(client, predictor):
+def test_a_damaged_model_gives_no_predictions(client, predictor):
     predictor.fails_with = ModelStoreError("checksum")
     answer = predict(client, [{"id": 1}, {"id": 2}])
-    assert (answer.status_code, len(answer.json["results"])) == (200, 2)
+    assert (answer.status_code, answer.json["results"]) == (200, [[], []])
 
 
 ODD_TEXTS = [None, 7, ["a"], {"a": 1}, "", "x" * 5_000_000, "\ud800", "\x00", "<b>", "𝒳"]
