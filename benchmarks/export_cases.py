@@ -80,8 +80,8 @@ def lxml_xmlfile(folder: Path) -> None:
     from exporters.json_stream import read_objects
 
     target = str(folder / "lxml.xml")
-    with (folder / "tasks.json").open("rb") as file, etree.xmlfile(target) as document:
-        with document.element("annotations"):  # noqa: SIM117
+    with (folder / "tasks.json").open("rb") as file, etree.xmlfile(target) as document:  # noqa: SIM117
+        with document.element("annotations"):
             for number, (task, _) in enumerate(read_objects(file, "tasks.json")):
                 attributes = {
                     "id": str(number),

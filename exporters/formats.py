@@ -15,7 +15,7 @@ from exporters.errors import InputError
 from exporters.files import Outputs, inner_suffix
 from exporters.json_stream import read_objects
 from exporters.label_studio.config import LabelingConfig
-from exporters.label_studio.reader import read_tasks
+from exporters.label_studio.reader import TASK_KEYS, read_tasks
 from exporters.label_studio.writer import LabelStudioWriter
 from exporters.options import Options
 from exporters.prodigy.reader import ProdigyReader
@@ -82,14 +82,16 @@ def by_suffix(path: Path) -> str | None:
 
 
 def by_content(file: BinaryIO, path: Path) -> str:
-    """Return the format of a file by its first bytes; leaves the file at its start."""
+    """Return the format of a file by its start; leaves the file there."""
     head: Any = file.read(4096)
     file.seek(0)
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<"):
         return "cvat"
-    if start.startswith(b"[") or any(key in head for key in (b'"data"', b'"annotations"', b'"predictions"')):
+    if start.startswith(b"["):
         return "label-studio"
     if start.startswith(b"{"):
-        return "prodigy"
+        first, _ = next(read_objects(file, path.name))
+        file.seek(0)
+        return "label-studio" if TASK_KEYS & first.keys() else "prodigy"
     raise InputError(f"{path.name}: the format cannot be told from it; say which it is")

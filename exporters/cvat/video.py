@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from exporters.records import Annotation, Answer, FrameRange, Item, KeyFrame, Re
 from exporters.report import Ledger
 
 Document = tuple[Labels, bytes]
+_UNSAFE = re.compile(r"[^\w.-]")
 LONGEST_RANGE = 100_000
 
 
@@ -39,7 +41,7 @@ class Videos:
         """Take one video."""
         labels = self._new_labels()
         body, size = VideoBody(Elements(labels, self._options, self._ledger), item).text()
-        name = stem(basename(media_name(item.media))) or "video"
+        name = _UNSAFE.sub("_", stem(basename(media_name(item.media))))[:80] or "video"
         document = (labels, _document(name, size, labels, body, item))
         if self._first is None and not self._names:
             self._first = (name, document)

@@ -51,6 +51,7 @@ class CvatWriter:
         self._body: IO[bytes] = self._stack.enter_context(spool(path))
         self._lists: tuple[AtomicFile, AtomicFile] | None = None
         self._images = self._unsized = 0
+        self._has_folders = False
 
     def write(self, item: Item) -> None:
         """Append one item; what CVAT has no place for is counted as dropped."""
@@ -75,6 +76,8 @@ class CvatWriter:
 
     def _image(self, item: Item) -> str:
         name, how = self._names.name(item.media, self._images)
+        if "/" in name:
+            self._has_folders = True
         if how:
             self._ledger.change("image name", how, item.place)
         size = self._size(item)
@@ -132,13 +135,16 @@ class CvatWriter:
         labels = beside(self._path, ".labels.json")
         text = json.dumps(self._labels.specification(), ensure_ascii=False, indent=1)
         self._outputs.open(labels).write(text.encode("utf-8", "replace"))
+        place = "share" if self._has_folders else "local"
         images = None if is_video else beside(self._path, ".images.txt")
         if self._unsized:
             self._ledger.notes.append(
                 f"{self._unsized} images have no width and height: CVAT needs none, other readers do; "
                 "give sizes or image_root"
             )
-        self._ledger.notes.append(f"create the task: {cli_line(self._name, self._path, labels, images)}")
+        self._ledger.notes.append(
+            f"create the task: {cli_line(self._name, self._path, labels, images, place)}"
+        )
 
 
 def _declared(config: LabelingConfig, options: Options) -> Labels:
@@ -149,11 +155,18 @@ def _declared(config: LabelingConfig, options: Options) -> Labels:
     return Labels(pairs)
 
 
-def cli_line(name: str, xml: Path, labels: Path, images: Path | None) -> str:
-    """Return the command that creates the CVAT task with the images in our order."""
+def cli_line(name: str, xml: Path, labels: Path, images: Path | None, place: str = "local") -> str:
+    """Return the command that creates the CVAT task with the images in our order.
+
+    An upload from this machine (`local`) keeps only the last step of each path: names with folders need
+    CVAT's `share`. `-x` makes xargs fail, rather than create several tasks, when the list is too long for
+    one command.
+    """
     command = (
         f"cvat-cli task create {shlex.quote(name)} --labels {shlex.quote(str(labels))} "
         f"--sorting-method predefined --annotation_path {shlex.quote(str(xml))} "
-        "--annotation_format 'CVAT 1.1' local"
+        f"--annotation_format 'CVAT 1.1' {place}"
     )
-    return f"{command} VIDEO" if images is None else f"xargs -d '\\n' -a {shlex.quote(str(images))} {command}"
+    if images is None:
+        return f"{command} VIDEO"
+    return f"xargs -x -n 99999999 -d '\\n' -a {shlex.quote(str(images))} {command}"

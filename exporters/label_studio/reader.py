@@ -17,7 +17,7 @@ from exporters.report import Ledger
 
 Task = Mapping[str, Any]
 Placed = tuple[Mapping[str, Any], list[Any], bool]
-_TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
+TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
 
 
 class TaskReader:
@@ -63,7 +63,7 @@ class TaskReader:
         if not isinstance(task, dict):
             raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
         data = task.get("data")
-        if data is None and not _TASK_KEYS & task.keys():
+        if data is None and not TASK_KEYS & task.keys():
             data = task
         if not isinstance(data, dict):
             if data is not None:

@@ -374,6 +374,25 @@ def test_label_studio_tasks_go_whole_into_their_own_format(tmp_path):
     assert (tmp_path / "o.label-config.xml").read_text() == "<View/>"
 
 
+def test_the_format_of_lines_is_told_by_their_keys(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps(TASKS[0]) + "\n" + json.dumps(TASKS[1]))
+    assert convert(tmp_path / "a.jsonl", tmp_path / "a.xml").carried == {"box": 2}
+    (tmp_path / "b.jsonl").write_text(json.dumps({"text": 'say "data"', "meta": {"data": 1}, "label": "L"}))
+    assert convert(tmp_path / "b.jsonl", tmp_path / "b.json").carried == {"choices": 1}
+
+
+def test_a_video_of_any_name_stays_in_the_folder(tmp_path):
+    key = {"frame": 1, "enabled": True, "x": 1, "y": 1, "width": 5, "height": 5, "rotation": 0}
+    value = {"sequence": [key], "framesCount": 9, "labels": ["car"]}
+    result = {"type": "videorectangle", "value": value, "original_width": 100, "original_height": 100}
+    names = ["../../up.mp4", "a" * 400 + ".mp4", "nul\x00 and: more.mp4", ""]
+    tasks = [{"data": {"video": name}, "annotations": [{"result": [result]}]} for name in names]
+    report = export_tasks(tasks, format="cvat", output=tmp_path / "out" / "o.xml", label_config="")
+    assert report.carried == {"track": 4}
+    assert {Path(name).parent for name in report.files} == {tmp_path / "out"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_strict_writes_nothing_when_anything_is_lost(tmp_path):
     tasks = [{"data": {"text": "a"}}]
     with pytest.raises(LossError, match="CVAT has no place for text") as caught:

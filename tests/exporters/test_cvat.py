@@ -312,6 +312,16 @@ def test_the_command_creates_the_task_in_our_order(tmp_path):
     assert words[words.index("--sorting-method") + 1] == "predefined"
     assert words[words.index("--annotation_path") + 1] == str(tmp_path / "annotations.xml")
     assert words[words.index("-a") + 1] == str(tmp_path / "annotations.images.txt")
+    assert words[-1] == "local"
+
+
+def test_names_with_folders_are_looked_for_on_the_share(tmp_path):
+    tasks = [task(box(), image="/data/upload/1/a.jpg")]
+    _, report = written(tmp_path, tasks)
+    assert report.notes[-1].endswith(" share")
+    root, report = written(tmp_path, tasks, names="basename")
+    assert root.find("image").get("name") == "a.jpg"
+    assert report.notes[-1].endswith(" local")
 
 
 def items(path, ledger=None):
