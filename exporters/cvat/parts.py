@@ -74,3 +74,29 @@ PARTS: dict[str, Callable[[Given], Geometry]] = {
     "mask": _mask,
     "cuboid": _cuboid,
 }
+
+
+def source_of(given: Given) -> str:
+    """Return who made a shape: manual, auto, semi-auto or file."""
+    return given.get("source", "manual")
+
+
+def whole(text: str | None) -> int | None:
+    """Return a whole number from 0 on; None for anything else."""
+    try:
+        number = int(text or "")
+    except ValueError:
+        return None
+    return number if number >= 0 else None
+
+
+def reason(error: Exception) -> str:
+    """Return what was wrong with an element, without its content."""
+    text = str(error.args[0])[:80] if error.args else ""
+    if isinstance(error, KeyError):
+        return f"has no {text!r}"
+    return (
+        text
+        if "convert" not in text and "unpack" not in text and "literal" not in text
+        else "a number is wrong"
+    )

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from exporters.cvat.marks import Key, Told, joined, tell, video_annotations
-from exporters.cvat.parts import PARTS, Given
+from exporters.cvat.parts import PARTS, Given, reason, source_of, whole
 from exporters.errors import InputError
 from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, Track
 from exporters.report import Ledger
@@ -138,7 +138,7 @@ class CvatParser:
                 return
             shape = PARTS[part.kind](part.given)
         except (ValueError, KeyError) as error:
-            self._ledger.drop(f"skeleton {part.kind}", _why(error), self._place())
+            self._ledger.drop(f"skeleton {part.kind}", reason(error), self._place())
             return
         region = Region(shape, (part.given.get("label", ""),), occluded=part.given.get("occluded") == "1")
         if self._shape is not None:
@@ -151,16 +151,16 @@ class CvatParser:
             elif self._image is None:
                 self._ledger.drop(shape.kind, "stands outside an image and a track", self._place())
             elif self._is_video:
-                draft = (self._region(shape, tuple(shape.attributes), None), _source(shape.given))
-                self._tagged.setdefault(_number(self._image.get("id")) or 0, []).append(draft)
+                draft = (self._region(shape, tuple(shape.attributes), None), source_of(shape.given))
+                self._tagged.setdefault(whole(self._image.get("id")) or 0, []).append(draft)
             else:
                 self._put(shape)
         except (ValueError, KeyError) as error:
-            self._ledger.drop(shape.kind, _why(error), self._place())
+            self._ledger.drop(shape.kind, reason(error), self._place())
 
     def _put(self, shape: Shape) -> None:
         """Add a shape of an image to the annotation that its attributes tell."""
-        key = (_source(shape.given), tuple(shape.attributes))
+        key = (source_of(shape.given), tuple(shape.attributes))
         told = self._known.get(key)
         if told is None:
             if len(self._known) > 10_000:
@@ -223,7 +223,7 @@ class CvatParser:
         group = int(given["group_id"]) if given.get("group_id", "").isdigit() else 0
         track = Track(frames, self._length)
         region = Region(track, (given["label"],), attributes=(*self._track_attributes, *own), group=group)
-        self._tracks.append((region, _source(given)))
+        self._tracks.append((region, source_of(given)))
 
     def _end_image(self) -> None:
         given = self._image or {}
@@ -238,8 +238,8 @@ class CvatParser:
             kind="image",
             media=name,
             id=given.get("id"),
-            width=_number(given.get("width")),
-            height=_number(given.get("height")),
+            width=whole(given.get("width")),
+            height=whole(given.get("height")),
             data={"subset": given["subset"]} if given.get("subset") else {},
             annotations=joined(self._groups),
             priority=self._priority,
@@ -256,8 +256,8 @@ class CvatParser:
         self._is_video = task.findtext("mode") == "interpolation"
         size = meta.find(".//original_size")
         if size is not None:
-            self._size = (_number(size.findtext("width")), _number(size.findtext("height")))
-        stop = _number(task.findtext("stop_frame"))
+            self._size = (whole(size.findtext("width")), whole(size.findtext("height")))
+        stop = whole(task.findtext("stop_frame"))
         self._length = stop + 1 if stop is not None and self._is_video else None
         self._source = meta.findtext(".//source") or task.findtext("name") or ""
 
@@ -268,29 +268,6 @@ class CvatParser:
         width, height = self._size
         item = Item("video", self._source or self._name, None, width, height, {}, annotations, priority)
         self._items.append(item._replace(place=f"video {item.media}"))
-
-
-def _source(given: Given) -> str:
-    return given.get("source", "manual")
-
-
-def _number(text: str | None) -> int | None:
-    try:
-        number = int(text or "")
-    except ValueError:
-        return None
-    return number if number >= 0 else None
-
-
-def _why(error: Exception) -> str:
-    text = str(error.args[0])[:80] if error.args else ""
-    if isinstance(error, KeyError):
-        return f"has no {text!r}"
-    return (
-        text
-        if "convert" not in text and "unpack" not in text and "literal" not in text
-        else "a number is wrong"
-    )
 
 
 def read_cvat(file: BinaryIO, name: str, ledger: Ledger) -> Iterator[Item]:
