@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from backend.errors import LabelStudioError, LabelStudioNotFound
-from backend.files import read_json, write_json
+from redis.exceptions import RedisError
+
+from backend.errors import LabelStudioError, LabelStudioNotFound, SettingsError
+from backend.files import read_record, write_json
 from backend.label_studio import LabelStudio
+from backend.lease import lock_key
 from backend.model_store import ModelStore
 from backend.publish import SAMPLING, VERSION_PREFIX
 from backend.secrets import ml_backend_login, webhook_secret
@@ -16,7 +20,8 @@ from backend.services import Services
 from backend.settings import Settings
 
 TITLE = "Clean AL"
-FOUND = ("sampling", "model_version", "show_collab_predictions")
+FOUND = ("sampling", "model_version")
+WEBHOOK_FIELDS = ("url", "send_payload", "send_for_all_actions", "is_active", "headers")
 
 
 @dataclass(frozen=True)
@@ -26,18 +31,23 @@ class Connection:
     Attributes
     ----------
     found : the project's settings before the first `connect`
-    webhook_id, ml_backend_id : what we made; None where Label Studio refused, or where it was there before
+    found_ml_backends : ids of the ML backends at our address that were there before
+    found_webhooks : the webhooks to our address that were there before, as they were
+    webhook_id, ml_backend_id : those in use; None where Label Studio refused
+    on : False from the moment that `disconnect` begins: what it puts back must not be changed again
     """
 
     found: dict[str, Any] = field(default_factory=dict)
+    found_ml_backends: list[int] = field(default_factory=list)
+    found_webhooks: list[dict[str, Any]] = field(default_factory=list)
     webhook_id: int | None = None
     ml_backend_id: int | None = None
+    on: bool = True
 
 
 def read_connection(store: ModelStore, project_id: int) -> Connection | None:
-    """Return a project's connection, or None when the loop is off."""
-    stored = read_json(store.folder(project_id) / "connection.json")
-    return Connection(**stored) if isinstance(stored, dict) else None
+    """Return a project's connection, or None when the loop was never on or is off again."""
+    return read_record(store.folder(project_id) / "connection.json", Connection)
 
 
 def connect(services: Services, project_id: int) -> list[str]:
@@ -54,18 +64,19 @@ def connect(services: Services, project_id: int) -> list[str]:
     label_studio, store = services.label_studio, services.store
     project = label_studio.project(project_id)
     before = read_connection(store, project_id)
-    connection = before or Connection(found={name: project.get(name) for name in FOUND})
-    _save(store, project_id, connection)
-    changes: list[str] = [] if before else ["the loop is on for this project"]
+    connection = before or _found(label_studio, project, services.settings)
+    _save(store, project_id, replace(connection, on=True))
+    changes: list[str] = [] if before and before.on else ["the loop is on for this project"]
 
-    backend_id, said = _ensure(lambda: _ml_backend(label_studio, project_id, services.settings), "ML backend")
+    ours = Ours(services.settings, connection)
+    backend_id, said = _ensure(lambda: _ml_backend(label_studio, project_id, ours), "ML backend")
     changes += said
-    webhook_id, said = _ensure(lambda: _webhook(label_studio, project_id, services.settings), "webhook")
+    webhook_id, said = _ensure(lambda: _webhook(label_studio, project_id, ours), "webhook")
     changes += said
     if webhook_id is None:
         every = services.settings.poll_interval
         changes.append(f"the loop polls this project every {every:g} s instead")
-    _save(store, project_id, Connection(connection.found, webhook_id, backend_id))
+    _save(store, project_id, replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id, on=True))
 
     # Adding an ML backend makes Label Studio put the backend's title here, which would mean random order.
     if project.get("sampling") != SAMPLING:
@@ -85,11 +96,13 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
     label_studio, store = services.label_studio, services.store
     connection = read_connection(store, project_id)
     changes: list[str] = []
-    try:
-        if connection is not None:
+    if connection is not None:
+        _save(store, project_id, replace(connection, on=False))
+        _end_round(services, project_id)
+        try:
             changes += _put_back(label_studio, project_id, connection, services.settings)
-    except LabelStudioNotFound:
-        changes.append("the project is gone from Label Studio")
+        except LabelStudioNotFound:
+            changes.append("the project is gone from Label Studio")
     (store.folder(project_id) / "connection.json").unlink(missing_ok=True)
     if connection is not None:
         changes.append("the loop is off for this project")
@@ -103,29 +116,48 @@ def _put_back(
     label_studio: LabelStudio, project_id: int, connection: Connection, settings: Settings
 ) -> list[str]:
     project = label_studio.project(project_id)
-    changes = []
+    ours, changes = Ours(settings, connection), []
     # Before the webhooks: removing a backend removes the webhook that Label Studio made for it.
     for backend in label_studio.ml_backends(project_id):
-        if _is_ours(backend, settings):
+        if ours.backend(backend) and backend["id"] not in connection.found_ml_backends:
             label_studio.delete_ml_backend(backend["id"])
             changes.append("ML backend removed")
+    changes += _put_webhooks_back(label_studio, project_id, ours)
+    heads = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
+    changes += _restore(label_studio, project, connection.found)
+    for version in heads:
+        label_studio.delete_model_version(project_id, version)
+    if heads:
+        changes.append(f"{len(heads)} queue heads (predictions) removed")
+    return changes
+
+
+def _put_webhooks_back(label_studio: LabelStudio, project_id: int, ours: Ours) -> list[str]:
+    found = {w["id"]: w for w in ours.connection.found_webhooks}
+    changes = []
     for webhook in label_studio.webhooks(project_id):
-        if _is_ours(webhook, settings):
+        before = found.pop(webhook["id"], None)
+        if before is not None:
+            wanted = {name: before[name] for name in WEBHOOK_FIELDS if name in before}
+            if any(webhook.get(name) != value for name, value in wanted.items()):
+                label_studio.update_webhook(webhook["id"], **wanted)
+                changes.append("webhook put back")
+        elif ours.webhook(webhook):
             label_studio.delete_webhook(webhook["id"])
             changes.append("webhook removed")
-    ours = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
-    changes += _restore(label_studio, project, connection.found)
-    for version in ours:
-        label_studio.delete_model_version(project_id, version)
-    if ours:
-        changes.append(f"{len(ours)} queue heads (predictions) removed")
     return changes
+
+
+def _end_round(services: Services, project_id: int) -> None:
+    """Take the lease from a round that is running: it must not publish any more."""
+    with suppress(RedisError, SettingsError):
+        services.impatient_redis.delete(lock_key(project_id))
 
 
 def _restore(label_studio: LabelStudio, project: dict[str, Any], found: dict[str, Any]) -> list[str]:
     changes = []
     for name in FOUND:
-        if name not in found or project.get(name) == found[name]:
+        if name not in found or project.get(name) == found[name] or not _is_of_ours(name, project.get(name)):
             continue
         try:
             label_studio.update_project(
@@ -137,6 +169,13 @@ def _restore(label_studio: LabelStudio, project: dict[str, Any], found: dict[str
     return changes
 
 
+def _is_of_ours(name: str, value: Any) -> bool:
+    """Whether a project's setting is what the loop has made of it; what a person chose since stays."""
+    if name == "sampling":
+        return bool(value == SAMPLING)
+    return not value or value == TITLE or str(value).startswith(VERSION_PREFIX)
+
+
 def _ensure(make: Callable[[], tuple[int, str | None]], what: str) -> tuple[int | None, list[str]]:
     """Return the id of what is there now and, where something was changed or refused, a line about it."""
     try:
@@ -146,11 +185,15 @@ def _ensure(make: Callable[[], tuple[int, str | None]], what: str) -> tuple[int 
     return made, [change] if change else []
 
 
-def _ml_backend(label_studio: LabelStudio, project_id: int, settings: Settings) -> tuple[int, str | None]:
+def _ml_backend(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple[int, str | None]:
+    settings = ours.settings
     user, password = ml_backend_login(settings)
     for backend in label_studio.ml_backends(project_id):
-        if _is_ours(backend, settings):
-            return backend["id"], None
+        if ours.backend(backend):
+            if str(backend.get("url", "")).rstrip("/") == settings.address:
+                return backend["id"], None
+            label_studio.update_ml_backend(backend["id"], url=settings.address)
+            return backend["id"], f"ML backend moved: {settings.address}"
     made = label_studio.create_ml_backend(
         project=project_id,
         url=settings.address,
@@ -162,30 +205,60 @@ def _ml_backend(label_studio: LabelStudio, project_id: int, settings: Settings) 
     return made["id"], f"ML backend added: {settings.address}"
 
 
-def _webhook(label_studio: LabelStudio, project_id: int, settings: Settings) -> tuple[int, str | None]:
+def _webhook(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple[int, str | None]:
     wanted = {
-        "url": f"{settings.address}/webhook/{project_id}",
+        "url": f"{ours.settings.address}/webhook/{project_id}",
         "send_payload": True,
         "send_for_all_actions": True,
         "is_active": True,
-        "headers": {"Authorization": f"Bearer {webhook_secret(settings)}"},
+        "headers": {"Authorization": f"Bearer {webhook_secret(ours.settings)}"},
     }
-    ours = [w for w in label_studio.webhooks(project_id) if _is_ours(w, settings)]
+    there = [w for w in label_studio.webhooks(project_id) if ours.webhook(w)]
+    found = {w["id"] for w in ours.connection.found_webhooks}
     # Label Studio makes one by itself for each ML backend, without our secret; that one is made use of.
-    for spare in ours[1:]:
-        label_studio.delete_webhook(spare["id"])
-    if not ours:
+    there.sort(key=lambda w: (w["id"] not in found, w["id"]))
+    for spare in there[1:]:
+        if spare["id"] not in found:
+            label_studio.delete_webhook(spare["id"])
+    if not there:
         made = label_studio.create_webhook(project=project_id, **wanted)
         return made["id"], f"webhook added: {wanted['url']}"
-    if all(ours[0].get(name) == value for name, value in wanted.items()):
-        return ours[0]["id"], None
-    label_studio.update_webhook(ours[0]["id"], **wanted)
-    return ours[0]["id"], f"webhook set: {wanted['url']}"
+    if all(there[0].get(name) == value for name, value in wanted.items()):
+        return there[0]["id"], None
+    label_studio.update_webhook(there[0]["id"], **wanted)
+    return there[0]["id"], f"webhook set: {wanted['url']}"
 
 
-def _is_ours(item: dict[str, Any], settings: Settings) -> bool:
-    url = str(item.get("url", "")).rstrip("/")
-    return url == settings.address or url.startswith(f"{settings.address}/webhook")
+@dataclass(frozen=True)
+class Ours:
+    """Tells what belongs to this backend: by its address, or because `connect` made it at an earlier one."""
+
+    settings: Settings
+    connection: Connection
+
+    def backend(self, item: dict[str, Any]) -> bool:
+        """Whether an ML backend is this one."""
+        return item["id"] == self.connection.ml_backend_id or self._url(item) == self.settings.address
+
+    def webhook(self, item: dict[str, Any]) -> bool:
+        """Whether a webhook leads here."""
+        hooks = f"{self.settings.address}/webhook"
+        at_hooks = self._url(item) == hooks or self._url(item).startswith(f"{hooks}/")
+        return item["id"] == self.connection.webhook_id or at_hooks
+
+    @staticmethod
+    def _url(item: dict[str, Any]) -> str:
+        return str(item.get("url", "")).rstrip("/")
+
+
+def _found(label_studio: LabelStudio, project: dict[str, Any], settings: Settings) -> Connection:
+    """Return what is there before anything is changed."""
+    ours = Ours(settings, Connection())
+    return Connection(
+        found={name: project.get(name) for name in FOUND},
+        found_ml_backends=[b["id"] for b in label_studio.ml_backends(project["id"]) if ours.backend(b)],
+        found_webhooks=[w for w in label_studio.webhooks(project["id"]) if ours.webhook(w)],
+    )
 
 
 def _save(store: ModelStore, project_id: int, connection: Connection) -> None:

@@ -13,6 +13,7 @@ from redis import Redis
 from backend.connection import TITLE, read_connection
 from backend.controls import learnable_control
 from backend.errors import LabelingConfigError, LabelStudioError, SettingsError
+from backend.jobs import is_connected
 from backend.options import project_options
 from backend.publish import SAMPLING
 from backend.services import Services
@@ -66,7 +67,7 @@ def diagnose_project(services: Services, project_id: int) -> list[Finding]:
         if not project.get("task_number"):
             findings.append(Finding("note", what, "it has no tasks yet", "import some; the loop then begins"))
         connection = read_connection(services.store, project_id)
-        if connection is None:
+        if connection is None or not connection.on:
             fix = f"clean-al connect {project_id}"
             return [*findings, Finding("note", what, "the loop is off", fix)]
         findings += _serving(what, project)
@@ -165,7 +166,7 @@ def _polls(services: Services, what: str) -> Finding:
 
 
 def _connected(services: Services) -> list[int]:
-    return [i for i in services.store.project_ids() if read_connection(services.store, i)]
+    return [i for i in services.store.project_ids() if is_connected(services.store, i)]
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from rq import Queue, Retry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from backend.connection import read_connection
 from backend.errors import (
     BackendError,
     LabelStudioNotFound,
@@ -34,6 +36,7 @@ QUEUE = "clean-al"
 ROUND = "backend.jobs.perform_round"
 # How long a mark can suppress another one when its job was lost; the poll then asks anew.
 MARK_SECONDS = 120
+FORCE_SECONDS = 3600
 RESULT_SECONDS, FAILURE_SECONDS = 600, 86_400
 LONGEST_PAUSE = 60.0
 # For a work horse that is killed; a round that fails by itself is repeated by the poll, with growing pauses.
@@ -48,12 +51,24 @@ def force_key(project_id: int) -> str:
     return f"clean-al:force:{project_id}"
 
 
+def ask_for_forced_round(redis: Redis, project_id: int) -> None:
+    """Note that the next round is to run even if nothing is new."""
+    redis.set(force_key(project_id), secrets.token_hex(8), ex=FORCE_SECONDS)
+
+
+_FORGET_IF_SAME = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('del', KEYS[1])
+"""
+
+
 class RoundJob(Job):
     """An RQ job that can be nothing but a round: whoever can write to Redis must not choose what runs."""
 
     @property
     def func(self) -> Any:
-        if self.func_name != ROUND or self.instance is not None:
+        honest = self.func_name == ROUND and self.instance is None and not self.kwargs
+        if not honest or not _is_one_project(self.args):
             raise PermissionError("only rounds of projects run here")
         return perform_round
 
@@ -63,6 +78,10 @@ class RoundJob(Job):
         self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
         if hasattr(self, "webhooks"):
             self.webhooks = []
+
+
+def _is_one_project(arguments: Any) -> bool:
+    return len(arguments) == 1 and type(arguments[0]) is int and arguments[0] > 0
 
 
 def round_queue(redis: Redis) -> Queue:
@@ -135,8 +154,9 @@ class DirtyMarker:
 
 
 def is_connected(store: ModelStore, project_id: int) -> bool:
-    """Return whether the loop was switched on for a project."""
-    return (store.folder(project_id) / "connection.json").exists()
+    """Return whether the loop is switched on for a project."""
+    connection = read_connection(store, project_id)
+    return connection is not None and connection.on
 
 
 def perform_round(project_id: int, services: Services | None = None) -> str:
@@ -158,8 +178,8 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
         progress.begin()
         try:
             covers = observe(services.label_studio, project_id)
-            force = bool(redis.getdel(force_key(project_id)))
-            report = run_round(services, project_id, lease, force=force)
+            force = redis.get(force_key(project_id))
+            report = run_round(services, project_id, lease, force=force is not None)
         except LabelStudioNotFound as error:
             progress.fail(
                 f"{error}; was the project deleted? then: clean-al disconnect {project_id} --forget"
@@ -178,6 +198,9 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
         if report.head:
             covers |= serving({"model_version": report.version, "sampling": SAMPLING})
         progress.succeed(asdict(report), covers)
+        if force is not None:
+            # Only now: a forced round that fails is repeated as one. Another wish, that came since, stands.
+            redis.eval(_FORGET_IF_SAME, 1, force_key(project_id), force)
         logger.info(
             "project %s: %s; %s labels, %s candidates, %s",
             project_id,

@@ -49,6 +49,9 @@ class Poller:
                 logger.warning("Redis does not answer; the poll goes on: %s", type(error).__name__)
             except BackendError as error:
                 logger.warning("%s", error)
+            except Exception:
+                # A full disk, an answer of a strange shape: without the poll nothing would ever be repaired.
+                logger.exception("the poll failed and goes on")
 
     def tick(self) -> None:
         """Look at every project that is due."""
@@ -58,7 +61,8 @@ class Poller:
                 continue
             progress = self._progress(project_id).read()
             self._wake_the_dead(project_id, progress)
-            if time.monotonic() >= self._next_look.get(project_id, 0.0):
+            # What a running round covers is known when it has ended.
+            if progress.running_since is None and time.monotonic() >= self._next_look.get(project_id, 0.0):
                 self._look(project_id, progress)
 
     def _look(self, project_id: int, progress: Progress) -> None:

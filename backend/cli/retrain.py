@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 import click
+from redis.exceptions import RedisError
 
 from backend.cli.common import as_json, project_argument, resolve_project, services, show
-from backend.errors import BackendError
-from backend.jobs import DirtyMarker, force_key, is_connected
+from backend.errors import BackendError, QueueUnavailable
+from backend.jobs import DirtyMarker, ask_for_forced_round, force_key, is_connected
 from backend.progress import Progress, ProgressFile
 from backend.services import Services
 
@@ -31,10 +32,16 @@ def retrain(project: str, wait: bool, timeout: float, as_json: bool) -> None:
         raise BackendError(f"project {project_id} is not connected: run clean-al connect {project_id} first")
     progress = ProgressFile(world.store.folder(project_id))
     before = progress.read()
-    world.redis.set(force_key(project_id), "1", ex=3600)
-    DirtyMarker.of(world).mark_dirty(project_id, "retrain", delay=0.0)
+    try:
+        ask_for_forced_round(world.impatient_redis, project_id)
+    except RedisError as error:
+        raise QueueUnavailable(f"Redis does not answer: {type(error).__name__}; is it running?") from None
+    DirtyMarker.of(world, world.impatient_redis).mark_dirty(project_id, "retrain", delay=0.0)
     if not wait:
-        click.echo(f"project {project_id}: a round is queued")
+        if as_json:
+            show({"project": project_id, "queued": True})
+        else:
+            click.echo(f"project {project_id}: a round is queued")
         return
     report = _await(world, project_id, progress, before, timeout)
     if as_json:
@@ -51,9 +58,8 @@ def _await(
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         now = progress.read()
-        if now.report.get("fence") != before.report.get("fence") and not world.redis.exists(
-            force_key(project_id)
-        ):
+        ended = now.report.get("fence") != before.report.get("fence")
+        if ended and not _is_wanted(world, project_id):
             return now.report
         if now.failures > before.failures:
             raise BackendError(f"project {project_id}: the round failed: {now.error}")
@@ -61,3 +67,11 @@ def _await(
     raise BackendError(
         f"project {project_id}: no round ended within {timeout:g} s; is `clean-al serve` or a worker running?"
     )
+
+
+def _is_wanted(world: Services, project_id: int) -> bool:
+    """Whether the forced round has not ended yet; while Redis is away there is no knowing."""
+    try:
+        return bool(world.impatient_redis.exists(force_key(project_id)))
+    except RedisError:
+        return True
