@@ -46,12 +46,11 @@ class NearCopies:
     def _walk(self, chunk: np.ndarray, rows: np.ndarray, n: int, radius_sq: float) -> np.ndarray:
         if self.radius_sq <= 0 and radius_sq <= 0:
             return np.append(rows, chunk[: n - len(rows)])
-        dense = self.pool.points.dense(chunk).astype(np.float64)
+        X = self.pool.points.X
         blocked: Any = np.zeros(len(chunk), bool)
         if len(rows):
-            kept = self.pool.points.dense(rows).astype(np.float64)
-            blocked = (exact_sq_distances(dense, kept) <= radius_sq).any(axis=1)
-        close = exact_sq_distances(dense, dense) <= radius_sq
+            blocked = (exact_sq_distances(X[chunk], X[rows]) <= radius_sq).any(axis=1)
+        close = exact_sq_distances(X[chunk], X[chunk]) <= radius_sq
         new: list[int] = []
         for i in range(len(chunk)):
             if not blocked[i] and len(rows) + len(new) < n:
@@ -64,9 +63,9 @@ class NearCopies:
         seen = self.pool.seen
         if seen is None or self.radius_sq <= 0 or len(chunk) == 0:
             return close
-        dense = self.pool.points.dense(chunk).astype(np.float64)
+        some = self.pool.points.X[chunk]
         for part in blocks(len(seen), 1024):
-            d = exact_sq_distances(dense, seen.dense(part).astype(np.float64))
+            d = exact_sq_distances(some, seen.X[part])
             close |= (d <= self.radius_sq).any(axis=1)
         return close
 

@@ -52,6 +52,6 @@ def batch_diversity(pool: Pool, rows: np.ndarray) -> float:
     typical = np.sqrt(pool.points.typical_sq(np.random.default_rng(0)))
     if len(rows) < 2 or typical == 0:
         return float("nan")
-    some = pool.points.dense(rows[:1000]).astype(np.float64)
+    some = pool.points.X[rows[:1000]]
     d = np.sqrt(exact_sq_distances(some, some))
-    return float(d[np.triu_indices(len(some), 1)].mean() / typical)
+    return float(d[np.triu_indices(len(d), 1)].mean() / typical)

@@ -71,6 +71,10 @@ class Points:
 
     def ready(self, centers: np.ndarray) -> Centers:
         """Centers of shape (k, d) made ready for `sq_distances`."""
+        if self.is_sparse:
+            weights = np.array(centers.T, dtype=self.X.dtype, order="C")  # a copy, always
+            weights *= -2
+            return Centers(weights, sq_lengths(centers).astype(self.X.dtype))
         origin = self.origin.astype(np.float64)
         shifted = centers.astype(np.float64) - origin
         constant = np.einsum("ij,ij->i", shifted, shifted) + 2.0 * (shifted @ origin)
@@ -115,8 +119,7 @@ class Points:
     def typical_sq(self, rng: np.random.Generator) -> float:
         """Median squared distance between two points, from at most 256 of them."""
         rows = np.sort(rng.choice(len(self), min(len(self), 256), replace=False))
-        some = self.dense(rows).astype(np.float64)
-        d = exact_sq_distances(some, some)
+        d = exact_sq_distances(self.X[rows], self.X[rows])
         pairs = d[np.triu_indices(len(rows), 1)]
         return float(np.median(pairs)) if len(pairs) else 0.0
 
@@ -128,11 +131,16 @@ def sq_lengths(block: Any) -> np.ndarray:
     return np.einsum("ij,ij->i", block, block)
 
 
-def exact_sq_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared distances in float64, centered first: right for near-copies, meant for small arrays."""
-    center = b.mean(axis=0, dtype=np.float64)
-    a, b = a - center, b - center
-    d = np.einsum("ij,ij->i", a, a)[:, None] - 2 * (a @ b.T) + np.einsum("ij,ij->i", b, b)
+def exact_sq_distances(a: Any, b: Any) -> np.ndarray:
+    """Squared distances in float64, dense arrays centered first: right for near-copies, for small arrays."""
+    if sparse.issparse(a):
+        a, b = a.astype(np.float64), b.astype(np.float64)
+        product = (a @ b.T).toarray()
+    else:
+        center = b.mean(axis=0, dtype=np.float64)
+        a, b = a - center, b - center
+        product = a @ b.T
+    d = sq_lengths(a)[:, None] - 2 * product + sq_lengths(b)
     return np.maximum(d, 0)
 
 

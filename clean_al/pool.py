@@ -14,7 +14,7 @@ from clean_al.costs import per_cost
 from clean_al.labeled import Labeled
 from clean_al.learners import class_probabilities
 from clean_al.multilabel import over_labels
-from clean_al.points import BLOCK_ROWS, Points, blocks
+from clean_al.points import BLOCK_ROWS, Points, blocks, exact_sq_distances
 from clean_al.uncertainty import UNCERTAINTY_METHODS
 from clean_al.validation import Weights
 
@@ -149,15 +149,14 @@ def spread_out(points: Points, rows: np.ndarray, weights: np.ndarray) -> np.ndar
 
     The next row is the one with the largest weight x distance to the rows before it.
     """
-    block = points.dense(rows).astype(np.float64)
+    block = points.X[rows]
     weights = np.asarray(weights, np.float64)
     order = np.empty(len(rows), np.intp)
     distance = np.full(len(rows), np.inf)
     value = weights.copy()
     for i in range(len(rows)):
         order[i] = pick = int(np.argmax(value))
-        difference = block - block[pick]
-        np.minimum(distance, np.sqrt(np.einsum("ij,ij->i", difference, difference)), out=distance)
+        np.minimum(distance, np.sqrt(exact_sq_distances(block, block[[pick]])[:, 0]), out=distance)
         value = weights * distance + np.finfo(float).tiny
         value[order[: i + 1]] = -1.0
     return rows[order]

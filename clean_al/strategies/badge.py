@@ -35,13 +35,6 @@ class Gradients:
 
     def sq_distances(self, rows: np.ndarray | slice, picks: np.ndarray) -> np.ndarray:
         """Squared distances of shape (m, k) between the gradients of rows and of picks."""
-        if isinstance(rows, slice):
-            parts = [slice(rows.start + p.start, rows.start + p.stop) for p in blocks(rows.stop - rows.start)]
-            nearest = [self._block(part, picks).min(axis=1, keepdims=True) for part in parts]
-            return np.concatenate(nearest)
-        return self._block(rows, picks)
-
-    def _block(self, rows: np.ndarray | slice, picks: np.ndarray) -> np.ndarray:
         X = self.pool.X
         inner = X[rows] @ X[picks].T
         inner = inner.toarray() if sparse.issparse(inner) else inner

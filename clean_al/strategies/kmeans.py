@@ -11,8 +11,11 @@ from scipy import sparse
 from clean_al.points import Points
 from clean_al.pool import Pool, Strategy
 from clean_al.strategies.coreset import lazy_k_center
+from clean_al.strategies.lazy_draws import lazy_d2
 
 SAMPLE_PER_CLUSTER = 128
+LEAST_PER_CLUSTER = 32
+SAMPLE = 16_384
 ITERATIONS = 12
 
 
@@ -56,9 +59,9 @@ def cluster_centers(
     """Centers of (weighted) k-means, shape (k, d): k-means++ seeds and Lloyd steps on a sample.
 
     Lloyd, Least Squares Quantization in PCM, 1982; Arthur & Vassilvitskii, k-means++, SODA 2007. The sample
-    has SAMPLE_PER_CLUSTER points per cluster; more barely moves the centers.
+    has SAMPLE_PER_CLUSTER points per cluster, fewer when there are many clusters; more barely moves them.
     """
-    size = max(SAMPLE_PER_CLUSTER * k, 1024)
+    size = max(min(SAMPLE_PER_CLUSTER * k, SAMPLE), LEAST_PER_CLUSTER * k, 1024)
     rows = np.arange(len(points))
     if size < len(points):
         rows = np.sort(rng.choice(len(points), size, replace=False))
@@ -76,19 +79,14 @@ def cluster_centers(
 
 def _plus_plus(points: Points, mass: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """k distinct rows, each drawn with probability mass x squared distance to those before."""
-    nearest = np.full(len(points), np.inf)
-    rows = np.empty(k, np.intp)
-    weight = mass
-    for i in range(k):
-        total = weight.sum()
-        spare = np.setdiff1d(np.arange(len(points)), rows[:i]) if total <= 0 else None
-        p = None if spare is not None else weight / total
-        rows[i] = rng.choice(spare if spare is not None else len(points), p=p)
-        distance = points.sq_distances(slice(0, len(points)), points.dense(rows[i : i + 1]))[:, 0]
-        nearest = np.minimum(nearest, distance)
-        nearest[rows[i]] = 0
-        weight = mass * nearest
-    return rows
+    first = int(rng.choice(len(points), p=mass / mass.sum()))
+
+    def sq_distances(rows: np.ndarray | slice, picks: np.ndarray) -> np.ndarray:
+        return points.sq_distances(rows, points.dense(picks))
+
+    rows = lazy_d2(len(points), k, first, sq_distances, rng, mass)
+    spare = np.setdiff1d(np.arange(len(points)), rows)
+    return np.append(rows, rng.permutation(spare)[: k - len(rows)])
 
 
 def _means(points: Points, label: np.ndarray, mass: np.ndarray, centers: np.ndarray) -> np.ndarray:

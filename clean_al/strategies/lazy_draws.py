@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from clean_al.points import blocks
+
 PROPOSALS = 32
 LEAST_ACCEPTANCE = 0.5
 
@@ -52,8 +54,10 @@ def lazy_d2(
 def _renewed(
     weight: np.ndarray, sq_distances: SquaredDistances, new: list[int], mass: np.ndarray
 ) -> np.ndarray:
-    distance = sq_distances(slice(0, len(weight)), np.asarray(new)).min(axis=1)
-    weight = np.minimum(weight, mass * distance)
+    weight = weight.copy()
+    for part in blocks(len(weight)):
+        distance = sq_distances(part, np.asarray(new)).min(axis=1)
+        np.minimum(weight[part], mass[part] * distance, out=weight[part])
     weight[new] = 0
     return weight
 
