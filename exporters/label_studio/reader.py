@@ -53,7 +53,13 @@ class TaskReader:
                 width, height = self._size(kind, media, parts) or (None, None)
             size = None if width is None or height is None else (width, height)
             done = tuple([self._annotation(part, read, size, place) for part in parts])
-            told = (get("_priority"), get("_score"), i == 0, place)
+            priority, score = get("_priority"), get("_score")
+            told = (
+                None if priority is None else number(priority),
+                None if score is None else number(score),
+                i == 0,
+                place,
+            )
             yield Item(kind, media, get("id"), width, height, data, done, *told)
 
     def _reader(self, kind: str) -> ObjectReader:
@@ -76,6 +82,9 @@ class TaskReader:
         if entries is None:
             entries = task.get("completions")
         placed = self._placed(entries, "annotation", place) if entries else []
+        meta = task.get("meta")
+        if isinstance(meta, dict) and isinstance(meta.get("annotators"), list):
+            placed = _signed(placed, meta["annotators"])
         if self._options.annotators != "all":
             placed = self._chosen(placed, place)
         if self._options.predictions and task.get("predictions"):
@@ -189,6 +198,16 @@ class TaskReader:
 _TEXTS = frozenset(("text", "html", "paragraphs"))
 # What a task is about, when it shows several objects: pictures before sounds before texts.
 _RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
+
+
+def _signed(placed: list[Placed], names: list[Any]) -> list[Placed]:
+    """Return the annotations with the annotators that our writer kept in the task's meta."""
+    if len(names) != len(placed):
+        return placed
+    return [
+        part if not name or "completed_by" in part[0] else ({**part[0], "completed_by": name}, *part[1:])
+        for part, name in zip(placed, names, strict=True)
+    ]
 
 
 def _when(part: Placed) -> str:

@@ -374,6 +374,14 @@ def test_label_studio_tasks_go_whole_into_their_own_format(tmp_path):
     assert (tmp_path / "o.label-config.xml").read_text() == "<View/>"
 
 
+def test_who_annotated_is_kept_on_the_way_through_label_studio(tmp_path):
+    line = {"text": "x", "label": "L", "answer": "accept", "_annotator_id": "ann"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(line))
+    convert(tmp_path / "a.jsonl", tmp_path / "b.json")
+    convert(tmp_path / "b.json", tmp_path / "c.jsonl")
+    assert json.loads((tmp_path / "c.jsonl").read_text())["_annotator_id"] == "ann"
+
+
 def test_the_format_of_lines_is_told_by_their_keys(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps(TASKS[0]) + "\n" + json.dumps(TASKS[1]))
     assert convert(tmp_path / "a.jsonl", tmp_path / "a.xml").carried == {"box": 2}

@@ -1,10 +1,12 @@
 """Label Studio's JSON, in its new and old shapes, as records."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporters import convert, export_tasks
 from exporters.errors import InputError
+from exporters.formats import FORMATS
 from exporters.label_studio.config import make_config, parse_config
 from exporters.label_studio.reader import read_tasks
 from exporters.label_studio.texts import Dialogue, code_point, rendered, span_in, utf16_unit
@@ -328,6 +330,30 @@ def test_broken_regions_are_counted_and_never_crash(results, kind):
     found = items(task, ledger=ledger, sizes=lambda _: (10, 10))
     kept = sum(len(a.regions) + len(a.relations) for item in found for a in item.annotations)
     assert kept + sum(ledger.dropped.values()) <= len(results)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(broken_results | junk, max_size=4),
+    st.sampled_from(["image", "text", "audio", "video"]),
+    st.dictionaries(st.sampled_from(["_priority", "_score", "meta", "id", "predictions"]), junk, max_size=2),
+)
+def test_broken_tasks_never_crash_a_writer(tmp_path_factory, results, kind, more):
+    folder = tmp_path_factory.mktemp("broken")
+    head = {"result": results, "completed_by": more.get("id"), "model_version": more.get("meta")}
+    task = {"data": {kind: "abc"}, "annotations": [head], **more}
+    for name, form in FORMATS.items():
+        path = folder / f"o{form.suffix}"
+        try:
+            report = export_tasks(
+                [task], format=name, output=path, label_config="", predictions=True, sizes=lambda _: (10, 10)
+            )
+        except InputError:
+            continue
+        assert path.exists()
+        report.to_text()
+        if name != "label-studio" and report.items:
+            convert(path, folder / "back.json", from_format=name)
 
 
 ASTRAL = "a\U0001f600bc\U0001f601d"
