@@ -302,6 +302,7 @@ def main(arguments: list[str] | None = None) -> None:
         result["upstream"] = measure_upstream(given.upstream_python, given.upstream_source, given.rate)
     else:
         result["upstream"] = {"skipped": "no --upstream-python and --upstream-source given"}
+    result["machine"]["load_after"] = os.getloadavg()
     _keep(result, given.output)
     print(json.dumps(result, indent=2))
 
