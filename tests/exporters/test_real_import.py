@@ -25,7 +25,7 @@ def client(real_label_studio):  # noqa: F811
 def there_and_back(client, folder, name):
     """Import a file of ours with its config into a new project; return the tasks that it then has."""
     config = (folder / f"{name}.label-config.xml").read_text()
-    project = client.create_project(title=name, label_config=config)["id"]
+    project = client.create_project(title=f"Imported {name}", label_config=config)["id"]
     ids = client.import_tasks(project, json.loads((folder / f"{name}.json").read_text()))
     return [client.task(task) for task in ids]
 
