@@ -29,6 +29,7 @@ HERE = Path(export_cases.__file__)
 ROOT = HERE.parent.parent
 LABELS = ("car", "person", "tree")
 OURS = ("write_cvat", "write_prodigy", "write_label_studio", "read_cvat", "read_label_studio")
+LARGE = ("write_cvat", "write_prodigy", "read_cvat")
 FLOORS = ("copy", "read_orjson_lines")
 SAME_PYTHON = ("lxml_xmlfile", "read_ijson")
 PEERS = ("datumaro_write", "datumaro_read")
@@ -39,10 +40,15 @@ def main(arguments: list[str]) -> dict[str, Any]:
     options = _options(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         result = measure(Path(name), options)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    keep(result)
     print(table(result))
     return result
+
+
+def keep(result: dict[str, Any]) -> None:
+    """Write the result to where the docs are made from."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -87,18 +93,20 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "ratios": ratios(cases),
     }
     if options.large:
+        # Kept before the long run too: it may be stopped.
+        keep(result)
         result["large"] = large(folder / "large", options.large)
     return result
 
 
 def large(folder: Path, count: int) -> dict[str, Any]:
     """Return peak memory and speed at many tasks."""
-    prepare(folder, count)
-    found = {case: run(case, folder, sys.executable, count) for case in OURS}
+    prepare(folder, count, with_lines=False)
+    found = {case: run(case, folder, sys.executable, count) for case in LARGE}
     return {"tasks": count, "cases": found}
 
 
-def prepare(folder: Path, count: int) -> None:
+def prepare(folder: Path, count: int, with_lines: bool = True) -> None:
     """Write the same tasks as a JSON array and as JSON Lines."""
     folder.mkdir()
     rng = random.Random(7)
@@ -107,7 +115,8 @@ def prepare(folder: Path, count: int) -> None:
         for number in range(count):
             text = json.dumps(_task(number, rng))
             whole.write((", " if number else "") + text)
-            lines.write(text + "\n")
+            if with_lines:
+                lines.write(text + "\n")
         whole.write("]")
 
 
