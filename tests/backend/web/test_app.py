@@ -14,10 +14,10 @@ from backend.web import create_app
 
 def test_the_package_offers_the_factory_and_imports_it_only_when_asked():
     assert backend.create_app is create_app
-    code = "import sys, backend; print('flask' in sys.modules); backend.create_app; print('flask' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
-    )
+    lines = ["import sys, backend", "print('flask' in sys.modules)"]
+    code = "; ".join([*lines, "backend.create_app", lines[1]])
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"]
 
 
