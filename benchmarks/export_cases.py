@@ -33,15 +33,24 @@ def read_ijson(folder: Path) -> None:
             pass
 
 
-def _convert(folder: Path, name: str) -> None:
+CONFIG = """<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">
+<Label value="car"/><Label value="person"/><Label value="tree"/></RectangleLabels></View>"""
+
+
+def _convert(folder: Path, name: str, config: str = CONFIG) -> None:
     import exporters
 
-    exporters.convert(folder / "tasks.json", folder / name)
+    exporters.convert(folder / "tasks.json", folder / name, label_config=config)
 
 
 def write_cvat(folder: Path) -> None:
     """Label Studio's JSON array to CVAT XML, end to end."""
     _convert(folder, "ours.xml")
+
+
+def write_cvat_no_config(folder: Path) -> None:
+    """The same, where what the tasks show has to be found out from them."""
+    _convert(folder, "ours.xml", "")
 
 
 def write_prodigy(folder: Path) -> None:
@@ -157,6 +166,7 @@ CASES: dict[str, Callable[[Path], None]] = {
         read_orjson_lines,
         read_ijson,
         write_cvat,
+        write_cvat_no_config,
         write_prodigy,
         write_label_studio,
         read_label_studio,

@@ -28,7 +28,14 @@ RESULTS = Path(__file__).parent / "results" / "export_speed.json"
 HERE = Path(export_cases.__file__)
 ROOT = HERE.parent.parent
 LABELS = ("car", "person", "tree")
-OURS = ("write_cvat", "write_prodigy", "write_label_studio", "read_cvat", "read_label_studio")
+OURS = (
+    "write_cvat",
+    "write_cvat_no_config",
+    "write_prodigy",
+    "write_label_studio",
+    "read_cvat",
+    "read_label_studio",
+)
 LARGE = ("write_cvat", "write_prodigy", "read_cvat")
 FLOORS = ("copy", "read_orjson_lines")
 SAME_PYTHON = ("lxml_xmlfile", "read_ijson")

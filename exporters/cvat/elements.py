@@ -9,7 +9,7 @@ from exporters.cvat.groups import group_numbers, skeletons
 from exporters.cvat.labels import UNNAMED, Labels
 from exporters.cvat.shapes import DRAW
 from exporters.options import Options
-from exporters.records import NAMES, Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of
+from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of
 from exporters.report import Ledger
 from exporters.xml_text import escape, has_illegal
 
@@ -71,32 +71,32 @@ class Elements:
         if len(self._openings) > 1000:  # attributes can differ in each task
             self._openings.clear()
         openings = self._openings.setdefault((marks.source, marks.attributes), {})
-        carried, tail = self.ledger.carried, marks.text
+        tail, clamp, boxes = marks.text, self._clamp, 0
         for region in regions:
             shape, labels, _, score, _, attributes, captions, group, z_order, occluded, _ = region
-            kind = type(shape)
-            draw = DRAW.get(kind)
-            if draw is None or len(labels) != 1 or score is not None or attributes or captions or self._clamp:
-                rows.extend(self._any(region, marks, item))
-                continue
-            opening = openings.get(labels[0])
-            if opening is None:
-                opening, renamed = self.opening(labels[0], marks.source, marks.attributes)
-                if renamed:
-                    rows.extend(self._any(region, marks, item))
+            if (
+                isinstance(shape, Box)
+                and score is None
+                and len(labels) == 1
+                and not (shape[4] or attributes or captions or group or z_order or occluded or clamp)
+            ):
+                opening = openings.get(labels[0])
+                if opening is None:
+                    opening = openings[labels[0]] = self._plain_opening(labels[0], marks)
+                if opening:
+                    left, top, width, height, _ = shape
+                    rows.append(_BOX_ROW % (opening, left, top, left + width, top + height, tail))
+                    boxes += 1
                     continue
-                openings[labels[0]] = opening
-            if isinstance(shape, Box) and not (group or z_order or occluded or shape[4]):
-                left, top, width, height, _ = shape
-                rows.append(_BOX_ROW % (opening, left, top, left + width, top + height, tail))
-            else:
-                grouped = f' group_id="{group}"' if group else ""
-                ending = f' z_order="{z_order}"{grouped}>{tail}'
-                element, geometry = draw(shape)
-                flags = f' occluded="{1 if occluded else 0}"'
-                rows.append(f"    <{element}{opening}{flags}{geometry}{ending}</{element}>\n")
-            carried[NAMES[kind]] += 1
+            rows.extend(self._any(region, marks, item))
+        if boxes:
+            self.ledger.carried["box"] += boxes
         return rows
+
+    def _plain_opening(self, label: str, marks: Marks) -> str:
+        """Return what a shape of this label begins with; empty when the label had to be changed."""
+        opening, renamed = self.opening(label, marks.source, marks.attributes)
+        return "" if renamed else opening
 
     def prepared(self, annotation: Annotation, item: Item) -> Sequence[Region]:
         """Return the regions with key points put together and relations told by groups."""
@@ -109,7 +109,7 @@ class Elements:
                 self.ledger.change("relation", how, item.place, linked)
             if lost:
                 self.ledger.drop("relation", "an end of it is missing", item.place, lost)
-        if any(region.parent for region in regions):
+        if [region for region in regions if region[10]]:  # a list: a generator would cost more than it saves
             regions = skeletons(regions)
         return regions
 

@@ -235,6 +235,8 @@ def _count(data: Mapping[str, Any], shown: Shown) -> int:
 def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
     """Return the results of each (object, page); a relation stays with the region that it starts from."""
     groups: dict[tuple[str, int], list[Any]] = {}
+    if _share_one(results):
+        return {(results[0]["to_name"], 0): results}
     homes: dict[str, tuple[str, int]] = {}
     links = []
     for item in results:
@@ -250,6 +252,16 @@ def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
         home = homes.get(str(link.get("from_id")), first) if isinstance(link, dict) else first
         groups.setdefault(home, []).append(link)
     return groups or {first: []}
+
+
+def _share_one(results: list[Any]) -> bool:
+    """Return whether all results lie on one object, as they mostly do."""
+    try:
+        places = {(item["to_name"], item.get("item_index")) for item in results}
+        name, index = places.pop() if len(places) == 1 else (None, None)
+        return isinstance(name, str) and index is None
+    except (TypeError, KeyError):  # relations have no object
+        return False
 
 
 def _merge(found: list[tuple[Shown, str, list[Placed]]]) -> list[tuple[Shown, str, list[Placed]]]:
