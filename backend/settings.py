@@ -61,9 +61,35 @@ class Settings(BaseSettings):
         if value is None:
             return None
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("give an address such as http://localhost:8080")
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("give an address such as http://localhost:8080, without user or password")
         return value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        # The value holds a password: whatever is wrong with it, nothing of it may be repeated.
+        try:
+            parts = urlsplit(value.get_secret_value())
+            good = parts.scheme in ("redis", "rediss", "unix") and (parts.port or 1) > 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(
+                "give an address such as redis://localhost:6379/0; special characters in its password are "
+                "written as %XX"
+            )
+        return value
+
+    @field_validator("estimator")
+    @classmethod
+    def _factory(cls, value: str | None) -> str | None:
+        module, _, factory = (value or "").partition(":")
+        if value and not (factory.isidentifier() and all(p.isidentifier() for p in module.split("."))):
+            raise ValueError("give package.module:factory")
+        return value or None
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -74,6 +100,7 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The address under which Label Studio reaches this backend."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
@@ -107,8 +134,10 @@ def read_settings(**given: Any) -> Settings:
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [f"{_variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors()]
         raise SettingsError("; ".join(lines)) from None
+    except UnicodeDecodeError:
+        raise SettingsError(".env: not UTF-8; save it as such") from None
     if bool(settings.basic_auth_user) != bool(settings.basic_auth_pass):
         raise SettingsError("BASIC_AUTH_USER and BASIC_AUTH_PASS go together: set both or neither")
     if not settings.listens_on_loopback and not settings.basic_auth_user:
@@ -117,3 +146,10 @@ def read_settings(**given: Any) -> Settings:
             "BASIC_AUTH_PASS (and give them to Label Studio's ML backend form), or use HOST=127.0.0.1"
         )
     return settings
+
+
+def _variable(name: str) -> str:
+    """Return the environment variable of a field, given by either name."""
+    field = Settings.model_fields.get(name)
+    alias = field.validation_alias if field else None
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else name.upper()

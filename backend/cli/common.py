@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -26,6 +28,11 @@ def settings() -> Settings:
     return read_settings()
 
 
+def project_number(name: str) -> int | None:
+    """Return the id that a PROJECT argument is; None for a title."""
+    return int(name) if re.fullmatch("[0-9]{1,18}", name) else None
+
+
 def resolve_project(label_studio: LabelStudio, name: str) -> int:
     """Return a project's id, given its id or its exact title.
 
@@ -34,9 +41,11 @@ def resolve_project(label_studio: LabelStudio, name: str) -> int:
     LabelStudioNotFound
         Lists the projects that there are.
     """
+    number = project_number(name)
+    if number is not None:
+        with suppress(LabelStudioNotFound):
+            return int(label_studio.project(number)["id"])
     projects = label_studio.projects()
-    if name.isdigit() and any(p["id"] == int(name) for p in projects):
-        return int(name)
     titled = [p["id"] for p in projects if p.get("title") == name]
     if len(titled) == 1:
         return int(titled[0])

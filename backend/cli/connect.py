@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from backend import connection
-from backend.cli.common import as_json, project_argument, resolve_project, services, show
+from backend.cli.common import as_json, project_argument, project_number, resolve_project, services, show
 from backend.doctor import diagnose_project
 from backend.errors import QueueUnavailable, SettingsError
 from backend.jobs import DirtyMarker
@@ -51,8 +51,9 @@ def disconnect(project: str, forget: bool, as_json: bool) -> None:
       clean-al disconnect 1
     """
     world = services()
-    known = project.isdigit() and int(project) in world.store.project_ids()
-    project_id = int(project) if known else resolve_project(world.label_studio, project)
+    number = project_number(project)
+    known = number is not None and number in world.store.project_ids()
+    project_id = number if number is not None and known else resolve_project(world.label_studio, project)
     changes = connection.disconnect(world, project_id, forget=forget)
     if as_json:
         show({"project": project_id, "changes": changes})

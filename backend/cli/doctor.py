@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from backend.cli.common import as_json, resolve_project, services, show
+from backend.cli.common import as_json, project_number, resolve_project, services, show
 from backend.doctor import diagnose
 
 
@@ -24,7 +24,9 @@ def doctor(project: str | None, as_json: bool) -> None:
     world = services()
     project_id = None
     if project is not None:
-        project_id = int(project) if project.isdigit() else resolve_project(world.label_studio, project)
+        project_id = project_number(project)
+        if project_id is None:
+            project_id = resolve_project(world.label_studio, project)
     findings = diagnose(world, project_id)
     if as_json:
         show([f.as_dict() for f in findings])

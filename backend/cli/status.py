@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from backend.cli.common import as_json, services, show
+from backend.cli.common import as_json, project_number, services, show
 from backend.errors import BackendError
 from backend.overview import ProjectStatus, project_status
 
@@ -27,10 +27,11 @@ def status(project: str | None, as_json: bool) -> None:
     store = services().store
     ids = store.project_ids()
     if project is not None:
-        if not project.isdigit() or int(project) not in ids:
+        number = project_number(project)
+        if number is None or number not in ids:
             known = ", ".join(map(str, ids)) or "none"
             raise BackendError(f"PROJECT {project}: the loop was never on for it; known projects: {known}")
-        ids = [int(project)]
+        ids = [number]
     found = [project_status(store, i) for i in ids]
     if as_json:
         show([s.as_dict() for s in found])
