@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is asked for: `clean-al --help` needs none of them."""
+    """Imports a command when it is asked for, so that each starts without what only others need."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

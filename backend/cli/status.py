@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -9,6 +11,8 @@ from rich.table import Table
 from backend.cli.common import as_json, project_number, services, show
 from backend.errors import BackendError
 from backend.overview import ProjectStatus, project_status
+
+WIDE = 200
 
 
 @click.command()
@@ -38,7 +42,8 @@ def status(project: str | None, as_json: bool) -> None:
     elif not found:
         click.echo("no project is connected; start with: clean-al connect PROJECT")
     elif project is None:
-        Console().print(_table(found))
+        # In a pipe there is no width to fit into, and nobody to read folded words.
+        Console(width=None if sys.stdout.isatty() else WIDE).print(_table(found))
     else:
         _print_one(found[0])
 
