@@ -29,6 +29,9 @@ class TaskCopier:
         """Append one task; `InputError` when it is none."""
         if not isinstance(task, Mapping):
             raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
+        for key in ("annotations", "completions", "predictions"):
+            if not isinstance(task.get(key) or [], list | tuple):
+                raise InputError(f"{place}: {key} must be a list, not {type(task[key]).__name__}")
         done = self._task(task)
         self._file.write(b"[\n" if not self._count else b",\n")
         text, is_same = dump_told(done)

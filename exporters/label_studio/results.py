@@ -100,7 +100,7 @@ class ObjectReader:
             score = number(score)
         region = Region(shape, tuple(labels), key, score, item.get("from_name", ""))
         if "meta" in item or "parentID" in item:
-            region = region._replace(captions=_notes(item), parent=item.get("parentID") or None)
+            region = region._replace(captions=_notes(item), parent=_parent(item))
         return region
 
     def _span(self, kind: str, value: Mapping[str, Any]) -> Shape:
@@ -179,6 +179,11 @@ def _notes(item: Mapping[str, Any]) -> tuple[Caption, ...]:
     return (Caption("textarea", "note", tuple(texts) if isinstance(texts, list) else (texts,)),)
 
 
+def _parent(item: Mapping[str, Any]) -> str | None:
+    parent = item.get("parentID")
+    return parent if isinstance(parent, str) and parent else None
+
+
 def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
     given = value.get("text" if kind == "textarea" else "selected" if kind == "pairwise" else kind)
     if given is None:
@@ -189,8 +194,12 @@ def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
 
 
 def _relation(item: Mapping[str, Any]) -> Relation:
-    labels = tuple(item.get("labels") or ())
-    return Relation(item["from_id"], item["to_id"], labels, item.get("direction") or "right")
+    ends = item["from_id"], item["to_id"]
+    if not all(isinstance(end, str | int) for end in ends):
+        raise ValueError("the ends of a relation are no ids")
+    direction = item.get("direction")
+    known = direction if direction in ("left", "bi") else "right"
+    return Relation(*ends, tuple(_texts(item.get("labels") or [])), known)
 
 
 def _kind(item: Any) -> str:

@@ -4,13 +4,43 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exporters
+from exporters.formats import FORMATS
+from exporters.json_stream import dump
 from exporters.prodigy.hashes import input_hash, murmur3_32, task_hash
 from exporters.prodigy.tokens import TokenIndex, cut_at, rows, tokenize
 from tests.exporters.shared import need, real
+
+SPAN_KEYS = [
+    "start",
+    "end",
+    "label",
+    "id",
+    "type",
+    "points",
+    "x",
+    "y",
+    "width",
+    "height",
+    "head_span",
+    "child_span",
+]
+TASK_KEYS = [
+    "spans",
+    "audio_spans",
+    "relations",
+    "accept",
+    "options",
+    "label",
+    "answer",
+    "meta",
+    "cats",
+    "answers",
+]
+TASK_KEYS += ["width", "height", "_annotator_id", "priority", "transcript", "text"]
 
 
 def written(tmp_path, tasks, **options):
@@ -233,3 +263,25 @@ def test_a_tokenizer_of_ones_own_is_used(tmp_path):
 def test_lone_surrogates_do_not_stop_the_export(tmp_path):
     lines, _ = written(tmp_path, [text_task("a\ud83db", span("s", 0, 1, "L"))])
     assert lines[0]["text"].startswith("a")
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.integers(-5, 50),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(SPAN_KEYS), inner, max_size=4)
+    ),
+    max_leaves=6,
+)
+tasks = st.dictionaries(st.sampled_from(TASK_KEYS), junk, max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tasks, st.sampled_from(["text", "image", "audio", "video"]))
+def test_broken_lines_are_counted_and_never_crash(tmp_path_factory, task, kind):
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "in.jsonl").write_bytes(dump({kind: "abc", **task}) + b"\n")
+    for name, form in FORMATS.items():
+        report = exporters.convert(
+            folder / "in.jsonl", folder / f"o{form.suffix}", to_format=name, from_format="prodigy"
+        )
+        assert report.items + sum(report.dropped.values()) >= 1
