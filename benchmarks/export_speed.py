@@ -32,6 +32,7 @@ OURS = (
     "write_cvat",
     "write_cvat_no_config",
     "write_prodigy",
+    "write_prodigy_from_records",
     "write_label_studio",
     "read_cvat",
     "read_label_studio",

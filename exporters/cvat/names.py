@@ -18,7 +18,7 @@ class SeenHashes:
     """A set of 64 bit hashes in 16 bytes a member: a million names fit where a set of texts would not."""
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * 1024))
+        self._table = array("Q", [0]) * 1024
         self._count = 0
 
     def add(self, text: str) -> bool:
@@ -38,7 +38,7 @@ class SeenHashes:
 
     def _grow(self) -> None:
         old = np.frombuffer(self._table, np.uint64)
-        table = array("Q", bytes(16 * len(self._table)))
+        table = array("Q", [0]) * (2 * len(self._table))
         mask = len(table) - 1
         for start in range(0, len(old), 8192):  # in parts: a list of all would cost more than the table
             for key in old[start : start + 8192].tolist():

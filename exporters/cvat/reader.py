@@ -26,8 +26,8 @@ class Shape:
 
     def __init__(self, kind: str, given: Given):
         self.kind, self.given = kind, given
-        self.attributes: list[tuple[str, str]] = []
-        self.parts: list[Region] = []
+        self.attributes: tuple[tuple[str, str], ...] = ()
+        self.parts: tuple[Region, ...] = ()
         self.frame: KeyFrame | None = None
 
 
@@ -128,7 +128,7 @@ class CvatParser:
         pair = (self._attribute or "", "".join(self._text))
         self._parser.CharacterDataHandler = None
         if self._part is None and self._shape is not None:
-            self._shape.attributes.append(pair)
+            self._shape.attributes += (pair,)
         elif self._part is None and self._track is not None:
             self._track_attributes.append(pair)
 
@@ -142,7 +142,7 @@ class CvatParser:
             return
         region = Region(shape, (part.given.get("label", ""),), occluded=part.given.get("occluded") == "1")
         if self._shape is not None:
-            self._shape.parts.append(region)
+            self._shape.parts += (region,)
 
     def _end_shape(self, shape: Shape) -> None:
         try:
@@ -151,7 +151,7 @@ class CvatParser:
             elif self._image is None:
                 self._ledger.drop(shape.kind, "stands outside an image and a track", self._place())
             elif self._is_video:
-                draft = (self._region(shape, tuple(shape.attributes), None), source_of(shape.given))
+                draft = (self._region(shape, shape.attributes, None), source_of(shape.given))
                 self._tagged.setdefault(whole(self._image.get("id")) or 0, []).append(draft)
             else:
                 self._put(shape)
@@ -160,27 +160,32 @@ class CvatParser:
 
     def _put(self, shape: Shape) -> None:
         """Add a shape of an image to the annotation that its attributes tell."""
-        key = (source_of(shape.given), tuple(shape.attributes))
+        key = (source_of(shape.given), shape.attributes)
         told = self._known.get(key)
         if told is None:
             if len(self._known) > 10_000:
                 self._known.clear()
             told = self._known[key] = tell(*key)
-        if told.priority is not None:
-            self._priority = told.priority
-        region = self._region(shape, told.rest, told.score)
-        self._groups.setdefault(told.key, []).append(region)
+        group, rest, score, priority = told
+        if priority is not None:
+            self._priority = priority
+        region = self._region(shape, rest, score)
+        if group in self._groups:
+            self._groups[group].append(region)
+        else:
+            self._groups[group] = [region]
 
     def _region(self, shape: Shape, attributes: tuple[tuple[str, str], ...], score: float | None) -> Region:
         given, kind = shape.given, shape.kind
         label = given["label"]
         made: Answer | Skeleton | Geometry
-        if kind in PARTS:
-            made = PARTS[kind](given)
+        read = PARTS.get(kind)
+        if read is not None:
+            made = read(given)
         elif kind == "tag":
             return Region(Answer("choices", (label,)), (), None, score, "", attributes)
         else:
-            made = Skeleton(tuple(shape.parts))
+            made = Skeleton(shape.parts)
         group, z_order = given.get("group_id"), given.get("z_order", "0")
         return Region(
             made,
@@ -203,7 +208,7 @@ class CvatParser:
             return
         made = PARTS[shape.kind](given)
         is_outside, is_occluded = given.get("outside") == "1", given.get("occluded") == "1"
-        frame = KeyFrame(int(given["frame"]), made, is_outside, is_occluded, tuple(shape.attributes))
+        frame = KeyFrame(int(given["frame"]), made, is_outside, is_occluded, shape.attributes)
         self._frames.append(frame)
 
     def _end_track(self) -> None:
