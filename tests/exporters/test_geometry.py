@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.geometry import (
@@ -55,12 +55,14 @@ def test_negative_sides_are_the_same_rectangle_from_another_corner():
 finite = st.floats(-500, 500)
 
 
+@settings(deadline=None)
 @given(finite, finite, st.floats(0.5, 300), st.floats(0.5, 300), st.floats(-720, 720))
 def test_the_corner_is_found_again_after_any_turn(x, y, width, height, angle):
     found = corner_of(box_from_corner(x, y, width, height, angle))
     assert found == pytest.approx((x, y), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(finite, finite, st.floats(0.5, 300), st.floats(0.5, 300), st.floats(-720, 720))
 def test_a_turn_keeps_the_sides(x, y, width, height, angle):
     a, b, c, _ = corners(box_from_corner(x, y, width, height, angle))

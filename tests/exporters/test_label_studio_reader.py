@@ -323,6 +323,7 @@ broken_results = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(broken_results | junk, max_size=4), st.sampled_from(["image", "text", "audio", "video"]))
 def test_broken_regions_are_counted_and_never_crash(results, kind):
     ledger = Ledger()
@@ -382,6 +383,7 @@ def test_offsets_that_fit_no_text_are_refused(start, end, message):
         span_in("abcdef", start, end)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.data())
 def test_utf16_offsets_are_undone(text, data):
     point = data.draw(st.integers(0, len(text)))

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -39,6 +39,7 @@ def test_a_mask_is_cropped_to_its_pixels():
     assert mask_from_array(np.zeros((3, 3), bool)) is None
 
 
+@settings(deadline=None)
 @given(pictures)
 def test_mask_and_picture_tell_each_other(picture):
     mask = mask_from_array(picture)
@@ -49,6 +50,7 @@ def test_mask_and_picture_tell_each_other(picture):
     assert (mask_on_image(mask, picture.shape[1], picture.shape[0]) == picture).all()
 
 
+@settings(deadline=None)
 @given(pictures)
 def test_brush_strokes_are_unpacked_as_they_were_packed(picture):
     packed = pack_brush(picture)
@@ -70,6 +72,7 @@ def test_literal_runs_and_half_transparent_pixels_are_read():
     assert unpack_brush(packed, 1, 1).tolist() == [[True]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 255), max_size=60))
 def test_damaged_strokes_are_refused_and_never_crash(packed):
     try:
@@ -139,6 +142,7 @@ def _filled(outlines, shape):
     return image != 0
 
 
+@settings(deadline=None)
 @given(pictures)
 def test_outlines_hold_the_pixels_and_their_holes_only(picture):
     mask = mask_from_array(picture)

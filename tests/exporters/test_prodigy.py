@@ -117,6 +117,7 @@ def test_the_real_tokens_tell_that_token_end_is_inclusive():
 texts = st.text(alphabet=st.sampled_from("ab3.,'’ \n\t\u00e9\U0001f600n-"), max_size=40)
 
 
+@settings(deadline=None)
 @given(texts, st.data())
 def test_tokens_cover_the_text_in_order_and_are_cut_at_spans(text, data):
     bounds = data.draw(st.lists(st.integers(0, len(text)), max_size=4))

@@ -31,7 +31,7 @@ def read(data, block=None, monkeypatch=None):
     return [value for value, _ in read_objects(io.BytesIO(data), "file.json")]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(objects, st.sampled_from([None, 0, 2]), st.booleans(), st.integers(1, 40))
 def test_objects_come_out_as_they_went_in_however_the_file_is_cut(rows, indent, ascii_only, block):
     text = json.dumps(rows, indent=indent, ensure_ascii=ascii_only)
