@@ -150,8 +150,10 @@ def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[t
         # An item larger than a block: reading twice as much each time keeps the work linear.
         size = BLOCK if done else size * 2
         more = _read(file, name, size)
-        if not more:
+        if not more and (exact or not rest.strip()):
             break
+        # At the end of the file a brace inside a string may still hide whole objects.
+        exact = exact or not more
         rest += more
     if is_array or rest.strip():
         raise InputError(f"{name}: the JSON is cut short, or broken, after item {number}")

@@ -45,6 +45,17 @@ def test_objects_come_out_as_they_went_in_however_the_file_is_cut(rows, indent, 
         json_stream.BLOCK = kept
 
 
+@pytest.mark.parametrize("block", [30, 200, 1 << 18])
+@pytest.mark.parametrize("odd", ["{", "}", "{{", "}{", ':} \\" {'])
+def test_braces_in_strings_hide_nothing(odd, block, monkeypatch):
+    monkeypatch.setattr(json_stream, "BLOCK", block)
+    rows = [{"a": "x"}, {"a": {"b": odd}}, {"a": "y"}, {"a": {}}]
+    for number in range(len(rows)):
+        turned = rows[number:] + rows[:number]
+        assert read(json.dumps(turned).encode()) == turned
+        assert read("\n".join(map(json.dumps, turned)).encode()) == turned
+
+
 def test_a_lone_object_over_many_lines_is_one_item():
     assert read(b'\xef\xbb\xbf\n {\n "a": "}{",\n "b": [1]\n}\n') == [{"a": "}{", "b": [1]}]
 
