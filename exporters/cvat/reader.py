@@ -22,13 +22,11 @@ Draft = tuple[Region, str]
 class Shape:
     """A shape while its element is open."""
 
-    __slots__ = ("attributes", "frame", "given", "kind", "parts")
+    attributes: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Region, ...] = ()
 
     def __init__(self, kind: str, given: Given):
         self.kind, self.given = kind, given
-        self.attributes: tuple[tuple[str, str], ...] = ()
-        self.parts: tuple[Region, ...] = ()
-        self.frame: KeyFrame | None = None
 
 
 class CvatParser:
@@ -103,11 +101,11 @@ class CvatParser:
 
     def _end(self, tag: str) -> None:
         if self._shape is not None:
-            if tag == "attribute":
-                self._end_attribute()
-            elif tag == self._shape.kind and self._part is None:
+            if tag == self._shape.kind and self._part is None:
                 self._end_shape(self._shape)
                 self._shape = None
+            elif tag == "attribute":
+                self._end_attribute()
             elif self._part is not None and tag == self._part.kind:
                 self._end_part(self._part)
                 self._part = None
@@ -177,28 +175,16 @@ class CvatParser:
 
     def _region(self, shape: Shape, attributes: tuple[tuple[str, str], ...], score: float | None) -> Region:
         given, kind = shape.given, shape.kind
-        label = given["label"]
-        made: Answer | Skeleton | Geometry
+        labels = (given["label"],)
         read = PARTS.get(kind)
-        if read is not None:
-            made = read(given)
-        elif kind == "tag":
-            return Region(Answer("choices", (label,)), (), None, score, "", attributes)
-        else:
-            made = Skeleton(shape.parts)
-        group, z_order = given.get("group_id"), given.get("z_order", "0")
-        return Region(
-            made,
-            (label,),
-            None,
-            score,
-            "",
-            attributes,
-            (),
-            int(group) if group else 0,
-            0 if z_order == "0" else int(z_order),
-            given.get("occluded") == "1",
-        )
+        if kind == "tag":
+            return Region(Answer("choices", labels), (), None, score, "", attributes)
+        made: Geometry | Skeleton = Skeleton(shape.parts) if read is None else read(given)
+        is_occluded, z_order = given.get("occluded") == "1", given.get("z_order", "0")
+        if z_order == "0" and "group_id" not in given:
+            return Region(made, labels, None, score, "", attributes, (), 0, 0, is_occluded)
+        group = int(given.get("group_id") or 0)
+        return Region(made, labels, None, score, "", attributes, (), group, int(z_order), is_occluded)
 
     def _key_frame(self, shape: Shape) -> None:
         given = shape.given
