@@ -24,6 +24,16 @@ FOR_SAMPLER = (
 )
 
 
+class Weights(BaseModel):
+    """The shares of a batch's attention, as `weights` gives them; they add up to 1, one may be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uncertainty: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    diversity: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    exploration: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+
+
 class ProjectOptions(BaseModel):
     """A project's own options; they choose among what is built in and never name code to import."""
 
@@ -35,6 +45,7 @@ class ProjectOptions(BaseModel):
     uncertainty_weight: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     diversity_weight: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     exploration_weight: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    weights: Weights | None = None
     batch_size: int = Field(20, ge=1, le=1000)
     queue_size: int = Field(100, ge=1, le=1000)
     min_labels: int = Field(2, ge=2)
@@ -44,7 +55,9 @@ class ProjectOptions(BaseModel):
 
     def for_sampler(self) -> dict[str, Any]:
         """Return what the project says about the sampler; the rest keeps the library's defaults."""
-        return {name: getattr(self, name) for name in FOR_SAMPLER if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in FOR_SAMPLER}
+        given |= {f"{name}_weight": share for name, share in self.weights or () if share is not None}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def read_options(extra_params: Any) -> ProjectOptions:

@@ -11,7 +11,7 @@ from backend.errors import LabelStudioError, LabelStudioNotFound
 from backend.jobs import is_connected
 from backend.label_studio import LabelStudio
 from backend.lease import lock_key, take_lease
-from backend.options import project_options
+from backend.options import project_options, read_options
 from backend.overview import project_status
 from backend.publish import SAMPLING
 from backend.services import Services
@@ -260,6 +260,9 @@ class TestOptions:
             ({"strategy": "best"}, "strategy"),
             ({"estimator": "os:system"}, "estimator"),
             ({"uncertainty_weight": 0.9, "diversity_weight": 0.9}, "weight"),
+            ({"weights": {"uncertainty": 0.9, "diversity": 0.9}}, "weight"),
+            ({"weights": {"colour": 1}}, "weights.colour"),
+            ({"weights": 0.5}, "weights"),
             ({"colour": "red"}, "colour is no option"),
             ([1], "the whole"),
             ("{", "not JSON"),
@@ -277,6 +280,14 @@ class TestOptions:
         assert len(notes) == 1
         assert name in notes[0]
         assert "the defaults are used" in notes[0]
+
+    def test_weights_are_given_together_or_one_by_one(self) -> None:
+        together = read_options('{"weights": {"uncertainty": 0.7, "diversity": 0.3}}')
+        assert together.for_sampler() == {"uncertainty_weight": 0.7, "diversity_weight": 0.3}
+        assert read_options({"diversity_weight": 0.3}).for_sampler() == {"diversity_weight": 0.3}
+        assert read_options({"weights": {}}).for_sampler() == {}
+        both = read_options({"weights": {"uncertainty": 0.7}, "diversity_weight": 0.3})
+        assert both.for_sampler() == together.for_sampler()
 
     @pytest.mark.parametrize("given", [None, "", {}, "{}"])
     def test_none_are_the_defaults(
