@@ -47,7 +47,7 @@ def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
     report = progress.report
     return ProjectStatus(
         project=project_id,
-        state=_state(progress, connected, bool(poll)),
+        state=_state(progress, connected, poll),
         connected=connected,
         webhook=bool(connection and connection.webhook_id),
         version=published.version if published else None,
@@ -63,11 +63,11 @@ def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
     )
 
 
-def _state(progress: Progress, connected: bool, unreachable: bool) -> str:
+def _state(progress: Progress, connected: bool, poll: dict[str, Any]) -> str:
     if not connected:
         return "off"
-    if unreachable:
-        return "label studio does not answer"
+    if poll:
+        return "gone from label studio" if poll.get("gone") else "label studio does not answer"
     if progress.running_since is not None:
         return "running"
     if progress.failures:

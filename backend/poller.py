@@ -72,7 +72,7 @@ class Poller:
         try:
             seen = observe(self.services.label_studio, project_id)
         except LabelStudioNotFound as error:
-            self._note(project_id, str(error))
+            self._note(project_id, str(error), gone=True)
             pause = LONGEST_PAUSE
         except BackendError as error:
             self._failures += 1
@@ -109,12 +109,13 @@ class Poller:
     def _progress(self, project_id: int) -> ProgressFile:
         return ProgressFile(self.services.store.folder(project_id))
 
-    def _note(self, project_id: int, problem: str | None) -> None:
-        """Keep since when Label Studio has not answered, for `clean-al status`."""
+    def _note(self, project_id: int, problem: str | None, *, gone: bool = False) -> None:
+        """Keep since when Label Studio has not answered, or not known the project, for `clean-al status`."""
         path = self.services.store.folder(project_id) / "poll.json"
         before = read_json(path) or {}
         if problem is None:
             if before:
                 path.unlink(missing_ok=True)
         elif before.get("problem") != problem:
-            write_json(path, {"problem": problem, "since": before.get("since") or time.time()})
+            since = before.get("since") or time.time()
+            write_json(path, {"problem": problem, "since": since, "gone": gone})

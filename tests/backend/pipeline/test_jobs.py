@@ -31,6 +31,7 @@ from backend.jobs import (
 )
 from backend.label_studio import LabelStudio
 from backend.lease import fence_key, lock_key, take_lease
+from backend.overview import project_status
 from backend.poller import LEADER_KEY, Poller
 from backend.progress import FIRST_PAUSE, LONGEST_PAUSE, Progress, ProgressFile
 from backend.round import RoundReport
@@ -560,6 +561,18 @@ class TestPoll:
         poll._next_look[connected] = 0.0
         poll.tick()
         assert read_json(services.store.folder(connected) / "poll.json") is None
+
+    def test_a_project_that_is_gone_is_told_apart_from_an_outage(
+        self, services: Services, connected: int, poll: Poller, fake: FakeLabelStudio
+    ) -> None:
+        fake.world.delete_project(connected)
+        poll.tick()
+        assert project_status(services.store, connected).state == "gone from label studio"
+        poll.services.label_studio._http._retries = 0
+        fake.stop()
+        write_json(services.store.folder(7) / "connection.json", {})
+        poll.tick()
+        assert project_status(services.store, 7).state == "label studio does not answer"
 
     def test_a_project_switched_off_is_not_looked_at(
         self, services: Services, connected: int, poll: Poller, fake: FakeLabelStudio
