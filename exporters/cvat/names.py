@@ -8,46 +8,51 @@ from __future__ import annotations
 
 from array import array
 
-import numpy as np
-
 from exporters.paths import basename, media_name, stem
 from exporters.xml_text import ILLEGAL, REPLACEMENT
 
 
 class SeenHashes:
-    """A set of 64 bit hashes in 16 bytes a member: a million names fit where a set of texts would not."""
+    """A set of 64 bit hashes in about 16 bytes a member, in parts that grow one by one.
+
+    A million names fit where a set of texts would not, and no moment needs two whole tables.
+    """
+
+    PARTS = 64
 
     def __init__(self) -> None:
-        self._table = array("Q", [0]) * 1024
-        self._count = 0
+        self._tables = [array("Q", [0]) * 64 for _ in range(self.PARTS)]
+        self._counts = [0] * self.PARTS
 
     def add(self, text: str) -> bool:
         """Add a text; return whether it was there already."""
-        if self._count * 3 > len(self._table) * 2:
-            self._grow()
-        table, mask = self._table, len(self._table) - 1
         key = hash(text) & 0xFFFFFFFFFFFFFFFF or 1
-        at = key & mask
+        part = key % self.PARTS
+        table = self._tables[part]
+        size = len(table)
+        at = (key >> 6) % size
         while table[at]:
             if table[at] == key:
                 return True
-            at = (at + 1) & mask
+            at = at + 1 if at + 1 < size else 0
         table[at] = key
-        self._count += 1
+        self._counts[part] += 1
+        if self._counts[part] * 3 > size * 2:
+            self._tables[part] = _grown(table)
         return False
 
-    def _grow(self) -> None:
-        old = np.frombuffer(self._table, np.uint64)
-        table = array("Q", [0]) * (2 * len(self._table))
-        mask = len(table) - 1
-        for start in range(0, len(old), 8192):  # in parts: a list of all would cost more than the table
-            for key in old[start : start + 8192].tolist():
-                at = key & mask
-                while key and table[at]:
-                    at = (at + 1) & mask
-                if key:
-                    table[at] = key
-        self._table = table
+
+def _grown(old: array[int]) -> array[int]:
+    """Return a table of half as much again with the same members."""
+    size = len(old) + len(old) // 2
+    table = array("Q", [0]) * size
+    for key in old:
+        if key:
+            at = (key >> 6) % size
+            while table[at]:
+                at = at + 1 if at + 1 < size else 0
+            table[at] = key
+    return table
 
 
 class ImageNames:
