@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from backend.demo.datasets import DATASETS
-from backend.demo.simulation import Comparison, compare
+from backend.demo.simulation import BUDGET, Comparison, compare
 from backend.errors import BackendError
 from backend.files import read_json, write_json
 from backend.keeper import Kept
@@ -55,7 +55,7 @@ def compute(
     found = {}
     for name in names:
         dataset = DATASETS[name]()
-        most = MOST_LABELS.get(name, 0)
+        most = MOST_LABELS.get(name, BUDGET)
         found[name] = [compare(dataset, seed, most=most) for seed in seeds]
     return found
 

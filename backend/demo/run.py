@@ -150,14 +150,18 @@ def _label_pair(
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the work inside as Ctrl-C does; during the clean-up all three wait."""
+    """Let SIGTERM and SIGHUP end the work inside as Ctrl-C does; a second signal does not cut the end short.
+
+    What was ignored before, as after `nohup`, stays so.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         for each in kept:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    kept = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    found = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    kept = {n: handler for n, handler in found.items() if handler is not signal.SIG_IGN}
     for number in kept:
         signal.signal(number, interrupt)
     try:
