@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,23 +47,14 @@ class Band:
         self._process.end()
 
 
-def compute(
-    names: Sequence[str] = tuple(DATASETS), seeds: Sequence[int] = SEEDS
-) -> dict[str, list[Comparison]]:
-    """Return the comparisons of each data set, one per seed."""
-    found = {}
-    for name in names:
-        dataset = DATASETS[name]()
-        most = MOST_LABELS.get(name, BUDGET)
-        found[name] = [compare(dataset, seed, most=most) for seed in seeds]
-    return found
-
-
 def main(result: str) -> None:
-    """Compute and write the result."""
+    """Compute the comparisons of each data set, one per seed, and write them."""
     os.nice(10)
-    found = compute()
-    write_json(Path(result), {name: [asdict(c) for c in some] for name, some in found.items()})
+    found = {}
+    for name, load in DATASETS.items():
+        dataset, most = load(), MOST_LABELS.get(name, BUDGET)
+        found[name] = [asdict(compare(dataset, seed, most=most)) for seed in SEEDS]
+    write_json(Path(result), found)
 
 
 if __name__ == "__main__":
