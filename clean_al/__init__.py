@@ -11,6 +11,7 @@ from clean_al.expected_model_change import ExpectedModelChange
 from clean_al.metrics import SamplingMetrics
 from clean_al.pool import Pool, Strategy
 from clean_al.query_by_committee import QueryByCommittee
+from clean_al.relabel import RelabelSuggestions, suggest_relabels
 from clean_al.sampler import IntelligentSampler
 from clean_al.savings import LabelSavings
 from clean_al.session import LabelingSession
@@ -32,11 +33,13 @@ __all__ = [
     "Pool",
     "ProdigyExporter",
     "QueryByCommittee",
+    "RelabelSuggestions",
     "SamplingMetrics",
     "Strategy",
     "StrategyComparison",
     "TextRepresentation",
     "compare_strategies",
+    "suggest_relabels",
 ]
 
 _EXPORTERS = ("CVATExporter", "LabelStudioExporter", "ProdigyExporter")

@@ -1,0 +1,143 @@
+"""A new item, or a second opinion on an old one? What the next label is worth more for.
+
+Goh & Mueller, ActiveLab: Active Learning with Re-Labeling by Multiple Annotators, 2023: every item gets the
+confidence in its consensus label from the model, from all of its annotators, and from one imaginary annotator
+who knows nothing; each is weighed by how much better than the base rate it has been. The least
+confident come first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clean_al.pool import top
+from clean_al.validation import check_count
+
+Annotations = Mapping[Hashable, Any]
+PRIOR_LABELS = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class RelabelSuggestions:
+    """Which items to label next, new ones and old ones alike.
+
+    Attributes
+    ----------
+    rows : int array of shape (n_samples,), most urgent first
+    is_relabel : bool array aligned with rows, True where the item has a label already
+    confidence : float array of shape (n_items,), confidence in the item's label of now
+    consensus : array of shape (n_items,), the label of now; the model's where nobody labeled it
+    """
+
+    rows: np.ndarray
+    is_relabel: np.ndarray
+    confidence: np.ndarray
+    consensus: np.ndarray
+
+
+def suggest_relabels(
+    annotations: Sequence[Annotations],
+    probabilities: Any,
+    classes: Any,
+    n_samples: int,
+    *,
+    random_state: int = 0,
+) -> RelabelSuggestions:
+    """Rank all items by how little their present label can be trusted.
+
+    Parameters
+    ----------
+    annotations : one mapping of annotator to label per item; empty where nobody labeled it
+    probabilities : array of shape (n_items, n_classes), the model's, held out where an item was trained on
+    classes : labels of the columns
+    n_samples : int in [1, n_items]
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, probabilities that are none, labels that are not among classes.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    classes = np.asarray(classes)
+    if p.ndim != 2 or p.shape != (len(annotations), len(classes)):
+        raise ValueError(
+            f"probabilities must have shape ({len(annotations)}, {len(classes)}), items by classes, "
+            f"not {p.shape}"
+        )
+    if not np.isfinite(p).all() or (p < 0).any() or not np.allclose(p.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("probabilities must be finite, not negative, and add up to 1 in every row")
+    n = check_count(n_samples, "n_samples", high=len(annotations))
+    column = {label: i for i, label in enumerate(classes.tolist())}
+    votes = [_columns(item, column, row) for row, item in enumerate(annotations)]
+    consensus = np.array([_consensus(v, p[row]) for row, v in enumerate(votes)], np.intp)
+    confidence = _confidence(votes, consensus, p)
+    rows = top(-confidence, n, np.random.default_rng(random_state))
+    labeled = np.array([bool(v) for v in votes])
+    return RelabelSuggestions(rows, labeled[rows], confidence, classes[consensus])
+
+
+def _columns(item: Annotations, column: dict[Any, int], row: int) -> dict[Hashable, int]:
+    unknown = [label for label in item.values() if label not in column]
+    if unknown:
+        raise ValueError(f"annotations[{row}] has the label {unknown[0]!r}, which is not among classes")
+    return {annotator: column[label] for annotator, label in item.items()}
+
+
+def _consensus(votes: dict[Hashable, int], p: np.ndarray) -> int:
+    """The majority's label; the model breaks ties and speaks where nobody voted."""
+    if not votes:
+        return int(p.argmax())
+    counts = Counter(votes.values())
+    most = max(counts.values())
+    return max((c for c, k in counts.items() if k == most), key=lambda c: p[c])
+
+
+def _confidence(votes: list[dict[Hashable, int]], consensus: np.ndarray, p: np.ndarray) -> np.ndarray:
+    base = _base_rate(votes, consensus)
+    agreement = _agreement(votes, consensus)
+    labeled = np.array([bool(v) for v in votes])
+    right = float(np.mean(p[labeled].argmax(axis=1) == consensus[labeled])) if labeled.any() else 1.0
+    model_weight = _skill(right, base)
+    weights = {annotator: _skill(a, base) for annotator, a in agreement.items()}
+    nobody = float(np.mean([model_weight, *weights.values()]))
+    k = p.shape[1]
+    result = np.empty(len(votes))
+    for row, item in enumerate(votes):
+        total = model_weight + nobody
+        value = model_weight * p[row, consensus[row]] + nobody / k
+        for annotator, label in item.items():
+            a = agreement[annotator]
+            value += weights[annotator] * (a if label == consensus[row] else (1 - a) / max(k - 1, 1))
+            total += weights[annotator]
+        result[row] = value / total
+    return result
+
+
+def _base_rate(votes: list[dict[Hashable, int]], consensus: np.ndarray) -> float:
+    """How often the most frequent label is right."""
+    known = [int(c) for c, v in zip(consensus, votes, strict=True) if v]
+    return max(Counter(known).values()) / len(known) if known else 0.0
+
+
+def _agreement(votes: list[dict[Hashable, int]], consensus: np.ndarray) -> dict[Hashable, float]:
+    """How often each annotator agrees with the consensus where others voted too, drawn towards the mean."""
+    agreed: Counter[Hashable] = Counter()
+    asked: Counter[Hashable] = Counter()
+    for item, label in zip(votes, consensus.tolist(), strict=True):
+        for annotator, vote in item.items():
+            if len(item) > 1:
+                asked[annotator] += 1
+                agreed[annotator] += vote == label
+    mean = (sum(agreed.values()) + 1) / (sum(asked.values()) + 1)
+    everyone = {annotator for item in votes for annotator in item}
+    return {a: (agreed[a] + PRIOR_LABELS * mean) / (asked[a] + PRIOR_LABELS) for a in everyone}
+
+
+def _skill(accuracy: float, base: float) -> float:
+    """How much of the base rate's errors are avoided; a little even for the unskilled."""
+    return max(1 - (1 - accuracy) / max(1 - base, 0.05), 0.05)

@@ -1,0 +1,91 @@
+"""The shop window, multilabel tasks, and work spread over processes."""
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from sklearn.datasets import make_blobs, make_multilabel_classification
+
+import clean_al
+from clean_al import STRATEGIES, IntelligentSampler, Pool, QueryByCommittee, Strategy, compare_strategies
+from clean_al.multilabel import PerLabelClassifier, over_labels
+from clean_al.uncertainty import margin
+
+X, Y = make_multilabel_classification(200, 6, n_classes=4, random_state=0)
+
+
+def test_everything_listed_is_there():
+    for name in clean_al.__all__:
+        assert getattr(clean_al, name) is not None
+    assert dir(clean_al) == sorted(clean_al.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Oracle'"):
+        _ = clean_al.Oracle
+
+
+def test_a_strategy_is_one_entry_of_a_dict(monkeypatch):
+    first = Strategy(lambda pool: -np.arange(float(len(pool))), needs_model=False)
+    monkeypatch.setitem(STRATEGIES, "in_order", first)
+    sampler = IntelligentSampler("in_order", duplicate_threshold=0.0, random_state=0)
+    assert sampler.select(X, 3).tolist() == [0, 1, 2]
+    assert isinstance(sampler.selection_.pool, Pool)
+
+
+def test_multilabel_uncertainty_is_the_mean_over_the_labels():
+    p = np.array([[0.5, 1.0], [0.9, 0.8]])
+    np.testing.assert_allclose(over_labels(margin)(p), [0.5, 0.3])
+
+
+@pytest.mark.parametrize("strategy", ["auto", "hybrid", "uncertainty", "coreset", "typiclust", "random"])
+def test_items_may_have_several_labels(strategy):
+    sampler = IntelligentSampler(strategy, random_state=0).fit(X[:50], Y[:50])
+    rows = sampler.select(X[50:], 10)
+    sampler.update(X[50:][rows], Y[50:][rows])
+    assert sampler.predict(X).shape == Y.shape
+    assert len(set(rows.tolist())) == 10
+
+
+def test_the_item_with_the_most_open_questions_comes_first():
+    sampler = IntelligentSampler("uncertainty", random_state=0).fit(X[:80], Y[:80])
+    p = sampler.model_.predict_proba(X[80:])
+    assert sampler.select(X[80:], 1)[0] == np.argmax((1 - np.abs(2 * p - 1)).mean(axis=1))
+
+
+@pytest.mark.parametrize("strategy", ["committee", "badge", "contrastive", "expected_model_change"])
+def test_strategies_for_one_label_say_so(strategy):
+    sampler = IntelligentSampler(strategy, random_state=0)
+    with pytest.raises(ValueError, match="multilabel"):
+        sampler.fit(X[:50], Y[:50]).select(X[50:], 5)
+
+
+def test_a_label_that_never_varies_needs_no_model():
+    constant = Y[:50].copy()
+    constant[:, 2] = 0
+    from sklearn.linear_model import LogisticRegression
+
+    model = PerLabelClassifier(LogisticRegression()).fit(X[:50], constant)
+    assert (model.predict_proba(X)[:, 2] == 0).all()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_dask_cluster_gives_the_same_rows_and_curves():
+    distributed = pytest.importorskip("distributed")
+    pool, labels = make_blobs(300, n_features=4, centers=3, cluster_std=3.0, random_state=0)
+
+    def everything():
+        sampler = IntelligentSampler("uncertainty", random_state=0).fit(pool[:30], labels[:30])
+        committee = QueryByCommittee(3, "logistic_regression", random_state=0).fit(pool[:30], labels[:30])
+        curves = compare_strategies(
+            pool[:200], labels[:200], pool[200:], labels[200:], ["auto", "random"], 2, 10, n_seeds=2
+        )
+        return sampler.select(pool[30:], 8), committee.select(pool[30:], 8), curves.accuracy["auto"]
+
+    here = everything()
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        there = everything()
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(one, other)
