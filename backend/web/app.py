@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from backend.settings import Settings
-from backend.web import ml_protocol, operations, webhooks
+from backend.web import dashboard, ml_protocol, operations, webhooks
 from backend.web.auth import Gate, trusted_hosts
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
@@ -13,7 +13,7 @@ from backend.web.metrics import Metrics
 from backend.web.problems import answer_errors
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
-BLUEPRINTS = (operations.blueprint, webhooks.blueprint, ml_protocol.blueprint)
+BLUEPRINTS = (operations.blueprint, dashboard.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
 
 def create_app(
