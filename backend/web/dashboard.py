@@ -15,7 +15,7 @@ REFRESH_SECONDS = 5
 
 @blueprint.get("/dashboard")
 def dashboard() -> Response:
-    """Answer the page, made from MODEL_DIR alone: it shows also what Label Studio's or Redis' absence does."""
+    """Answer the page, made from MODEL_DIR alone: it answers whatever else is down."""
     state = web_state()
     state.gate.require_login(request)
     store = ModelStore(state.settings.model_dir)
