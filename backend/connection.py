@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from backend.errors import LabelStudioError, LabelStudioNotFound, SettingsError
 from backend.files import read_record, write_json
 from backend.label_studio import LabelStudio
-from backend.lease import lock_key
+from backend.lease import take_away
 from backend.model_store import ModelStore
 from backend.publish import SAMPLING, VERSION_PREFIX
 from backend.secrets import ml_backend_login, webhook_secret
@@ -151,7 +151,7 @@ def _put_webhooks_back(label_studio: LabelStudio, project_id: int, ours: Ours) -
 def _end_round(services: Services, project_id: int) -> None:
     """Take the lease from a round that is running: it must not publish any more."""
     with suppress(RedisError, SettingsError):
-        services.impatient_redis.delete(lock_key(project_id))
+        take_away(services.impatient_redis, project_id)
 
 
 def _restore(label_studio: LabelStudio, project: dict[str, Any], found: dict[str, Any]) -> list[str]:

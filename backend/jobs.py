@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry
 from rq.job import Job
+from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
 from backend.connection import read_connection
@@ -37,6 +39,8 @@ ROUND = "backend.jobs.perform_round"
 # How long a mark can suppress another one when its job was lost; the poll then asks anew.
 MARK_SECONDS = 120
 FORCE_SECONDS = 3600
+# RQ's scheduler looks every second.
+OVERDUE_SECONDS = 3
 RESULT_SECONDS, FAILURE_SECONDS = 600, 86_400
 LONGEST_PAUSE = 60.0
 # For a work horse that is killed; a round that fails by itself is repeated by the poll, with growing pauses.
@@ -87,6 +91,21 @@ def _is_one_project(arguments: Any) -> bool:
 def round_queue(redis: Redis) -> Queue:
     """Return the queue that all workers listen to."""
     return Queue(QUEUE, connection=redis, job_class=RoundJob, serializer=JSONSerializer)
+
+
+def enqueue_overdue(redis: Redis) -> None:
+    """Queue the rounds whose pause is long over, in place of an RQ scheduler that has died.
+
+    Such a scheduler's lock outlives it by a minute, and none other takes its place until then. One that is
+    alive and does the same at the same time does no harm: the second round finds nothing new.
+    """
+    registry = round_queue(redis).scheduled_job_registry
+    if registry.get_jobs_to_schedule(int(time.time()) - OVERDUE_SECONDS):
+        scheduler = RQScheduler(
+            [QUEUE], connection=redis, serializer=JSONSerializer, logging_level=logging.WARNING
+        )
+        scheduler.prepare_registries([QUEUE])
+        scheduler.enqueue_scheduled_jobs()
 
 
 class DirtyMarker:

@@ -13,9 +13,18 @@ from redis.exceptions import RedisError
 
 from backend.errors import RoundSuperseded
 
+# A lease that ran out while nobody else wanted it is taken again: a machine under heavy load must not lose
+# every long round to its own slow heartbeat. The fence tells whether somebody was here in between.
 _RENEW = """
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('pexpire', KEYS[1], ARGV[2])
+local held = redis.call('get', KEYS[1])
+if held == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
+if held or redis.call('get', KEYS[2]) ~= ARGV[3] then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_TAKE_AWAY = """
+redis.call('incr', KEYS[2])
+return redis.call('del', KEYS[1])
 """
 _RELEASE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -44,6 +53,7 @@ class Lease:
         self._redis, self._project_id, self._seconds, self._token = redis, project_id, seconds, token
         self._valid_until = time.monotonic() + seconds
         self._ended = threading.Event()
+        self._beating = threading.Lock()
 
     def check(self) -> None:
         """Raise `RoundSuperseded` unless the project is still ours; called before anything is made public."""
@@ -53,9 +63,8 @@ class Lease:
     def _renew(self) -> bool:
         begun = time.monotonic()
         try:
-            held = self._redis.eval(
-                _RENEW, 1, lock_key(self._project_id), self._token, int(self._seconds * 1000)
-            )
+            keys = lock_key(self._project_id), fence_key(self._project_id)
+            held = self._redis.eval(_RENEW, 2, *keys, self._token, int(self._seconds * 1000), self.fence)
         except RedisError:
             # Redis is away: nobody else can take the project before our time is over.
             return time.monotonic() < self._valid_until
@@ -67,13 +76,20 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._ended.wait(self._seconds / 4):
-            self._renew()
+            with self._beating:
+                if not self._ended.is_set():
+                    self._renew()
 
     def _end(self) -> None:
-        self._ended.set()
-        # Without Redis it runs out by itself.
-        with suppress(RedisError):
+        # Not during a beat, which would take the lease again. Without Redis it runs out by itself.
+        with self._beating, suppress(RedisError):
+            self._ended.set()
             self._redis.eval(_RELEASE, 1, lock_key(self._project_id), self._token)
+
+
+def take_away(redis: Redis, project_id: int) -> None:
+    """End the lease of whoever holds it: nothing of that round is published any more."""
+    redis.eval(_TAKE_AWAY, 2, lock_key(project_id), fence_key(project_id))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from backend.connection import Connection, read_connection
 from backend.errors import BackendError, LabelStudioNotFound, QueueUnavailable
 from backend.files import read_json, write_json
-from backend.jobs import DirtyMarker, is_connected
+from backend.jobs import DirtyMarker, enqueue_overdue, is_connected
 from backend.lease import lock_key
 from backend.observe import observe
 from backend.progress import Progress, ProgressFile
@@ -55,6 +55,7 @@ class Poller:
 
     def tick(self) -> None:
         """Look at every project that is due."""
+        enqueue_overdue(self.services.redis)
         for project_id in self.services.store.project_ids():
             if not is_connected(self.services.store, project_id):
                 self._next_look.pop(project_id, None)

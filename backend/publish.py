@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 
 SAMPLING = "Uncertainty sampling"
 VERSION_PREFIX = "clean-al-"
-# A bulk deletion locks a SQLite install for a fraction of a second; a backlog is cleared over several rounds.
-DELETIONS_PER_ROUND = 3
+# A bulk deletion locks a SQLite install for a fraction of a second; a long backlog takes several rounds.
+DELETIONS_PER_ROUND = 10
 
 
 def is_served(label_studio: LabelStudio, project: dict[str, Any], published: Published) -> bool:
@@ -48,7 +48,7 @@ def serve_head(
     label_studio.update_project(project_id, model_version=version, sampling=SAMPLING)
 
 
-def clean_up(label_studio: LabelStudio, project_id: int, published: Published) -> None:
+def clean_up(label_studio: LabelStudio, project_id: int, published: Published, lease: Lease) -> None:
     """Delete queue heads before the last; the last one stays for those who have it open.
 
     Whole versions are deleted, never single predictions: these would touch their tasks' updated_at.
@@ -57,6 +57,8 @@ def clean_up(label_studio: LabelStudio, project_id: int, published: Published) -
     try:
         counts = label_studio.model_versions(project_id)
         old = sorted(v for v, n in counts.items() if v.startswith(VERSION_PREFIX) and v not in keep and n)
+        # After the list: while the lease is ours, nobody can have written a newer head that stands on it.
+        lease.check()
         for version in old[:DELETIONS_PER_ROUND]:
             label_studio.delete_model_version(project_id, version)
     except LabelStudioError as error:

@@ -137,7 +137,7 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         store.publish(project_id, published)
         store.prune(project_id)
     with stages("clean"):
-        clean_up(services.label_studio, project_id, published)
+        clean_up(services.label_studio, project_id, published, lease)
     return _report(situation, "published", published, lease, stages)
 
 

@@ -13,7 +13,8 @@ from backend.services import Services
 logger = logging.getLogger(__name__)
 
 # With RQ's defaults a job of a machine that died is found after 14 minutes; with these after about one. The
-# poll does not wait for that: it asks for a new round as soon as the dead one's lease has run out.
+# poll does not wait for that: it asks for a new round as soon as the dead one's lease has run out, and does
+# the work of a dead worker's scheduler.
 MONITORING_SECONDS = 5
 WORKER_SECONDS = 30
 MAINTENANCE_SECONDS = 10
