@@ -190,6 +190,45 @@ def run_case(case: Case) -> dict[str, Any]:
     return row
 
 
+def table(result: dict[str, Any]) -> str:
+    """The kept result for the docs."""
+    machine = result["limits"]
+    lines = [
+        f"Here: reading {machine['read_gb_per_s']:.0f} GB/s, float32 products {machine['gemm_gflop_per_s']:.0f} "
+        "GFLOP/s, both with two threads, measured in the same run. Floor: the distances or class scores that",
+        "cannot be left out, at those rates. In brackets: how many different items came back.",
+        "",
+        "| work | pool | here | peers | ratio to the best | wanted | floor |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        peers = "; ".join(f"{name} {shown(r)}" for name, r in row["peers"].items())
+        ratio = f"{row['ratio']:.1f}" if row["ratio"] else ""
+        lines.append(
+            f"| {row['work']} | {row['kind']} {row['n']:,} x {row['d']} | {shown(row['ours'])} | {peers} "
+            f"| {ratio} | {row['target'] or ''} | {_floor(row, machine)} |"
+        )
+    return "\n".join(lines)
+
+
+def _floor(row: dict[str, Any], machine: dict[str, float]) -> str:
+    """Seconds that the machine needs for the work's dominant cost; empty where it is not this simple."""
+    if row["kind"] != "dense":
+        return ""
+    read = row["n"] * row["d"] * 4 / machine["read_gb_per_s"] / 1e9
+    product = 2.0 * row["n"] * row["d"] / machine["gemm_gflop_per_s"] / 1e9
+    floors = {
+        "margin": read,
+        "entropy": read,
+        "kcenter": 1000 * product,
+        "kcenter_next": 100 * product,
+        "badge": read,
+        "determinantal": N * read,
+        "kmeans": N * product,
+    }
+    return f"{floors[row['work']]:.3f} s" if row["work"] in floors else ""
+
+
 def shown(result: dict[str, Any]) -> str:
     """One cell."""
     if "error" in result:
@@ -197,7 +236,7 @@ def shown(result: dict[str, Any]) -> str:
     return f"{result['seconds']:.3f} s, {result['mb']:.0f} MB ({result['distinct']:.0f})"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run all cases, or one call with --one."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -206,7 +245,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="leave out peers that take minutes")
     parser.add_argument("--only", nargs="+", help="works to run")
     parser.add_argument("--output", type=Path, default=RESULT)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     if given.one:
         work, kind, n, d = given.one
         print(json.dumps(ours(work, kind, int(n), int(d))))
@@ -223,9 +262,10 @@ def main() -> None:
         print(
             f"{case.work} {case.kind} {case.n} x {case.d}: {shown(row['ours'])} | {peers}{ratio}", flush=True
         )
-    result = {"machine": platform.processor() or platform.machine(), "limits": machine, "rows": rows}
-    given.output.parent.mkdir(exist_ok=True)
-    given.output.write_text(json.dumps(result, indent=1) + "\n")
+        # Written after every case: a run that is stopped keeps what it has.
+        result = {"machine": platform.processor() or platform.machine(), "limits": machine, "rows": rows}
+        given.output.parent.mkdir(exist_ok=True)
+        given.output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"limits {machine}; wrote {given.output}")
 
 
