@@ -3,8 +3,8 @@
     python -m benchmarks.accuracy_coverage --seeds 50
 
 Every seed runs one session of the default sampler (batches of 20, a tenth of the labels drawn at random);
-after 100, 200 and 300 labels the estimate is compared with the accuracy on held-out data. The estimate speaks of
-the pool, so the truth's own sampling error counts against it.
+after 100, 200 and 300 labels the estimate is compared with the accuracy on held-out data. The estimate speaks
+of the pool, so the truth's own sampling error counts against it.
 """
 
 from __future__ import annotations
@@ -72,14 +72,15 @@ def main(arguments: list[str] | None = None) -> None:
 def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     lines = [
-        f"{result['seeds']} seeds; nominal coverage {result['confidence']:.0%}; bias, error and width in points.",
+        f"{result['seeds']} seeds, nominal coverage {result['confidence']:.0%}; bias, error, width in points.",
         "",
         "| set | labels | coverage | bias | RMSE | mean width |",
         "|---|---|---|---|---|---|",
     ]
     for name, rows in result["sets"].items():
         lines += [
-            f"| {name} | {r['n']} | {r['coverage']:.0%} | {r['bias']:+.1f} | {r['rmse']:.1f} | {r['width']:.0f} |"
+            f"| {name} | {r['n']} | {r['coverage']:.0%} | {r['bias']:+.1f} | {r['rmse']:.1f} "
+            f"| {r['width']:.0f} |"
             for r in rows
         ]
     return "\n".join(lines)

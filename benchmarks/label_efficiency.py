@@ -187,8 +187,8 @@ def table(result: dict[str, Any]) -> str:
         for strategy, row in one["summary"].items():
             if strategy != "random":
                 lines.append(
-                    f"| {name} | {one['seeds']} | {one['full_accuracy']:.1%} | {strategy} | {100 * row['gain']:+.1f} "
-                    f"| {100 * row['standard_error']:.1f} | {_ratio(row)} |"
+                    f"| {name} | {one['seeds']} | {one['full_accuracy']:.1%} | {strategy} "
+                    f"| {100 * row['gain']:+.1f} | {100 * row['standard_error']:.1f} | {_ratio(row)} |"
                 )
     return "\n".join(lines)
 

@@ -194,8 +194,8 @@ def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     machine = result["limits"]
     lines = [
-        f"Here: reading {machine['read_gb_per_s']:.0f} GB/s, float32 products {machine['gemm_gflop_per_s']:.0f} "
-        "GFLOP/s, both with two threads, measured in the same run. Floor: the distances or class scores that",
+        f"Here: reading {machine['read_gb_per_s']:.0f} GB/s, float32 products "
+        f"{machine['gemm_gflop_per_s']:.0f} GFLOP/s, both with two threads, measured in the same run. Floor: the distances or class scores that",
         "cannot be left out, at those rates. In brackets: how many different items came back.",
         "",
         "| work | pool | here | peers | ratio to the best | wanted | floor |",
