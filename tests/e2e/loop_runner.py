@@ -163,7 +163,17 @@ class Loop:
     def horse(self) -> int | None:
         """Return the process in which a round runs now."""
         workers = self.children("worker")
-        return next((p for p in self.worker_and_forks() if p not in workers and leads_session(p)), None)
+        return next((p for p in self.worker_and_forks() if p not in workers and leads_group(p)), None)
+
+    def scheduler(self) -> int | None:
+        """Return the process that RQ's scheduler runs in."""
+        workers = self.children("worker")
+        return next((p for p in self.worker_and_forks() if p not in workers and not leads_group(p)), None)
+
+    def scheduler(self) -> int | None:
+        """Return the process that RQ's scheduler runs in."""
+        workers = self.children("worker")
+        return next((p for p in self.worker_and_forks() if p not in workers and not leads_group(p)), None)
 
     def kill(self, *pids: int | None, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to processes of this tree."""
@@ -270,10 +280,10 @@ def is_kept(pid: int) -> bool:
     return any(word.endswith("keeper.py") for word in command_line(pid))
 
 
-def leads_session(pid: int) -> bool:
-    """Whether a process leads a session, as an RQ work horse does."""
+def leads_group(pid: int) -> bool:
+    """Whether a process leads a process group, as an RQ work horse does."""
     with suppress(OSError):
-        return os.getsid(pid) == pid
+        return os.getpgid(pid) == pid
     return False
 
 
