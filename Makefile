@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 LS_VENV := .venv-label-studio
 READY := $(VENV)/.ready
 LS_READY := $(LS_VENV)/.ready
+JUDGES_VENV := .venv-judges
+JUDGES_READY := $(JUDGES_VENV)/.ready
 PIP_INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes
 UV_COMPILE := uv pip compile --generate-hashes --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11
 ARGS ?=
 
-.PHONY: setup demo test e2e lint format bench docs lock clean
+.PHONY: setup demo test e2e judges lint format bench docs lock clean
 
 setup: $(READY)
 
@@ -26,6 +28,11 @@ $(LS_READY): requirements-label-studio.lock
 	$(LS_VENV)/bin/python -m pip $(PIP_INSTALL) -r requirements-label-studio.lock
 	touch $@
 
+$(JUDGES_READY): requirements-judges.lock
+	$(PYTHON) -m venv $(JUDGES_VENV)
+	$(JUDGES_VENV)/bin/python -m pip $(PIP_INSTALL) -r requirements-judges.lock
+	touch $@
+
 demo: $(READY) $(LS_READY)
 	$(BIN)/clean-al demo --label-studio $(LS_VENV)/bin/label-studio $(ARGS)
 
@@ -34,6 +41,11 @@ test: $(READY)
 
 e2e: $(READY) $(LS_READY)
 	CLEAN_AL_LABEL_STUDIO=$(abspath $(LS_VENV)/bin/label-studio) $(BIN)/python -m pytest -m e2e $(ARGS)
+
+# Other tools read what the exporters write, in an environment of their own; they keep to it and call nobody.
+judges: $(JUDGES_READY)
+	HOME=$(abspath $(JUDGES_VENV))/home FIFTYONE_DO_NOT_TRACK=true PYTHONPATH=. \
+		$(JUDGES_VENV)/bin/python -m pytest tests/exporters/test_judges.py $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -52,11 +64,12 @@ docs: $(READY)
 	$(BIN)/python -m benchmarks.tables docs/
 	$(BIN)/python -m pytest tests/docs $(ARGS)
 
-# Writes the three lock files anew; needs uv on the path.
+# Writes the lock files anew; needs uv on the path.
 lock:
 	$(UV_COMPILE) pyproject.toml --extra backend --extra export -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --extra backend --extra export --extra dev -o requirements-dev.lock
+	$(UV_COMPILE) pyproject.toml --extra judges --extra export -o requirements-judges.lock
 	echo "label-studio==1.23.2" | $(UV_COMPILE) - -o requirements-label-studio.lock
 
 clean:
-	rm -rf $(VENV) $(LS_VENV) demo-out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LS_VENV) $(JUDGES_VENV) demo-out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -28,7 +28,13 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        # `REDIS_URL=` in a compose file or .env means that it is not set.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     label_studio_url: str = Field("http://localhost:8080", validation_alias=_named("LABEL_STUDIO_URL"))
