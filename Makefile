@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 LS_VENV := .venv-label-studio
 READY := $(VENV)/.ready
 LS_READY := $(LS_VENV)/.ready
+PEERS_VENV := .venv-peers
+PEERS_READY := $(PEERS_VENV)/.ready
 JUDGES_VENV := .venv-judges
 JUDGES_READY := $(JUDGES_VENV)/.ready
 PIP_INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes
@@ -33,6 +35,11 @@ $(JUDGES_READY): requirements-judges.lock
 	$(JUDGES_VENV)/bin/python -m pip $(PIP_INSTALL) -r requirements-judges.lock
 	touch $@
 
+$(PEERS_READY): requirements-peers.lock
+	$(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip $(PIP_INSTALL) -r requirements-peers.lock
+	touch $@
+
 demo: $(READY) $(LS_READY)
 	$(BIN)/clean-al demo --label-studio $(LS_VENV)/bin/label-studio $(ARGS)
 
@@ -57,7 +64,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) $(LS_READY)
+bench: $(READY) $(LS_READY) $(PEERS_READY) $(JUDGES_READY)
 	CLEAN_AL_LABEL_STUDIO=$(abspath $(LS_VENV)/bin/label-studio) $(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(READY)
@@ -69,7 +76,8 @@ lock:
 	$(UV_COMPILE) pyproject.toml --extra backend --extra export -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --extra backend --extra export --extra dev -o requirements-dev.lock
 	$(UV_COMPILE) pyproject.toml --extra judges --extra export -o requirements-judges.lock
+	$(UV_COMPILE) pyproject.toml --extra peers -o requirements-peers.lock
 	echo "label-studio==1.23.2" | $(UV_COMPILE) - -o requirements-label-studio.lock
 
 clean:
-	rm -rf $(VENV) $(LS_VENV) $(JUDGES_VENV) demo-out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LS_VENV) $(JUDGES_VENV) $(PEERS_VENV) demo-out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
