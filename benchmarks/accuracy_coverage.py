@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
 def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     lines = [
-        f"{result['seeds']} seeds, nominal coverage {result['confidence']:.0%}; bias, error, width in points.",
+        f"{result['seeds']} seeds, {result['confidence']:.0%} nominal coverage; the rest in points.",
         "",
         "| set | labels | coverage | bias | RMSE | mean width |",
         "|---|---|---|---|---|---|",

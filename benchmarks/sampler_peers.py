@@ -40,7 +40,8 @@ def skactiveml_badge(X: Any, L: Any, y: np.ndarray) -> Prepared:
 
     both, labels = _skactiveml(X, L, y)
     model = SklearnClassifier(LogisticRegression(max_iter=1000), classes=range(N_CLASSES)).fit(L, y)
-    return lambda: Badge(random_state=0).query(both, labels, model, batch_size=N, fit_clf=False) - len(L)
+    strategy = Badge(random_state=0)
+    return lambda: np.asarray(strategy.query(both, labels, model, batch_size=N, fit_clf=False)) - len(L)
 
 
 def skactiveml_typiclust(X: Any, L: Any, y: np.ndarray) -> Prepared:

@@ -170,6 +170,18 @@ def repeated(python: Path, module: str, arguments: list[str]) -> dict[str, Any]:
     return {**middle, "runs": len(good)}
 
 
+def _others(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Kept rows of cases that were not run this time."""
+    kept = json.loads(path.read_text())["rows"] if path.exists() else []
+    return [row for row in kept if _place(row) not in {_place(new) for new in rows}]
+
+
+def _place(row: dict[str, Any]) -> int:
+    """Where a row's case stands among CASES."""
+    keys = [(case.work, case.kind, case.n, case.d) for case in CASES]
+    return keys.index((row["work"], row["kind"], row["n"], row["d"]))
+
+
 def run_case(case: Case) -> dict[str, Any]:
     """This project and its peers on one case."""
     shape = [case.kind, str(case.n), str(case.d)]
@@ -194,9 +206,10 @@ def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     machine = result["limits"]
     lines = [
-        f"Here: reading {machine['read_gb_per_s']:.0f} GB/s, float32 products "
-        f"{machine['gemm_gflop_per_s']:.0f} GFLOP/s, both with two threads, measured in the same run. Floor: the distances or class scores that",
-        "cannot be left out, at those rates. In brackets: how many different items came back.",
+        f"Here: reading {machine['read_gb_per_s']:.0f} GB/s, float32 products",
+        f"{machine['gemm_gflop_per_s']:.0f} GFLOP/s, both with two threads, measured in the same run. Floor:",
+        "the distances or class scores that cannot be left out, at those rates. In brackets: how many",
+        "different items came back.",
         "",
         "| work | pool | here | peers | ratio to the best | wanted | floor |",
         "|---|---|---|---|---|---|---|",
@@ -263,7 +276,8 @@ def main(arguments: list[str] | None = None) -> None:
             f"{case.work} {case.kind} {case.n} x {case.d}: {shown(row['ours'])} | {peers}{ratio}", flush=True
         )
         # Written after every case: a run that is stopped keeps what it has.
-        result = {"machine": platform.processor() or platform.machine(), "limits": machine, "rows": rows}
+        kept = sorted([*rows, *_others(given.output, rows)], key=_place)
+        result = {"machine": platform.processor() or platform.machine(), "limits": machine, "rows": kept}
         given.output.parent.mkdir(exist_ok=True)
         given.output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"limits {machine}; wrote {given.output}")
