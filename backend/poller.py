@@ -22,7 +22,7 @@ from backend.services import Services
 logger = logging.getLogger(__name__)
 
 LEADER_KEY = "clean-al:poller"
-LEADER_SECONDS = 30
+LEADER_SECONDS = 10
 TICK = 1.0
 LONGEST_PAUSE = 60.0
 
