@@ -32,7 +32,9 @@ class Band:
         # Single-threaded, so that the live run keeps a core.
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         command = [sys.executable, "-P", "-m", "backend.demo.band", str(self._result)]
-        self._process = Kept(command, env=dict(os.environ) | threads, grace=1.0)
+        # Its temporary files lie in our folder: what is left when it is ended early goes with that.
+        env = dict(os.environ) | threads | {"TMPDIR": str(folder)}
+        self._process = Kept(command, env=env, grace=1.0)
 
     def wait(self) -> dict[str, list[Comparison]]:
         """Return the comparisons of each data set, one per seed."""

@@ -67,11 +67,12 @@ class Dataset:
     @property
     def label_config(self) -> str:
         """The labeling config of the Label Studio project."""
-        tag = {"image": "Image", "text": "Text"}[self.kind]
+        # Without a width, the picture pushes the choices off the page.
+        tag, width = {"image": ("Image", ' maxWidth="320px"'), "text": ("Text", "")}[self.kind]
         choices = "".join(f"<Choice value={quoteattr(label)}/>" for label in self.labels)
         return (
             f"<View><Header value={quoteattr(self.question)}/>"
-            f'<{tag} name="{self.kind}" value="${self.field}"/>'
+            f'<{tag} name="{self.kind}" value="${self.field}"{width}/>'
             f'<Choices name="label" toName="{self.kind}" choice="single" showInline="true">'
             f"{choices}</Choices></View>"
         )
