@@ -64,11 +64,8 @@ def _draw(axes: Any, name: str, live: tuple[Curve, Curve], band: Sequence[Compar
 
 def _draw_target(axes: Any, band: Sequence[Comparison], lowest: float) -> None:
     target = float(np.median([c.target for c in band]))
-    axes.axhline(target, color=GREY, linewidth=1, linestyle=":")
-    axes.annotate(
-        f"{TARGET_SHARE:.0%} of the accuracy with all labels ({target:.1%})", (2, target), xytext=(0, 4),
-        textcoords="offset points", color=GREY, fontsize=9,
-    )  # fmt: skip
+    label = f"{TARGET_SHARE:.0%} of the accuracy with all labels ({target:.1%})"
+    axes.axhline(target, color=GREY, linewidth=1.2, linestyle=":", label=label)
     axes.set_ylim(max(0.0, lowest - 0.05), min(1.02, target + 0.12))
 
 
