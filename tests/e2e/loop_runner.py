@@ -170,11 +170,6 @@ class Loop:
         workers = self.children("worker")
         return next((p for p in self.worker_and_forks() if p not in workers and not leads_group(p)), None)
 
-    def scheduler(self) -> int | None:
-        """Return the process that RQ's scheduler runs in."""
-        workers = self.children("worker")
-        return next((p for p in self.worker_and_forks() if p not in workers and not leads_group(p)), None)
-
     def kill(self, *pids: int | None, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to processes of this tree."""
         ours = self.tree()
