@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# A benchmark is a module here with `main(arguments)`; a `table(result)` of its own replaces the plain listing.
+# A benchmark is a module here with `main(arguments)`; its own `table(result)` replaces the plain listing.
 BENCHMARKS: dict[str, str] = {
     "webhook_latency": "Webhooks: from request to acknowledgement",
     "loop_latency": "The loop: from an annotation to the new order",
@@ -22,9 +22,9 @@ BENCHMARKS: dict[str, str] = {
 RESULTS = Path(__file__).parent / "results"
 HEAD = """# Benchmarks
 
-`make bench` runs all of them, `make bench ARGS=NAME` one; results are kept in `benchmarks/results/` and `make docs` makes this
-page from them. Each compares in one run, under the same conditions; absolute times depend on the machine (here two shared
-cores), so read the ratios.
+`make bench` runs all of them, `make bench ARGS=NAME` one; results are kept in `benchmarks/results/` and
+`make docs` makes this page from them. Each compares in one run, under the same conditions; absolute times
+depend on the machine (here two shared cores), so read the ratios.
 """
 
 
