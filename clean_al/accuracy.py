@@ -24,7 +24,9 @@ from clean_al.pool import scored_in_blocks
 FOLDS = 5
 BOOTSTRAPS = 200
 ENOUGH_UNIFORM = 30
-MODEL_DOUBT = 0.03
+MANY = 200
+# How far calibrated confidence alone was off on real data (one standard error).
+MODEL_DOUBT = 0.05
 UNKNOWN = "not known yet"
 
 
@@ -83,7 +85,7 @@ def estimate_accuracy(
 
     Parameters
     ----------
-    model : fitted classifier; its clones are fitted for held-out predictions, FOLDS of them
+    model : fitted classifier; clones of it are fitted for held-out predictions, 5 or 10
     labeled : its labels; `labeled.uniform` tells which were drawn uniformly at random
     X_pool : array or CSR matrix of the unlabeled items
     confidence : nominal coverage of the interval
@@ -105,8 +107,11 @@ def estimate_accuracy(
     uniform = labeled.uniform
     n_uniform = int(uniform.sum())
     if n_uniform < ENOUGH_UNIFORM:
+        residual = (correct - expit(slope[0] * z + intercept[0]))[uniform].sum()
+        # A few random answers move the value a little, so that it does not jump when they are enough.
+        value = float(np.clip(means[0] + residual / (n_uniform + ENOUGH_UNIFORM), 0, 1))
         doubt = float(np.hypot(means[1:].std(), MODEL_DOUBT))
-        return AccuracyEstimate(float(means[0]), doubt, confidence, "calibrated confidence", n_uniform)
+        return AccuracyEstimate(value, doubt, confidence, "calibrated confidence", n_uniform)
     return _corrected(z, correct, uniform, counts, slope, intercept, means, confidence)
 
 
@@ -164,7 +169,8 @@ def held_out_predictions(model: Any, labeled: Labeled, seed: int) -> tuple[np.nd
 
 
 def _folds(y: np.ndarray, seed: int) -> Any:
-    """Every class in every fold where there are enough of it."""
+    """Every class in every fold where there are enough of it; more folds while labels are few."""
+    n_folds = FOLDS if len(y) >= MANY else 2 * FOLDS
     rarest = np.unique(y, return_counts=True)[1].min()
-    kind = StratifiedKFold if rarest >= FOLDS else KFold
-    return kind(FOLDS, shuffle=True, random_state=seed).split(np.zeros(len(y)), y)
+    kind = StratifiedKFold if rarest >= n_folds else KFold
+    return kind(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(y)), y)
