@@ -31,6 +31,7 @@ from backend.publish import SAMPLING
 from backend.round import run_round
 from backend.services import Services
 from backend.settings import read_settings
+from backend.stages import LABEL_STUDIO_STAGES
 
 logger = logging.getLogger(__name__)
 
@@ -148,9 +149,9 @@ class DirtyMarker:
             raise QueueUnavailable(f"Redis does not answer: {type(error).__name__}") from error
 
     def _pause(self, project_id: int) -> float:
-        """Return how long events gather: half of what the last round took, for Label Studio to breathe."""
-        report = ProgressFile(self._store.folder(project_id)).read().report
-        took = sum(report.get("seconds", {}).values())
+        """Return how long events gather: half of what the last round cost Label Studio, for it to breathe."""
+        seconds = ProgressFile(self._store.folder(project_id)).read().report.get("seconds", {})
+        took = sum(seconds.get(stage, 0.0) for stage in LABEL_STUDIO_STAGES)
         return min(max(self._debounce, took / 2), max(self._debounce, LONGEST_PAUSE))
 
     def _enqueue(self, project_id: int, delay: float) -> None:

@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# In these a round keeps Label Studio busy; in the others it works for itself.
+LABEL_STUDIO_STAGES = ("fetch", "write", "switch", "clean")
+
 
 class Stages:
     """A stopwatch with names; a stage inside another is not counted twice.

@@ -74,6 +74,27 @@ def connected(services: Services, project_id: int) -> int:
     return project_id
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({"fetch": 1.0, "write": 1.0}, 2.0),  # the debounce is longer
+        ({"fetch": 3.0, "write": 4.0, "switch": 0.5, "clean": 2.5}, 5.0),  # half of ten seconds
+        ({"fetch": 1.0, "learn": 90.0, "choose": 90.0}, 2.0),  # our own work is no burden to Label Studio
+        ({"fetch": 500.0}, 60.0),
+    ],
+)
+def test_events_gather_for_half_of_what_the_last_round_cost_label_studio(
+    services: Services, connected: int, seconds: dict[str, float], expected: float
+) -> None:
+    ProgressFile(services.store.folder(connected)).succeed({"outcome": "published", "seconds": seconds}, {})
+    before = time.time()
+    DirtyMarker(services.redis, services.store, debounce=2.0, job_timeout=60).mark_dirty(connected, "event")
+    queue = round_queue(services.redis)
+    (job,) = queue.scheduled_job_registry.get_job_ids()
+    due = queue.scheduled_job_registry.get_scheduled_time(job).timestamp()
+    assert expected - 1 <= due - before <= expected + 5
+
+
 @pytest.fixture
 def rounds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Rounds that were begun, in place of real ones."""
