@@ -200,21 +200,16 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
             covers = observe(services.label_studio, project_id)
             force = redis.get(force_key(project_id))
             report = run_round(services, project_id, lease, force=force is not None)
-        except LabelStudioNotFound as error:
-            progress.fail(
-                f"{error}; was the project deleted? then: clean-al disconnect {project_id} --forget"
-            )
-            return "gone"
+            # Who was outlived does not say how it went: another worker's word stands, or will.
+            lease.check()
         except RoundSuperseded as error:
             logger.warning("%s", error)
             return "superseded"
-        except BackendError as error:
-            after = progress.fail(str(error))
-            logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
-            return "failed"
-        except Exception as error:
-            progress.fail(f"{type(error).__name__}: {error}")
-            raise
+        except Exception as error:  # noqa: BLE001  noted for `status`, then raised where nobody expected it
+            if lease.is_lost():
+                logger.warning("project %s: %s, after the lease was lost", project_id, type(error).__name__)
+                return "superseded"
+            return _note_failure(progress, project_id, error)
         if report.head:
             covers |= serving({"model_version": report.version, "sampling": SAMPLING})
         progress.succeed(asdict(report), covers)
@@ -230,3 +225,16 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
             " ".join(f"{k} {v:.2f}s" for k, v in report.seconds.items()),
         )
         return report.outcome
+
+
+def _note_failure(progress: ProgressFile, project_id: int, error: Exception) -> str:
+    """Note why a round failed and return how that is called; raise what nobody expected."""
+    if isinstance(error, LabelStudioNotFound):
+        progress.fail(f"{error}; was the project deleted? then: clean-al disconnect {project_id} --forget")
+        return "gone"
+    if isinstance(error, BackendError):
+        after = progress.fail(str(error))
+        logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
+        return "failed"
+    progress.fail(f"{type(error).__name__}: {error}")
+    raise error

@@ -60,6 +60,10 @@ class Lease:
         if not self._renew():
             raise RoundSuperseded(f"project {self._project_id}: the lease of round {self.fence} has run out")
 
+    def is_lost(self) -> bool:
+        """Whether the project is not ours any more."""
+        return not self._renew()
+
     def _renew(self) -> bool:
         begun = time.monotonic()
         try:

@@ -45,6 +45,8 @@ OVERLAP = timedelta(seconds=10)
 # Now and then everything is read, in case that an addition has hidden a deletion in the counts.
 FULL_READ_EVERY = timedelta(hours=24)
 PAGE_SIZE = 1000
+# One round works on a project at a time, so nobody has to wait for long.
+LOCKED_SECONDS = 10.0
 LOOKED_UP_AT_ONCE = 500
 LOOKS_AT_CHANGES = 4
 
@@ -81,7 +83,8 @@ class Snapshot:
         try:
             return self._refresh(label_studio, project_id)
         except sqlite3.DatabaseError as error:
-            if not is_damage(error):
+            # We hold the project's lease: whoever keeps the file locked has lost it and stands still.
+            if not (is_damage(error) or is_locked(error)):
                 raise
             self.discard()
             return self._refresh(label_studio, project_id)
@@ -253,7 +256,7 @@ class Snapshot:
     def _open(self) -> sqlite3.Connection:
         # Made here, since SQLite would let everybody read it.
         os.close(open_private(str(self.path), os.O_RDWR | os.O_CREAT))
-        db = sqlite3.connect(self.path, timeout=60)
+        db = sqlite3.connect(self.path, timeout=LOCKED_SECONDS)
         try:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version not in (0, SCHEMA_VERSION):
@@ -302,3 +305,8 @@ def is_damage(error: sqlite3.Error) -> bool:
     if isinstance(error, sqlite3.OperationalError):
         return str(error).startswith(("no such table", "no such column"))
     return isinstance(error, sqlite3.DatabaseError)
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether an error means that another connection does not let go of the file."""
+    return isinstance(error, sqlite3.OperationalError) and "is locked" in str(error)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backend import jobs
+from backend import snapshot as snapshot_module
 from backend.errors import RoundSuperseded
 from backend.files import write_json
 from backend.jobs import OVERDUE_SECONDS, DirtyMarker, enqueue_overdue, round_queue
 from backend.label_studio import LabelStudio
 from backend.lease import lock_key, take_away, take_lease
 from backend.model_store import Published
+from backend.progress import Progress, ProgressFile
 from backend.publish import VERSION_PREFIX, clean_up
+from backend.round import RoundReport
 from backend.services import Services
+from backend.snapshot import Snapshot
 
 
 def asked_for(services: Services, project: int, delay: float) -> None:
@@ -81,6 +90,51 @@ class TestLease:
             services.redis.flushall()
             with pytest.raises(RoundSuperseded):
                 lease.check()
+
+
+@pytest.mark.parametrize("outcome", ["nothing new", "failure"])
+def test_who_was_superseded_does_not_say_how_it_went(
+    outcome: str,
+    services: Services,
+    project_id: int,
+    monkeypatch: Any,
+) -> None:
+    write_json(services.store.folder(project_id) / "connection.json", {})
+    progress = ProgressFile(services.store.folder(project_id))
+    others = Progress(covers={"seen": "by the other"}, report={"fence": 9})
+
+    def run(*_: Any, **__: Any) -> RoundReport:
+        """A round that stands still while another worker takes over and finishes."""
+        services.redis.delete(lock_key(project_id))
+        with take_lease(services.redis, project_id, 15):
+            progress._write(others)
+        if outcome == "failure":
+            raise OSError("the snapshot is another one now")
+        return RoundReport(project=project_id, outcome=outcome, version=None, fence=1)
+
+    monkeypatch.setattr(jobs, "run_round", run)
+    assert jobs.perform_round(project_id, services) == "superseded"
+    assert progress.read() == others
+
+
+def test_a_worker_that_stopped_in_mid_write_does_not_block_the_next_one(
+    services: Services, label_studio: LabelStudio, project_id: int, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(snapshot_module, "LOCKED_SECONDS", 0.05)
+    label_studio.import_tasks(project_id, [{"data": {"text": "a"}}, {"data": {"text": "b"}}])
+    snapshot = Snapshot(tmp_path / "snapshot.sqlite")
+    snapshot.refresh(label_studio, project_id)
+    with closing(sqlite3.connect(snapshot.path)) as stopped:
+        stopped.execute("BEGIN EXCLUSIVE")
+        stopped.execute("DELETE FROM task")
+        label_studio.import_tasks(project_id, [{"data": {"text": "c"}}])
+        assert snapshot.refresh(label_studio, project_id).complete
+        assert len(snapshot.tasks()[0]) == 3
+        # It wakes up, and does no harm.
+        with suppress(sqlite3.OperationalError):
+            stopped.commit()
+    assert len(snapshot.tasks()[0]) == 3
+    assert not snapshot.refresh(label_studio, project_id).complete
 
 
 def test_who_was_superseded_deletes_no_newer_queue_head(
