@@ -15,14 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import AliasChoices
 from redis import Redis
 
+from backend import connection
+from backend.jobs import DirtyMarker
 from backend.keeper import descendants, process_table
 from backend.label_studio import LabelStudio
 from backend.model_store import ModelStore, Published
 from backend.observe import observe
 from backend.overview import ProjectStatus, project_status
 from backend.progress import Progress, ProgressFile
+from backend.services import Services
+from backend.settings import Settings
 from backend.valkey import running_url
 
 T = TypeVar("T")
@@ -94,6 +99,7 @@ class Loop:
             **settings,
         }
         self._directory = directory
+        self.services = Services(Settings(_env_file=None, **_ours(self._environment)))  # type: ignore[call-arg]
         self._process: subprocess.Popen[bytes] | None = None
         self.store = ModelStore(self.model_dir)
         self.label_studio = LabelStudio(label_studio_url, token)
@@ -208,8 +214,12 @@ class Loop:
         return dict(said.json)
 
     def connected(self, project_id: int) -> int:
-        """Switch the loop on, wait for the first round, and return the project's id."""
-        self.connect(project_id)
+        """Switch the loop on, wait for the first round, and return the project's id.
+
+        As `connect` does, but in this process: starting Python anew for each project would take minutes.
+        """
+        connection.connect(self.services, project_id)
+        DirtyMarker.of(self.services).mark_dirty(project_id, "connected", delay=0.0)
         self.catch_up(project_id)
         return project_id
 
@@ -253,6 +263,16 @@ class Loop:
     def served_versions(self, project_id: int) -> dict[str, int]:
         """Return how many predictions each of our versions has in Label Studio."""
         return {v: n for v, n in self.label_studio.model_versions(project_id).items() if n}
+
+
+def _ours(environment: dict[str, str]) -> dict[str, str]:
+    """Return the settings among environment variables, by their names in `Settings`."""
+    return {
+        field: environment[name]
+        for field, info in Settings.model_fields.items()
+        if isinstance(info.validation_alias, AliasChoices)
+        and (name := str(info.validation_alias.choices[0])) in environment
+    }
 
 
 def command_line(pid: int) -> list[str]:
