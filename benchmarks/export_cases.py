@@ -183,6 +183,22 @@ def datumaro_read(folder: Path) -> None:
     assert count, "datumaro found nothing"
 
 
+def fiftyone_read(folder: Path) -> None:
+    """Our XML read by FiftyOne, which puts it into memory whole."""
+    from fiftyone.utils.cvat import load_cvat_image_annotations
+
+    _, _, images = load_cvat_image_annotations(str(folder / "ours.xml"))
+    assert images, "FiftyOne found nothing"
+
+
+def labelformat_read(folder: Path) -> None:
+    """Our XML read by labelformat."""
+    sys.modules["lxml"] = None  # type: ignore[assignment]  # with it, labelformat refuses a named encoding
+    from labelformat.formats.cvat import CVATObjectDetectionInput
+
+    assert sum(1 for _ in CVATObjectDetectionInput(folder / "ours.xml").get_labels()), "found nothing"
+
+
 CASES: dict[str, Callable[[Path], None]] = {
     case.__name__: case
     for case in (
@@ -199,6 +215,8 @@ CASES: dict[str, Callable[[Path], None]] = {
         lxml_xmlfile,
         datumaro_write,
         datumaro_read,
+        fiftyone_read,
+        labelformat_read,
     )
 }
 

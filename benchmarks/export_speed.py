@@ -4,7 +4,8 @@
 
 Every case is a process of its own, started fresh: wall time, processor time and peak memory are those of the
 whole process as the system counts them, imports included. Cases take turns, and the median of the rounds is
-kept. `--peers` names a Python that has datumaro; lxml, ijson and orjson come with the project.
+kept. `--peers` names a Python that has datumaro, FiftyOne and labelformat; lxml, ijson and orjson come with
+the project.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ OURS = (
 LARGE = ("write_cvat", "write_prodigy", "read_cvat")
 FLOORS = ("copy", "read_orjson_lines")
 SAME_PYTHON = ("lxml_xmlfile", "read_ijson")
-PEERS = ("datumaro_write", "datumaro_read")
+PEERS = ("datumaro_write", "datumaro_read", "fiftyone_read", "labelformat_read")
 
 
 def main(arguments: list[str]) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--large", type=int, default=0, help="tasks of the memory run, such as 1000000")
     parser.add_argument("--peer-tasks", type=int, default=20_000, help="tasks for the slow peers")
     parser.add_argument("--repeat", type=int, default=3, help="rounds")
-    parser.add_argument("--peers", help="a Python that has datumaro; without it the peer is left out")
+    parser.add_argument("--peers", help="a Python that has the other readers; without it they are left out")
     parser.add_argument("--folder", help="where to put the files: 6 kB for each task")
     return parser.parse_args(arguments)
 
@@ -190,6 +191,8 @@ def ratios(cases: dict[str, dict[str, float]]) -> dict[str, float]:
         ("write_cvat", "lxml_xmlfile"),
         ("write_cvat", "copy"),
         ("read_cvat", "datumaro_read"),
+        ("read_cvat", "fiftyone_read"),
+        ("read_cvat", "labelformat_read"),
         ("read_label_studio", "read_ijson"),
         ("read_label_studio", "read_orjson_lines"),
         ("write_prodigy", "copy"),

@@ -1,8 +1,8 @@
 """JSON arrays and JSON Lines, one object at a time, without loading the file.
 
-The array is cut at the braces that close its objects. numpy finds them in blocks: the running sum of the
-braces gives the depth. Where braces stand inside strings, quotes that no backslash escapes tell which ones do
-not count. That is faster than a tokenizer, and each object then goes to the fastest parser there is.
+A block is cut where its last whole object ends, as the count of its braces tells, and parsed at one go.
+Where that fails, because braces stand inside strings or something is broken, it is cut object by object:
+numpy finds the braces, and quotes that no backslash escapes tell which ones do not count.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
-
-import numpy as np
 
 from exporters.errors import InputError
 
@@ -23,10 +21,10 @@ except ImportError:  # numpy alone is enough, only slower
     orjson = None  # type: ignore[assignment]
     _loads = json.loads
 
-BLOCK = 1 << 18
+# Small on purpose: what is parsed at one go should still be in the processor's cache when it is used.
+BLOCK = 1 << 15
 LARGEST_ITEM = 1 << 28
 
-_BRACES = bytes(byte in b"{}" for byte in range(256))
 _MARKS = bytes(byte in b'"{}' for byte in range(256))
 _QUOTE, _OPEN = ord('"'), ord("{")
 _BLANK = b" \t\r\n"
@@ -70,7 +68,7 @@ def dump_told(value: Any) -> tuple[bytes, bool]:
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode(), True
-    except (ValueError, UnicodeEncodeError):
+    except (TypeError, ValueError, UnicodeEncodeError):
         text = json.dumps(clean(value), ensure_ascii=False, separators=(",", ":"))
         return text.encode(), False
 
@@ -85,8 +83,8 @@ def clean(value: Any) -> Any:
         return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if isinstance(value, float) and value - value != 0:
         return None
-    if isinstance(value, np.generic):
-        return clean(value.item())
+    if hasattr(value, "dtype"):  # numpy's numbers and arrays
+        return clean(value.tolist())
     return value
 
 
@@ -126,23 +124,19 @@ def _read(file: BinaryIO, name: str, size: int) -> bytes:
 def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[tuple[dict[str, Any], str]]:
     number, size, exact = 0, BLOCK, False
     while True:
-        done, retry = 0, False
-        for end in _ends(rest, exact):
-            place = f"{name}, item {number + 1}"
-            begin = _next_item(rest, done, place, is_array and number > 0)
-            try:
-                value = _loads(rest[begin:end])
-            except (ValueError, RecursionError):
-                retry = not exact
-                if retry:
-                    break
-                value = parse(rest[begin:end], place)
-            yield value, place
-            number, done = number + 1, end
-        rest = rest[done:]
-        if retry:
+        values, done = ([], 0) if exact else _block(rest, is_array, number > 0)
+        for value in values or ():
+            number += 1
+            yield value, f"{name}, item {number}"
+        if values is None:
             exact = True
-            continue
+        if exact:
+            for end in _object_ends(rest):
+                place = f"{name}, item {number + 1}"
+                begin = _next_item(rest, done, place, is_array and number > 0)
+                yield parse(rest[begin:end], place), place
+                number, done = number + 1, end
+        rest = rest[done:]
         if is_array and _array_ends(rest, f"{name}, item {number + 1}", number > 0):
             return _refuse_rest(rest.lstrip()[1:] + _read(file, name, BLOCK), name)
         if len(rest) > LARGEST_ITEM:
@@ -159,23 +153,46 @@ def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[t
         raise InputError(f"{name}: the JSON is cut short, or broken, after item {number}")
 
 
-def _ends(text: bytes, exact: bool) -> list[int]:
-    """Return where objects end: as the braces alone tell, which a brace inside a string can make wrong.
+def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any]] | None, int]:
+    """Return (the whole objects at the start, where they end); None when it takes a closer look.
 
-    A wrong cut is never taken for an object: of a JSON object no other prefix is one, so parsing fails, and
-    the caller asks again for exact ends.
+    Braces inside strings can make the end wrong, but no wrong end is taken for a right one: it stands inside
+    a string or inside an object, and either leaves something open that the parser refuses.
     """
-    ends = [] if exact else _brace_ends(text)
-    return ends or _object_ends(text)
+    end = _last_end(text)
+    if not end:
+        return [], 0
+    whole = text[:end].lstrip(_BLANK)
+    if is_array and comma:
+        if whole[:1] != b",":
+            return None, 0
+        whole = whole[1:]
+    seams = 0
+    if not is_array:
+        # No string holds a line break, and within an object a comma is due: a seam is the end of a line.
+        seams = whole.count(b"}\n{")
+        whole = whole.replace(b"}\n{", b"},{")
+    try:
+        values = _loads(b"[%b]" % whole)
+    except (ValueError, RecursionError):
+        return None, 0
+    is_plain = is_array or len(values) == seams + 1
+    return (values, end) if is_plain and set(map(type, values)) == {dict} else (None, 0)
 
 
-def _brace_ends(text: bytes) -> list[int]:
-    # translate looks bytes up faster than numpy can.
-    places = np.flatnonzero(np.frombuffer(text.translate(_BRACES), np.bool_))
-    opens = np.frombuffer(text, np.uint8)[places] == _OPEN
-    depth = np.cumsum(opens * 2 - 1, dtype=np.int32)
-    ends: list[int] = (places[(depth == 0) & ~opens] + 1).tolist()
-    return ends
+def _last_end(text: bytes) -> int:
+    """Return where the last whole object ends, were all braces outside strings; 0 for nowhere."""
+    depth = text.count(b"{") - text.count(b"}")
+    end = len(text)
+    opening, closing = text.rfind(b"{"), text.rfind(b"}")
+    while depth > 0 and opening >= 0:
+        if opening > closing:
+            depth, end = depth - 1, opening
+            opening = text.rfind(b"{", 0, end)
+        else:
+            depth, end = depth + 1, closing
+            closing = text.rfind(b"}", 0, end)
+    return closing + 1 if depth == 0 else 0
 
 
 def _next_item(text: bytes, begin: int, place: str, comma: bool) -> int:
@@ -210,6 +227,8 @@ def _refuse_rest(rest: bytes, name: str) -> None:
 
 def _object_ends(text: bytes) -> list[int]:
     """Return the positions just after each `}` that closes an object which is not inside another."""
+    import numpy as np  # only where it is needed: it takes longer to load than a small file to read
+
     if b"\\" in text:
         # Pairs first: what is left of a backslash before a quote then really escapes it.
         text = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 Point = tuple[float, float]
+# `new(Box, (...))` takes half the time of `Box(...)`, and wants every field: for where millions are made.
+new = tuple.__new__
 
 
 class Box(NamedTuple):

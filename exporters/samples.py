@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from exporters.convert import export_tasks
 from exporters.errors import OptionError
 from exporters.label_studio.config import config_type, make_config, object_key
@@ -100,6 +98,8 @@ def _data(row: Any, key: str) -> dict[str, Any]:
         return {key: os.fspath(row)}
     if hasattr(row, "toarray"):
         row = row.toarray().ravel()
+    import numpy as np  # here, so that a conversion of files does not wait for it
+
     numbers = np.asarray(row)
     values = [_plain(value) for value in numbers.ravel()] if numbers.dtype != object else [str(row)]
     if len(values) == 1 and isinstance(values[0], str):
@@ -110,13 +110,7 @@ def _data(row: Any, key: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return (
-        value.item()
-        if isinstance(value, np.generic)
-        else value.tolist()
-        if isinstance(value, np.ndarray)
-        else value
-    )
+    return value.tolist() if hasattr(value, "dtype") else value  # numpy's numbers and arrays
 
 
 class CVATExporter:

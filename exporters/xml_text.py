@@ -33,6 +33,11 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], REPLACEMENT), text)
 
 
+def quoted(text: str) -> str:
+    """Return the text as an attribute's value, quotes included."""
+    return f'"{escape(text)}"'
+
+
 def has_illegal(text: str) -> bool:
     """Return whether the text holds a character that XML cannot."""
     return ILLEGAL.search(text) is not None

@@ -60,7 +60,8 @@ def joined(groups: Mapping[Key, list[Region]]) -> tuple[Annotation, ...]:
 
 def _annotation(key: Key, regions: list[Region]) -> Annotation:
     is_prediction, annotator, model, is_truth, score = key
-    has_tags = any(type(region.shape) is Answer for region in regions)
+    # A list: a generator would cost more than it saves.
+    has_tags = [region for region in regions if type(region[0]) is Answer]
     return Annotation(
         _joined(regions) if has_tags else tuple(regions),
         is_prediction=is_prediction,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 
 from exporters.cvat.shapes import CORNERS
-from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Points, Polygon, Polyline
+from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Points, Polygon, Polyline, new
 
 Given = Mapping[str, str]
 
@@ -31,7 +31,7 @@ def read_box(given: Given) -> Box:
     if width < 0.0 or height < 0.0:
         left, top = min(left, left + width), min(top, top + height)
         width, height = abs(width), abs(height)
-    return Box(left, top, width, height, _angle(given) if "rotation" in given else 0.0)
+    return new(Box, (left, top, width, height, _angle(given) if "rotation" in given else 0.0))
 
 
 def _points(given: Given, least: int) -> tuple[Point, ...]:

@@ -10,11 +10,11 @@ from xml.parsers import expat
 from exporters.cvat.marks import Key, Told, joined, tell, video_annotations
 from exporters.cvat.parts import PARTS, Given, reason, source_of, whole
 from exporters.errors import InputError
-from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, Track
+from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, Track, new
 from exporters.report import Ledger
 from exporters.xml_text import safe_parser
 
-BLOCK = 1 << 17
+BLOCK = 1 << 15
 _SHAPES = frozenset((*PARTS, "tag", "skeleton"))
 Draft = tuple[Region, str]
 
@@ -182,7 +182,7 @@ class CvatParser:
         made: Geometry | Skeleton = Skeleton(shape.parts) if read is None else read(given)
         is_occluded, z_order = given.get("occluded") == "1", given.get("z_order", "0")
         if z_order == "0" and "group_id" not in given:
-            return Region(made, labels, None, score, "", attributes, (), 0, 0, is_occluded)
+            return new(Region, (made, labels, None, score, "", attributes, (), 0, 0, is_occluded, None))
         group = int(given.get("group_id") or 0)
         return Region(made, labels, None, score, "", attributes, (), group, int(z_order), is_occluded)
 

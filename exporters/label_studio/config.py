@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
-from xml.sax.saxutils import quoteattr
 
 from exporters.errors import OptionError
-from exporters.xml_text import parse_xml
+from exporters.xml_text import parse_xml, quoted
 
 OBJECTS = {
     "Image": "image",
@@ -150,15 +149,15 @@ def make_config(name: str, labels: Sequence[str], key: str | None = None, *, tag
     default_tag, default_key, control, control_name, attributes = TYPES[config_type(name)]
     shown_tag, shown_key = tag or default_tag, key or default_key
     child = "Choice" if control == "Choices" else "Label"
-    rows = [f"  <{shown_tag} name={quoteattr(shown_key)} value={quoteattr('$' + shown_key)}/>"]
+    rows = [f"  <{shown_tag} name={quoted(shown_key)} value={quoted('$' + shown_key)}/>"]
     if name == "video_tracks":
-        rows.append(f'  <VideoRectangle name="box" toName={quoteattr(shown_key)}/>')
-    head = f"  <{control} name={quoteattr(control_name)} toName={quoteattr(shown_key)}"
+        rows.append(f'  <VideoRectangle name="box" toName={quoted(shown_key)}/>')
+    head = f"  <{control} name={quoted(control_name)} toName={quoted(shown_key)}"
     head += f" {attributes}" if attributes else ""
     if control in ("Rating", "Number"):
         return "\n".join(["<View>", *rows, head + "/>", "</View>"])
     rows.append(head + ">")
     for i, label in enumerate(labels):
         color = "" if child == "Choice" else f' background="{PALETTE[i % len(PALETTE)]}"'
-        rows.append(f"    <{child} value={quoteattr(label)}{color}/>")
+        rows.append(f"    <{child} value={quoted(label)}{color}/>")
     return "\n".join(["<View>", *rows, f"  </{control}>", "</View>"])

@@ -21,7 +21,7 @@ from exporters.label_studio.shapes import (
 )
 from exporters.label_studio.texts import Dialogue, span_in
 from exporters.options import Size
-from exporters.records import Answer, Caption, Region, Relation, Shape, TextSpan
+from exporters.records import Answer, Caption, Region, Relation, Shape, TextSpan, new
 from exporters.report import Ledger
 
 Read = tuple[tuple[Region, ...], tuple[Relation, ...]]
@@ -68,7 +68,8 @@ class ObjectReader:
                     if not (width and height and width > 0 < height):
                         width, height = _known(size)
                     shape = reader(value, width, height)  # type: ignore[misc]
-                    region = Region(shape, (labels[0],), key, None, item.get("from_name", ""))
+                    name = item.get("from_name", "")
+                    region = new(Region, (shape, (labels[0],), key, None, name, (), (), 0, 0, False, None))
                 else:
                     region = self._region(item, kind, key, size)
                 if key is not None:

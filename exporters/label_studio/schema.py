@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
-
 from exporters.label_studio.config import PALETTE
-from exporters.xml_text import ILLEGAL, REPLACEMENT
+from exporters.xml_text import quoted
 
 # Type of region: the control's tag, and the tag of what it offers.
 CONTROLS = {
@@ -83,18 +81,14 @@ class Schema:
         if kind == "choices":
             extra += f' choice="{"multiple" if name in self._is_multiple else "single"}"'
         if not child:
-            return [f'  <{tag} name={_quoted(name)} toName="{target}"{extra}/>']
+            return [f'  <{tag} name={quoted(name)} toName="{target}"{extra}/>']
         return self._offer(tag, child, name, target, extra, labels)
 
     def _offer(
         self, tag: str, child: str, name: str, target: str, extra: str, labels: tuple[str, ...]
     ) -> list[str]:
-        rows = [f'  <{tag} name={_quoted(name)} toName="{target}"{extra}>']
+        rows = [f'  <{tag} name={quoted(name)} toName="{target}"{extra}>']
         for index, label in enumerate(labels):
             color = f' background="{PALETTE[index % len(PALETTE)]}"' if child == "Label" else ""
-            rows.append(f"    <{child} value={_quoted(label)}{color}/>")
+            rows.append(f"    <{child} value={quoted(label)}{color}/>")
         return [*rows, f"  </{tag}>"]
-
-
-def _quoted(text: str) -> str:
-    return quoteattr(ILLEGAL.sub(REPLACEMENT, text))

@@ -11,7 +11,6 @@ from math import isfinite
 from typing import Any
 
 from exporters.geometry import box_from_corner, full_turn, scaled
-from exporters.masks import mask_from_array, read_bitmask, unpack_brush
 from exporters.records import (
     AudioSpan,
     Box,
@@ -24,6 +23,7 @@ from exporters.records import (
     SeriesSpan,
     Shape,
     Track,
+    new,
 )
 
 Value = Mapping[str, Any]
@@ -40,7 +40,7 @@ def read_box(value: Value, width: int, height: int) -> Box:
         raise ValueError("a coordinate is not finite")
     angle = value.get("rotation")
     if not angle and wide >= 0.0 and high >= 0.0:
-        return Box(left, top, wide, high)
+        return new(Box, (left, top, wide, high, 0.0))
     return box_from_corner(left, top, wide, high, _finite(angle or 0.0))
 
 
@@ -95,6 +95,8 @@ def read_brush(value: Value, width: int, height: int) -> Shape:
     """Return the brush stroke's mask."""
     if value.get("format", "rle") != "rle":
         raise ValueError(f"brush format {value.get('format')!r} is unknown")
+    from exporters.masks import mask_from_array, unpack_brush  # numpy, where there are masks
+
     mask = mask_from_array(unpack_brush(value["rle"], width, height))
     if mask is None:
         raise ValueError("the mask is empty")
@@ -103,6 +105,8 @@ def read_brush(value: Value, width: int, height: int) -> Shape:
 
 def read_png(value: Value, width: int, height: int) -> Shape:
     """Return the bitmask's mask."""
+    from exporters.masks import mask_from_array, read_bitmask
+
     pixels = read_bitmask(value["imageDataURL"])
     if pixels.shape != (height, width):
         raise ValueError("bitmask of another size than the image")

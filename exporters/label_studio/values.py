@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from exporters.geometry import bounding_box, convex_hull, corner_of, scaled
-from exporters.masks import mask_on_image, pack_brush
 from exporters.records import (
     AudioSpan,
     Box,
@@ -78,6 +77,8 @@ def _ellipse(ellipse: Ellipse, width: int, height: int) -> Made:
 
 
 def _mask(mask: Mask, width: int, height: int) -> Made:
+    from exporters.masks import mask_on_image, pack_brush  # numpy, where there are masks
+
     is_inside = mask.left >= 0 and mask.top >= 0
     is_inside = is_inside and mask.left + mask.width <= width and mask.top + mask.height <= height
     packed = pack_brush(mask_on_image(mask, width, height))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from exporters.geometry import corners, ellipse_outline
-from exporters.outlines import mask_outlines
 from exporters.records import AudioSpan, Box, Ellipse, Mask, Point, Polygon, Region
 
 Span = dict[str, Any]
@@ -15,11 +14,16 @@ Drawn = tuple[list[Span], str]
 
 def rectangle(box: Box) -> Drawn:
     """Return a rect span; Prodigy has no turned ones."""
-    left, top, width, height, rotation = box
-    if rotation:
+    if box.rotation:
         return [_outline(corners(box))], "turned box: as a polygon"
+    return [upright(box)], ""
+
+
+def upright(box: Box) -> Span:
+    """Return the rect span of a box that is not turned."""
+    left, top, width, height, _ = box
     right, bottom = left + width, top + height
-    span = {
+    return {
         "x": left,
         "y": top,
         "width": width,
@@ -28,7 +32,6 @@ def rectangle(box: Box) -> Drawn:
         "type": "rect",
         "points": [[left, top], [left, bottom], [right, bottom], [right, top]],
     }
-    return [span], ""
 
 
 def _outline(points: tuple[Point, ...]) -> Span:
@@ -44,6 +47,8 @@ def _ellipse(ellipse: Ellipse) -> Drawn:
 
 
 def _mask(mask: Mask) -> Drawn:
+    from exporters.outlines import mask_outlines  # numpy, where there are masks
+
     outlines, holes = mask_outlines(mask)
     how = "mask: as polygons around its pixels" + (", holes filled" if holes else "")
     return [_outline(outline) for outline in outlines], how

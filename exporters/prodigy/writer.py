@@ -10,10 +10,10 @@ from exporters.json_stream import dump
 from exporters.label_studio.config import LabelingConfig
 from exporters.options import Options
 from exporters.prodigy.hashes import with_hashes
-from exporters.prodigy.spans import DRAW, Span, dressed
+from exporters.prodigy.spans import DRAW, Span, dressed, upright
 from exporters.prodigy.texts import TextTask
 from exporters.prodigy.types import TaskType, task_type
-from exporters.records import Annotation, Answer, AudioSpan, Item, Region, TextSpan, name_of
+from exporters.records import Annotation, Answer, AudioSpan, Box, Item, Region, TextSpan, name_of
 from exporters.report import Ledger
 
 UNNAMED = "object"
@@ -89,8 +89,20 @@ class ProdigyWriter:
         spans: list[Span] = []
         sounds: list[Span] = []
         texts: list[tuple[Region, str]] = []
+        boxes = 0
         for region in annotation.regions:
-            shape = region.shape
+            shape, labels, key, score, _, attributes, captions, *_ = region
+            if type(shape) is Box and not shape[4] and len(labels) == 1:
+                # Most regions, by the shortest way.
+                span = upright(shape)
+                span["label"] = labels[0]
+                if key is not None:
+                    span["id"] = key
+                if score is not None or attributes or captions:
+                    dressed(span, region, labels[0])
+                spans.append(span)
+                boxes += 1
+                continue
             if type(shape) is Answer:
                 self._answer(task, region, shape, item)
                 continue
@@ -110,6 +122,8 @@ class ProdigyWriter:
                 for label in region.labels or (UNNAMED,):
                     target.extend(dressed(dict(piece), region, label) for piece in pieces)
             self._count(region, how, item)
+        if boxes:
+            self._ledger.carried["box"] += boxes
         if texts or (item.kind == "text" and self._wants_tokens()):
             text = TextTask(item.media, self._options.tokenizer)
             text.fill(task, texts, annotation.relations)

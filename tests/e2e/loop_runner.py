@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 
 from pydantic import AliasChoices
 from redis import Redis
+from redis.exceptions import RedisError
 
 from backend import connection
-from backend.jobs import DirtyMarker
+from backend.jobs import DirtyMarker, pending_key
 from backend.keeper import descendants, process_table
 from backend.label_studio import LabelStudio
+from backend.lease import lock_key
 from backend.model_store import ModelStore, Published
 from backend.observe import observe
 from backend.overview import ProjectStatus, project_status
@@ -34,6 +36,8 @@ T = TypeVar("T")
 
 COMMAND = [sys.executable, "-P", "-m", "backend.cli"]
 STEP = 0.05
+# Where Label Studio itself is asked: it answers one request at a time, and others wait for it too.
+SLOW_STEP = 0.3
 # Generous: a slow machine must not fail a test; the times that matter are printed and measured elsewhere.
 PATIENCE = 120.0
 # Everything comes quickly: so that a test waits for a rule, not for a default.
@@ -45,13 +49,13 @@ QUICK = {
 }
 
 
-def wait_for(what: str, condition: Callable[[], T], within: float = PATIENCE) -> T:
+def wait_for(what: str, condition: Callable[[], T], within: float = PATIENCE, step: float = STEP) -> T:
     """Return the first true value of `condition`; after `within` seconds fail, naming what was awaited."""
     ends = time.monotonic() + within
     while not (value := condition()):
         if time.monotonic() > ends:
             raise AssertionError(f"after {within:g} s still not: {what}")
-        time.sleep(STEP)
+        time.sleep(step)
     return value
 
 
@@ -247,9 +251,16 @@ class Loop:
     def has_caught_up(self, project_id: int) -> bool:
         """Whether the last round saw the project as it is now, and no round runs."""
         progress = self.progress(project_id)
-        if progress.covers is None or progress.running_since is not None:
+        if progress.covers is None or progress.running_since is not None or self._is_wanted(project_id):
             return False
         return observe(self.label_studio, project_id) == progress.covers
+
+    def _is_wanted(self, project_id: int) -> bool:
+        """Whether a round is asked for or runs; it spares Label Studio a question."""
+        try:
+            return bool(self.redis().exists(pending_key(project_id), lock_key(project_id)))
+        except RedisError:
+            return True
 
     def catch_up(self, project_id: int, within: float = PATIENCE) -> Progress:
         """Wait until it has caught up, and return the last round's progress."""
@@ -257,6 +268,7 @@ class Loop:
             f"project {project_id} has caught up",
             lambda: self.has_caught_up(project_id),
             within,
+            SLOW_STEP,
         )
         return self.progress(project_id)
 

@@ -7,7 +7,7 @@ import pytest
 from backend.connection import TITLE
 from backend.label_studio import LabelStudio
 from backend.publish import SAMPLING, is_served
-from tests.e2e.loop_runner import Loop, wait_for
+from tests.e2e.loop_runner import SLOW_STEP, Loop, wait_for
 from tests.e2e.projects import Annotator, choice, make_text_project, topic_of
 from tests.e2e.real_label_studio import RealLabelStudio
 from tests.e2e.truth import assert_few_predictions, assert_nothing_is_lost
@@ -31,7 +31,7 @@ def wait_until_served(loop: Loop, admin: LabelStudio, project: int) -> None:
         published = loop.published(project)
         return published is not None and is_served(admin, admin.project(project), published)
 
-    wait_for("the published head is served again", served)
+    wait_for("the published head is served again", served, step=SLOW_STEP)
     loop.catch_up(project)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from backend.label_studio import LabelStudio, greater
-from tests.e2e.loop_runner import Loop, wait_for
+from tests.e2e.loop_runner import SLOW_STEP, Loop, wait_for
 
 
 def labels_in(label_studio: LabelStudio, project_id: int) -> Counter[str]:
@@ -41,7 +41,8 @@ def assert_nothing_is_lost(loop: Loop, project_id: int) -> None:
     truth = labels_in(label_studio, project_id)
     wait_for(
         f"{truth.total()} labels are in the model of project {project_id}",
-        lambda: loop.has_caught_up(project_id) and loop.progress(project_id).report["classes"] == truth,
+        lambda: loop.progress(project_id).report["classes"] == truth and loop.has_caught_up(project_id),
+        step=SLOW_STEP,
     )
     published = loop.published(project_id)
     assert published is not None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,9 @@ def test_an_empty_file_and_an_empty_array_have_no_items():
         (b'"text"', "expected a JSON array or object"),
         (b"\xff\xfe[\x00", "UTF-16"),
         (b'{"a": 1}\n{"b": \n', "cut short, or broken, after item 1"),
+        (b'{"a": [{"b": 1}\n{"c": 2}]}\n', "item 1: not JSON"),
+        (b'[{"a": 1}\n{"b": 2}]', "item 2: expected ,"),
+        (b'{"a": 1},\n{"b": 2}\n', "item 2: expected an object"),
         (b'{"a": 1}\nnot json\n', "cut short, or broken, after item 1"),
         (b'[{"a": "\xff"}]', "item 1: not JSON"),
     ],
@@ -101,6 +105,7 @@ def test_what_json_cannot_hold_is_replaced_and_told():
     assert dump_told({"a": 1})[1] is True
     assert dump_told({"a": 1e999})[1] in (True, False)
     assert dump_told({"a": "\ud83d"})[1] is False
+    assert dump_told({"a": np.float32(0.5), "b": np.arange(2)}) == (b'{"a":0.5,"b":[0,1]}', False)
     assert clean((1, {"k": float("inf")})) == [1, {"k": None}]
 
 
