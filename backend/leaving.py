@@ -16,7 +16,6 @@ from backend.label_studio import LabelStudio, greater
 from backend.model_store import Published
 from backend.publish import VERSION_PREFIX
 
-WHAT = ("queue", "labelled", "all")
 PAGE_SIZE = 500
 AT_ONCE = 4
 FIELDS = ("data", "is_labeled", "predictions", "score", "model_version")

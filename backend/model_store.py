@@ -23,11 +23,12 @@ import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import ClassifierMixin
 
 from backend.errors import ModelStoreError, RoundSuperseded
@@ -230,7 +231,7 @@ def _serialise(model: Model) -> dict[str, bytes]:
             "intercept": model.classifier.intercept_,
         }
     else:
-        contents["estimator.skops"] = skops.io.dumps(model.classifier)
+        contents["estimator.skops"] = _skops().dumps(model.classifier)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return {"model.json": json.dumps(described).encode(), "arrays.npz": buffer.getvalue(), **contents}
@@ -269,7 +270,7 @@ def _classifier(
         content = contents["estimator.skops"]
         own = _own_types(content, trusted_package)
         try:
-            return skops.io.loads(content, trusted=own)
+            return _skops().loads(content, trusted=own)
         except Exception as error:
             raise ModelStoreError(f"the stored estimator was refused: {type(error).__name__}") from error
     classifier = SparseLogisticRegression()
@@ -281,6 +282,11 @@ def _classifier(
     return classifier
 
 
+def _skops() -> ModuleType:
+    """Return skops.io, loaded at its first use: that takes a second, and the built-in learner needs none."""
+    return import_module("skops.io")
+
+
 def _own_types(content: bytes, trusted_package: str | None) -> list[str]:
     """Return the types in a stored estimator that need our word: known ones, and the configured package's.
 
@@ -290,7 +296,7 @@ def _own_types(content: bytes, trusted_package: str | None) -> list[str]:
         When there are others.
     """
     try:
-        unknown = skops.io.get_untrusted_types(data=content)
+        unknown = _skops().get_untrusted_types(data=content)
     except Exception as error:
         raise ModelStoreError(f"the stored estimator cannot be read: {type(error).__name__}") from error
     strange = [t for t in unknown if t not in KNOWN_TYPES and t.partition(".")[0] != trusted_package]

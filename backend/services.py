@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -11,9 +12,11 @@ from redis.retry import Retry
 
 from backend.errors import SettingsError
 from backend.label_studio import LabelStudio
-from backend.model_store import ModelStore
 from backend.settings import Settings
 from backend.valkey import running_url
+
+if TYPE_CHECKING:
+    from backend.model_store import ModelStore
 
 # In MODEL_DIR; where `clean-al serve` keeps its own Valkey.
 VALKEY_FOLDER = "valkey"
@@ -47,6 +50,8 @@ class Services:
 
     @cached_property
     def store(self) -> ModelStore:
+        from backend.model_store import ModelStore  # scikit-learn: a second that not every command needs
+
         estimator = self.settings.estimator or ""
         return ModelStore(self.settings.model_dir, estimator.partition(":")[0].partition(".")[0] or None)
 

@@ -14,7 +14,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import exporters
 from backend.cli.common import as_json, project_argument, resolve_project, services, show
-from backend.leaving import WHAT, image_sizes, leaving_tasks
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -51,7 +50,13 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), required=True, help="gzip when it ends in .gz."
 )
-@click.option("--what", type=click.Choice(WHAT), default="queue", show_default=True, help="Which tasks.")
+@click.option(
+    "--what",
+    type=click.Choice(("queue", "labelled", "all")),
+    default="queue",
+    show_default=True,
+    help="Which tasks.",
+)
 @_options
 def export(project: str, target: str, output: str, what: str, as_json: bool, **options: Any) -> None:
     """Write PROJECT's queue, its labelled tasks or all of them for another tool, in priority order.
@@ -63,6 +68,8 @@ def export(project: str, target: str, output: str, what: str, as_json: bool, **o
       clean-al export 1 --format cvat -o queue.xml
       clean-al export 1 --format prodigy --what labelled -o done.jsonl.gz
     """
+    from backend.leaving import image_sizes, leaving_tasks  # scikit-learn: `convert` need not wait for it
+
     world = services()
     project_id = resolve_project(world.label_studio, project)
     found = world.label_studio.project(project_id)
