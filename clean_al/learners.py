@@ -126,14 +126,18 @@ def _is_softmax(model: Any) -> bool:
 
 
 def _softmax_probabilities(model: LogisticRegression, X: Any) -> np.ndarray:
-    """What predict_proba gives, in the dtype of X and without its checks and copies: X was checked before."""
-    weights = np.ascontiguousarray(model.coef_.T, dtype=X.dtype)
-    logits = X @ weights
-    logits += model.intercept_.astype(X.dtype)
-    if logits.shape[1] == 1:
-        positive = expit(logits[:, 0])
-        return np.column_stack([1 - positive, positive])
-    logits -= logits.max(axis=1, keepdims=True)
+    """What predict_proba gives, in the dtype of X and without its checks and copies: X was checked before.
+
+    Worked out class by class, and so laid out in memory: sums and maxima over few classes take numpy a
+    fraction of the time that they take row by row.
+    """
+    weights = np.ascontiguousarray(model.coef_, dtype=X.dtype)
+    logits = np.ascontiguousarray((X @ weights.T).T) if sparse.issparse(X) else weights @ X.T
+    logits += model.intercept_.astype(X.dtype)[:, None]
+    if len(logits) == 1:
+        positive = expit(logits[0])
+        return np.stack([1 - positive, positive]).T
+    logits -= logits.max(axis=0)
     np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
+    logits /= logits.sum(axis=0)
+    return logits.T

@@ -14,6 +14,8 @@ BLOCK_ROWS = 8192
 BLOCK_NUMBERS = 2_000_000
 CENTER_ROWS = 1024
 DENSE_NUMBERS = 12_800_000
+# A sparse product takes about thirty times as long for each number as a dense one.
+SPARSE_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class Points:
         """Squared distance from each point (or those of `rows`) to the nearest of the others; inf if none."""
         n = len(self) if rows is None else len(rows)
         best = np.full(n, np.inf, self.X.dtype)
+        shared = self._shared(others)
+        if shared is not None and len(others):
+            self._nearest_by_shared(others, rows, shared, best)
+            best += self.sq_norms if rows is None else self.sq_norms[rows]
+            return np.maximum(best, 0, out=best)
         step = CENTER_ROWS if not self.is_sparse else max(1, DENSE_NUMBERS // self.X.shape[1])
         for part_of_others in blocks(len(others), step):
             centers = self.ready(others.dense(part_of_others))
@@ -102,6 +109,35 @@ class Points:
                 np.minimum(best[part], product.min(axis=1), out=best[part])
         best += self.sq_norms if rows is None else self.sq_norms[rows]
         return np.maximum(best, 0, out=best)
+
+    def _shared(self, others: Points) -> float | None:
+        """Products per row in a sparse product with the others; None where a dense one is quicker."""
+        if not (self.is_sparse and others.is_sparse) or self.X.nnz == 0:
+            return None
+        own, theirs = (np.bincount(M.indices, minlength=M.shape[1]) for M in (self.X, others.X))
+        products = float(own.astype(np.float64) @ theirs)
+        if products > SPARSE_SHARE * self.X.nnz * len(others):
+            return None
+        return products / len(self)
+
+    def _nearest_by_shared(
+        self, others: Points, rows: np.ndarray | None, shared: float, best: np.ndarray
+    ) -> None:
+        """Set best to the least |c|^2 - 2 x.c, from the terms that a row and the others have in common.
+
+        An item without a common term is as far as its own length says, so the shortest of the others stands
+        for all of those.
+        """
+        columns = others.X.T.tocsr()
+        lengths = sq_lengths(others.X).astype(self.X.dtype)
+        order = np.argsort(lengths, kind="stable")
+        for part in blocks(len(best), int(np.clip(BLOCK_NUMBERS / max(shared, 1.0), 256, BLOCK_ROWS))):
+            product = self.X[part if rows is None else rows[part]] @ columns
+            value = lengths[product.indices] - 2 * product.data
+            filled = np.flatnonzero(np.diff(product.indptr))
+            if len(filled):
+                best[part][filled] = np.minimum.reduceat(value, product.indptr[filled])
+            np.minimum(best[part], _shortest_apart(product, lengths, order), out=best[part])
 
     def nearest_center(self, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For every point the nearest center's number and the squared distance to it."""
@@ -148,6 +184,33 @@ def blocks(n: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
     """Slices that cover range(n), each of at most `size` rows."""
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
+
+
+def _shortest_apart(product: Any, lengths: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """For each row of a product, the least length of an item whose product with it is not stored.
+
+    Parameters
+    ----------
+    product : CSR matrix of shape (m, k)
+    lengths : array of shape (k,)
+    order : the items from the shortest on
+    """
+    result = np.full(product.shape[0], np.inf, lengths.dtype)
+    rank = np.argsort(order)
+    left = np.arange(product.shape[0])
+    some = min(16, len(order))
+    while len(left):
+        here = product if len(left) == product.shape[0] else product[left]
+        rows, ranks = np.repeat(np.arange(len(left)), np.diff(here.indptr)), rank[here.indices]
+        among = ranks < some
+        stored = np.zeros((len(left), some), bool)
+        stored[rows[among], ranks[among]] = True
+        first = stored.argmin(axis=1)
+        is_free = ~stored[np.arange(len(left)), first]
+        result[left[is_free]] = lengths[order[first[is_free]]]
+        left = left[~is_free] if some < len(order) else left[:0]
+        some = min(8 * some, len(order))
+    return result
 
 
 def _block_rows(width: int) -> int:

@@ -25,8 +25,14 @@ def margin(probabilities: np.ndarray) -> np.ndarray:
         return np.zeros(len(probabilities))
     if probabilities.shape[1] == 2:
         return 1 - np.abs(probabilities[:, 0] - probabilities[:, 1])
-    two = np.partition(probabilities, -2, axis=1)[:, -2:]
-    return 1 - (two[:, 1] - two[:, 0])
+    if probabilities.flags.c_contiguous:
+        two = np.partition(probabilities, -2, axis=1)[:, -2:]
+        return 1 - (two[:, 1] - two[:, 0])
+    first, second = probabilities[:, 0].copy(), np.zeros(len(probabilities), probabilities.dtype)
+    for column in probabilities.T[1:]:  # laid out class by class: one pass over each
+        np.maximum(second, np.minimum(first, column), out=second)
+        np.maximum(first, column, out=first)
+    return 1 - (first - second)
 
 
 def least_confident(probabilities: np.ndarray) -> np.ndarray:
