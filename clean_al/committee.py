@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from scipy.special import xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from clean_al.learners import class_probabilities, fitted, make_learner
+from clean_al.points import blocks
+
+WORTH_SHARING = 8192
 
 
 def vote_entropy(members: np.ndarray) -> np.ndarray:
@@ -97,8 +100,17 @@ class Committee(ClassifierMixin, BaseEstimator):
 
     def member_probabilities(self, X: Any) -> np.ndarray:
         """Every member's class probabilities, shape (n_members, n, n_classes)."""
-        jobs = (delayed(_aligned)(member, X, self.classes_) for member in self.members_)
-        return np.stack(Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs))
+        # Each job is a share of the rows for one member: five members would leave one of two workers idle.
+        shares = effective_n_jobs(self.n_jobs) if X.shape[0] >= WORTH_SHARING else 1
+        parts = list(blocks(X.shape[0], -(-X.shape[0] // shares))) if shares > 1 else [slice(None)]
+        jobs = (
+            delayed(_aligned)(member, X[part], self.classes_) for member in self.members_ for part in parts
+        )
+        done = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
+        if len(parts) == 1:
+            return np.stack(done)
+        step = len(parts)
+        return np.stack([np.concatenate(done[i : i + step]) for i in range(0, len(done), step)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The members' mean, shape (n, n_classes)."""
