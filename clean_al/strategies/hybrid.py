@@ -1,9 +1,10 @@
 """Hybrid: of the items that the model is unsure of, a batch that covers them.
 
 After Zhdanov, Diverse Mini-Batch Active Learning, 2019: preselect by uncertainty, then uncertainty-weighted
-k-means. The weights u (uncertainty) and d (diversity) set how many items are preselected, n * 10^(d/u): ten
-times the batch when they are equal, the batch itself at d = 0 (plain uncertainty sampling), the whole pool
-at u = 0 (plain diversity sampling).
+k-means. The weights u (uncertainty) and d (diversity) set how many of N items are preselected for a batch of n:
+n * 10^(d/u), but no more than N * 5^(-u/d). When they are equal that is ten times the batch, or the most
+uncertain fifth of a small pool, half of which would not be a choice; it is the batch itself at d = 0 (plain
+uncertainty sampling), the whole pool at u = 0 (plain diversity sampling).
 """
 
 from __future__ import annotations
@@ -54,8 +55,10 @@ def n_candidates(pool: Pool, n: int) -> int:
     u, d = pool.options.weights.uncertainty, pool.options.weights.diversity
     if d <= 0:
         return n
-    exponent = d / u if u > 0 else math.inf
-    return len(pool) if exponent > 9 else min(len(pool), math.ceil(n * 10**exponent))
+    if u <= 0 or d / u > 9:
+        return len(pool)
+    share = len(pool) * 5 ** -(u / d)
+    return min(len(pool), max(n, math.ceil(min(n * 10 ** (d / u), share))))
 
 
 def _mass(pool: Pool, rows: np.ndarray) -> np.ndarray:
