@@ -1,7 +1,7 @@
 """Hybrid: of the items that the model is unsure of, a batch that covers them.
 
 After Zhdanov, Diverse Mini-Batch Active Learning, 2019: preselect by uncertainty, then uncertainty-weighted
-k-means. The weights u (uncertainty) and d (diversity) set how many of N items are preselected for a batch of n:
+k-means. The weights u (uncertainty) and d (diversity) set how many of N items are preselected for n picks:
 n * 10^(d/u), but no more than N * 5^(-u/d). When they are equal that is ten times the batch, or the most
 uncertain fifth of a small pool, half of which would not be a choice; it is the batch itself at d = 0 (plain
 uncertainty sampling), the whole pool at u = 0 (plain diversity sampling).
