@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-ROWS_AT_ONCE = 4096
+WORDS_AT_ONCE = 65_536
+FOLD = np.uint64(29)
 
 
 def row_keys(X: Any) -> np.ndarray:
-    """Keys of shape (n,), uint64: equal rows have equal keys, other rows differ but for a chance of 2^-64.
+    """Keys of shape (n,), uint64: rows of equal bits have equal keys, others differ but for a chance near 2^-64.
 
     Multiply-add hashing modulo 2^64 with random odd factors (Dietzfelbinger, Hagerup, Katajainen & Penttonen,
-    1997), at the speed of reading X once.
+    1997), at a third of the speed of reading X once.
     """
     return _sparse_keys(X) if sparse.issparse(X) else _dense_keys(np.asarray(X))
 
@@ -25,25 +26,37 @@ def _factors(n: int) -> np.ndarray:
     ) | np.uint64(1)
 
 
+def _spread(words: np.ndarray) -> np.ndarray:
+    """The words with their high bits brought down, one to one.
+
+    A product modulo 2^64 keeps the zeros at the low end of its factor: 1.0, whose low 52 bits are zero, could
+    reach 4096 keys only. Round numbers differ in their high bytes, so those go to the low end.
+    """
+    swapped = words.byteswap()
+    swapped ^= swapped >> FOLD
+    return swapped
+
+
 def _dense_keys(X: np.ndarray) -> np.ndarray:
     pairs = X.dtype.itemsize == 4
     width = X.shape[1] // 2 if pairs else X.shape[1]
     factors = _factors(width + 1)
     keys = np.empty(len(X), np.uint64)
-    for start in range(0, len(X), ROWS_AT_ONCE):
-        block = np.ascontiguousarray(X[start : start + ROWS_AT_ONCE])
+    step = max(1, WORDS_AT_ONCE // max(width, 1))
+    for start in range(0, len(X), step):
+        block = np.ascontiguousarray(X[start : start + step])
         last = None
         if pairs and X.shape[1] % 2:
-            last = np.ascontiguousarray(block[:, -1]).view(np.uint32).astype(np.uint64)
+            last = _spread(np.ascontiguousarray(block[:, -1]).view(np.uint32).astype(np.uint64))
             block = np.ascontiguousarray(block[:, :-1])
         words = block.view(np.uint64) if width else np.empty((len(block), 0), np.uint64)
-        key = np.einsum("ij,j->i", words, factors[:width])
+        key = np.einsum("ij,j->i", _spread(words), factors[:width])
         keys[start : start + len(block)] = key if last is None else key + last * factors[-1]
     return keys
 
 
 def _sparse_keys(X: Any) -> np.ndarray:
-    bits = X.data.view(np.uint32 if X.dtype.itemsize == 4 else np.uint64).astype(np.uint64)
+    bits = _spread(X.data.view(np.uint32 if X.dtype.itemsize == 4 else np.uint64).astype(np.uint64))
     # Values times a factor per column; the running sum wraps around, so its differences are exact.
     running = np.concatenate([[np.uint64(0)], np.cumsum(bits * _factors(X.shape[1])[X.indices])])
     return running[X.indptr[1:]] - running[X.indptr[:-1]]

@@ -39,6 +39,16 @@ def test_sparse_keys_follow_the_row_too():
     assert row_keys(sparse.csr_matrix((3, 4))).tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_matrix])
+def test_rows_of_round_numbers_have_keys_of_their_own(dtype, convert):
+    rng = np.random.default_rng(0)
+    pairs = np.eye(400)[rng.integers(400, size=(3000, 2))].sum(axis=1)
+    for rows in (pairs, np.sign(rng.normal(size=(3000, 40))), rng.integers(0, 17, (3000, 9))):
+        different = np.unique(rows, axis=0).astype(dtype)
+        assert len(np.unique(row_keys(convert(different)))) == len(different)
+
+
 @pytest.fixture
 def kept(monkeypatch):
     """State is kept for small pools too; counts the rows whose distances are computed."""
@@ -92,3 +102,14 @@ def test_forgetting_labels_starts_afresh(kept):
     sampler.select(POOL, 5)
     sampler.fit(LABELED[3:6], [0, 1, 0])
     np.testing.assert_array_equal(sampler.select(POOL, 5), fresh(LABELED[3:6], [0, 1, 0], POOL))
+
+
+def test_binary_features_are_not_taken_for_one_another(kept):
+    rng = np.random.default_rng(2)
+    pool = np.unique(np.sign(rng.normal(size=(400, 12))), axis=0)
+    labeled = pool[:6]
+    sampler = IntelligentSampler("coreset", random_state=0).fit(labeled, np.arange(6) % 2)
+    sampler.select(pool[6:], 5)
+    nearest = nearness.nearest_seen(sampler._pool(pool[200:], None, sampler._options(), None))
+    plain = ((pool[200:, None] - labeled[None]) ** 2).sum(axis=2).min(axis=1)
+    np.testing.assert_allclose(nearest, plain)
