@@ -40,12 +40,15 @@ def compose(
     if n == 0:
         return np.empty(0, np.intp)
     own = plan.mode is None and strategy.batch is not None
+    rows = np.empty(0, np.intp)
     if own and (pool.costs is None or strategy.weighs_costs):
         rows = _own_batch(pool, strategy, n, guard, taken)
-    else:
+        own = pool.model is None or not (strategy.needs_model or strategy.weighs_costs)
+    if len(rows) < n and not own:
+        # Copies of one item can fill a whole preselection: the best of all others come then.
         scores = strategy.scores(pool)
         scores = scores if pool.costs is None else per_cost(scores, pool.costs)
-        rows = _by_score(pool, scores, n, plan, guard, taken)
+        rows = np.append(rows, _by_score(pool, scores, n - len(rows), plan, guard, np.append(taken, rows)))
     return rows if len(rows) == n else guard.complete(rows, n, taken)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from clean_al.nearness import nearest_seen
-from clean_al.points import Points, blocks, exact_sq_distances
+from clean_al.points import Points, blocks, exact_sq_distances, sq_lengths
 from clean_al.pool import Pool
 from clean_al.strategies.coreset import lazy_k_center
 
 CHUNK = 256
+SAMPLE = 256
+ROUNDING = 1e-12
 
 
 class NearCopies:
@@ -21,11 +24,17 @@ class NearCopies:
     ----------
     pool : the items; what it has seen counts too
     threshold : share of the median distance between two items of the pool; 0 lets everything pass
+
+    Attributes
+    ----------
+    typical_sq : float, median squared distance between two items of the pool, of two different ones where
+        most are copies of each other
+    radius_sq : float, items nearer than this are copies
     """
 
     def __init__(self, pool: Pool, threshold: float):
         self.pool = pool
-        self.typical_sq = pool.points.typical_sq(np.random.default_rng(0))
+        self.typical_sq = _typical_sq(pool.points)
         self.radius_sq = threshold**2 * self.typical_sq
 
     def distinct(
@@ -44,7 +53,7 @@ class NearCopies:
         return rows[len(taken) :]
 
     def _walk(self, chunk: np.ndarray, rows: np.ndarray, n: int, radius_sq: float) -> np.ndarray:
-        if self.radius_sq <= 0 and radius_sq <= 0:
+        if len(chunk) == 0 or max(self.radius_sq, radius_sq) <= 0:
             return np.append(rows, chunk[: n - len(rows)])
         X = self.pool.points.X
         blocked: Any = np.zeros(len(chunk), bool)
@@ -65,7 +74,7 @@ class NearCopies:
             return close
         some = self.pool.points.X[chunk]
         for part in blocks(len(seen), 1024):
-            d = exact_sq_distances(some, seen.X[part])
+            d = exact_sq_distances(some, _in_format_of(some, seen.X[part]))
             close |= (d <= self.radius_sq).any(axis=1)
         return close
 
@@ -75,6 +84,37 @@ class NearCopies:
         nearest = nearest_seen(self.pool).copy()
         used = np.concatenate([taken, rows]).astype(np.intp)
         if len(used):
-            nearest = np.minimum(nearest, points.nearest_sq(Points(points.dense(used))))
+            nearest = np.minimum(nearest, points.nearest_sq(points.take(used)))
             nearest[used] = -1
         return np.append(rows, lazy_k_center(points, nearest, n - len(rows), self.pool.rng))
+
+
+def _typical_sq(points: Points) -> float:
+    """Median squared distance between two items of the pool, of two different ones if it is next to nothing.
+
+    When most of a pool is one item its median distance is zero, which would call nothing a copy.
+    """
+    typical = points.typical_sq(np.random.default_rng(0))
+    some = points.X[:: max(1, len(points) // SAMPLE)].astype(np.float64)
+    return typical if typical > ROUNDING * float(sq_lengths(some).mean()) else _apart_sq(points)
+
+
+def _apart_sq(points: Points) -> float:
+    first = points.X[[0]]
+    away = np.concatenate(
+        [exact_sq_distances(points.X[part], first)[:, 0] for part in blocks(len(points), 1024)]
+    )
+    nothing = ROUNDING * float(away.max())
+    rows = np.flatnonzero(away > nothing)
+    if len(rows) == 0:
+        return 0.0
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.intp)]
+    d = exact_sq_distances(points.X[rows], points.X[rows])
+    return float(np.median(np.append(d[d > nothing], away[rows])))
+
+
+def _in_format_of(some: Any, other: Any) -> Any:
+    """The other rows as sparse or as dense as some."""
+    if sparse.issparse(some) == sparse.issparse(other):
+        return other
+    return other.toarray() if sparse.issparse(other) else sparse.csr_matrix(other)
