@@ -1,7 +1,7 @@
 """Models on disk, per project and version: written whole, checked when read, never a pickle.
 
 MODEL_DIR/projects/<id>/
-    published.json              which version Label Studio is served, and the fence it was written under
+    published.json              what Label Studio is served, under which fence, and the audit share's draws
     models/<version>/           manifest.json (checksums), model.json, arrays.npz [, estimator.skops]
     features/                   the pool's features, see feature_store.py
     progress.json, poll.json    what the last round and the last look saw, see progress.py and poller.py
@@ -78,7 +78,16 @@ class Model:
 
 @dataclass(frozen=True)
 class Published:
-    """What annotators are served now."""
+    """What annotators are served now, and all that the audit share has drawn so far.
+
+    Attributes
+    ----------
+    head : ids of the tasks in the queue head, the next one first
+    audit : those of them that were drawn uniformly at random, in the order of the draw
+    drawn : every task ever drawn so that has a label by now, and `audit`
+    audit_due : labels until the next audit place when the head was made; None without an audit share
+    labels : labels of the project when the head was made
+    """
 
     version: str
     fence: int
@@ -87,6 +96,9 @@ class Published:
     has_model: bool
     audit: tuple[int, ...] = ()
     previous: str | None = None
+    drawn: tuple[int, ...] = ()
+    audit_due: float | None = None
+    labels: int = 0
 
 
 class ModelStore:
@@ -168,7 +180,9 @@ class ModelStore:
     def published(self, project_id: int) -> Published | None:
         """Return what is served now, or None before the first round."""
         stored = read_record(self.folder(project_id) / "published.json", Published)
-        return stored and replace(stored, head=tuple(stored.head), audit=tuple(stored.audit))
+        return stored and replace(
+            stored, head=tuple(stored.head), audit=tuple(stored.audit), drawn=tuple(stored.drawn)
+        )
 
     def versions(self, project_id: int) -> list[str]:
         """Return the stored model versions, newest first."""

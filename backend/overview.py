@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from backend.accuracy import Accuracy, read_accuracy
 from backend.connection import read_connection
 from backend.files import read_json
 from backend.jobs import is_connected
@@ -31,6 +32,7 @@ class ProjectStatus:
     seconds: dict[str, float]
     problem: str | None
     notes: list[str] = field(default_factory=list)
+    accuracy: Accuracy = field(default_factory=Accuracy)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,6 +62,7 @@ def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
         seconds=dict(report.get("seconds", {})),
         problem=_problem(progress, poll),
         notes=list(report.get("notes", [])),
+        accuracy=read_accuracy(report),
     )
 
 

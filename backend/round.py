@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from backend.accuracy import Accuracy, accuracy_now, read_accuracy
+from backend.audit import audited_head, labels_until_audit, remembered_draws, were_drawn
 from backend.connection import read_connection
 from backend.controls import Control, learnable_control
 from backend.errors import LabelingConfigError
@@ -24,7 +26,8 @@ from backend.learner import make_estimator
 from backend.lease import Lease
 from backend.model_store import Model, Published
 from backend.options import ProjectOptions, project_options
-from backend.priorities import Head, as_predictions, choose_head
+from backend.priorities import Head, as_predictions
+from backend.progress import ProgressFile
 from backend.publish import VERSION_PREFIX, clean_up, is_served, serve_head
 from backend.services import Services
 from backend.settings import Settings
@@ -52,6 +55,7 @@ class RoundReport:
     head: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     has_model: bool = False
+    accuracy: Accuracy = field(default_factory=Accuracy)
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     ended_at: str = ""
@@ -104,18 +108,19 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     with stages("fetch"):
         situation = look(services, project_id, stages)
         published = store.published(project_id)
+    accuracy = read_accuracy(ProgressFile(store.folder(project_id)).read().report)
     fingerprint = _fingerprint(situation)
     if not force and published and published.fingerprint == fingerprint:
         with stages("switch"):
             served = is_served(services.label_studio, situation.project, published)
         if served:
-            return _report(situation, "nothing new", published, lease, stages)
+            return _report(situation, "nothing new", published, accuracy, lease, stages)
 
     version = _new_version(lease.fence)
     with stages("learn"):
-        sampler, model = learn(situation, services, version)
+        sampler, model = learn(situation, services, version, published)
     with stages("choose"):
-        head, features = choose(sampler, situation, services.settings.seed)
+        head, features = choose(sampler, situation, services.settings.seed, published)
         task_ids = situation.candidates[head.rows]
         predictions = _predictions(situation, task_ids, features, model, version)
     lease.check()
@@ -124,21 +129,28 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
             store.save(project_id, version, model)
     with stages("write"):
         serve_head(services.label_studio, project_id, predictions, version, lease)
+    audit = task_ids[head.audit]
     published = Published(
         version=version,
         fence=lease.fence,
         fingerprint=fingerprint,
-        head=tuple(int(i) for i in task_ids),
-        audit=tuple(int(i) for i in task_ids[head.audit]),
+        head=tuple(task_ids.tolist()),
+        audit=tuple(audit.tolist()),
         has_model=model is not None,
         previous=published.version if published else None,
+        drawn=remembered_draws(published, situation.pool.task_ids, situation.candidates, audit),
+        audit_due=labels_until_audit(published, situation.labels.task_ids, situation.options),
+        labels=len(situation.labels),
     )
     with stages("store"):
         store.publish(project_id, published)
         store.prune(project_id)
     with stages("clean"):
         clean_up(services.label_studio, project_id, published, lease)
-    return _report(situation, "published", published, lease, stages)
+    # Last: annotators do not wait for it.
+    with stages("estimate"):
+        accuracy = estimate(sampler, situation, accuracy, anew=force)
+    return _report(situation, "published", published, accuracy, lease, stages)
 
 
 def look(services: Services, project_id: int, stages: Stages) -> Situation:
@@ -191,13 +203,16 @@ def _situation(
     return Situation(project, options, control, spec, pool, labels, ids[is_open], (*notes, *why))
 
 
-def learn(situation: Situation, services: Services, version: str) -> tuple[IntelligentSampler, Model | None]:
+def learn(
+    situation: Situation, services: Services, version: str, published: Published | None = None
+) -> tuple[IntelligentSampler, Model | None]:
     """Return a sampler that knows the labels, and the model to publish; None while there is too little."""
     labels, pool = situation.labels, situation.pool
     sampler = make_sampler(situation.spec, situation.options, services.settings)
     if len(labels):
         known = pool.features.rows(pool.rows_of(labels.task_ids))
-        sampler.fit(known.X, np.array(labels.values), embedding=known.embedding)
+        uniform = were_drawn(published, labels.task_ids)
+        sampler.fit(known.X, np.array(labels.values), embedding=known.embedding, uniform=uniform)
     if not situation.can_learn:
         return sampler.set_params(strategy="typiclust"), None
     facts = {
@@ -209,13 +224,24 @@ def learn(situation: Situation, services: Services, version: str) -> tuple[Intel
     return sampler, Model(situation.spec, pool.vectoriser, sampler.model_, facts)
 
 
-def choose(sampler: IntelligentSampler, situation: Situation, seed: int) -> tuple[Head, Features]:
+def choose(
+    sampler: IntelligentSampler, situation: Situation, seed: int, published: Published | None = None
+) -> tuple[Head, Features]:
     """Return the head of the queue among the candidates, and the features of its tasks."""
+    pool, candidates, labels = situation.pool, situation.candidates, situation.labels
+    rng = np.random.default_rng([seed, len(labels)])
+    head = audited_head(sampler, pool, candidates, labels.task_ids, situation.options, rng, published)
+    return head, pool.features.rows(pool.rows_of(candidates[head.rows]))
+
+
+def estimate(
+    sampler: IntelligentSampler, situation: Situation, last: Accuracy, *, anew: bool = False
+) -> Accuracy:
+    """Return what is known of the model's accuracy over all tasks that can be read."""
     pool = situation.pool
-    rows = pool.rows_of(situation.candidates)
-    rng = np.random.default_rng([seed, len(situation.labels)])
-    head = choose_head(sampler, pool.features, rows, situation.options, rng)
-    return head, pool.features.rows(rows[head.rows])
+    unlabelled = pool.features.readable & ~np.isin(pool.task_ids, situation.labels.task_ids)
+    X = pool.features.X[np.flatnonzero(unlabelled)]
+    return accuracy_now(sampler, X, last, exploration=situation.options.exploration, anew=anew)
 
 
 def make_sampler(spec: InputSpec, options: ProjectOptions, settings: Settings) -> IntelligentSampler:
@@ -258,7 +284,12 @@ def _predictions(
 
 
 def _report(
-    situation: Situation, outcome: str, published: Published, lease: Lease, stages: Stages
+    situation: Situation,
+    outcome: str,
+    published: Published,
+    accuracy: Accuracy,
+    lease: Lease,
+    stages: Stages,
 ) -> RoundReport:
     labels = situation.labels
     notes = list(situation.notes)
@@ -283,6 +314,7 @@ def _report(
         head=len(published.head),
         classes=dict(Counter(labels.values)),
         has_model=published.has_model,
+        accuracy=accuracy,
         notes=tuple(notes),
         seconds=stages.seconds,
         ended_at=_now(),

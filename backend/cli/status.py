@@ -49,9 +49,11 @@ def status(project: str | None, as_json: bool) -> None:
 
 
 def _table(found: list[ProjectStatus]) -> Table:
-    table = Table("project", "state", "labels", "candidates", "queue", "rounds", "last round", "problem")
+    table = Table(
+        "project", "state", "labels", "candidates", "queue", "accuracy", "rounds", "last round", "problem"
+    )
     for s in found:
-        numbers = (s.labels, s.candidates, s.queue, s.rounds)
+        numbers = (s.labels, s.candidates, s.queue, s.accuracy.short, s.rounds)
         table.add_row(str(s.project), s.state, *map(str, numbers), s.last_round or "-", s.problem or "-")
     return table
 
@@ -61,6 +63,7 @@ def _print_one(s: ProjectStatus) -> None:
     click.echo(f"  arrives by   {'webhook, and a poll to make sure' if s.webhook else 'poll'}")
     click.echo(f"  model        {s.version if s.has_model else 'none yet'}")
     click.echo(f"  labels       {s.labels}, still to label {s.candidates}, queue head {s.queue}")
+    click.echo(f"  accuracy     {s.accuracy}")
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in s.seconds.items())
     click.echo(f"  last round   {s.last_round or '-'} ({stages or '-'}); {s.rounds} in all")
     if s.problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from backend.model_store import ModelStore
 from backend.settings import Settings
 from backend.web import dashboard, ml_protocol, operations, webhooks
 from backend.web.auth import Gate, trusted_hosts
@@ -11,6 +12,7 @@ from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.problems import answer_errors
+from backend.web.project_gauges import ProjectGauges
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
 BLUEPRINTS = (operations.blueprint, dashboard.blueprint, webhooks.blueprint, ml_protocol.blueprint)
@@ -36,6 +38,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config["TRUSTED_HOSTS"] = trusted_hosts(settings)
     metrics = Metrics()
+    metrics.registry.register(ProjectGauges(ModelStore(settings.model_dir)))
     app.extensions[EXTENSION] = WebState(
         settings=settings,
         gate=Gate.of(settings),
