@@ -29,8 +29,13 @@ depend on the machine (here two shared cores), so read the ratios.
 
 
 def main(folder: Path) -> None:
-    """Write `folder`/benchmarks.md."""
+    """Write `folder`/benchmarks.md, and the plots that it shows."""
     (folder / "benchmarks.md").write_text(page(), encoding="utf-8")
+    for name in BENCHMARKS:
+        path = RESULTS / f"{name}.json"
+        plots = getattr(importlib.import_module(f"benchmarks.{name}"), "plots", None)
+        if plots is not None and path.exists():
+            plots(json.loads(path.read_text(encoding="utf-8")), folder)
 
 
 def page() -> str:

@@ -59,7 +59,7 @@ class AccuracyEstimate(float):
     ) -> AccuracyEstimate:
         self = super().__new__(cls, value)
         reach = stats.t.ppf(0.5 + confidence / 2, max(n_uniform - 1, 5)) * standard_error
-        self.low, self.high = max(value - reach, 0.0), min(value + reach, 1.0)
+        self.low, self.high = float(max(value - reach, 0.0)), float(min(value + reach, 1.0))
         self.confidence, self.standard_error = confidence, standard_error
         self.method, self.n_uniform = method, n_uniform
         return self
