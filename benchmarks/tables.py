@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, str] = {
     "label_efficiency_loop": "The loop: labels saved on the demo's projects",
     "sampler_speed": "Sampler: time and memory beside other libraries",
     "label_efficiency": "Sampler: label efficiency beside other libraries",
+    "text_representation": "Sampler: features of texts for few labels and for many",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
     "export_speed": "Exporters: tasks per second beside other tools",
 }
