@@ -4,17 +4,20 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from backend import cli as cli_module
+from backend.accuracy import Accuracy
 from backend.cli import COMMANDS, cli
 from backend.connection import connect
 from backend.errors import LabelStudioUnreachable
 from backend.jobs import force_key, pending_key, perform_round
 from backend.label_studio import LabelStudio
+from backend.progress import ProgressFile
 from backend.services import Services
 from tests.backend.pipeline.samples import chosen
 from tests.fakes.label_studio import FakeLabelStudio
@@ -156,6 +159,24 @@ def test_connect_status_retrain_disconnect(
     assert "the loop is off for this project" in off["changes"]
     assert "off" in call("status").out
     assert "was not on" in call("disconnect", str(project_id)).out
+
+
+def test_status_gives_the_accuracy_with_its_interval_or_what_it_takes_to_know_it(
+    call: Call, services: Services, project_id: int
+) -> None:
+    connect(services, project_id)
+    file = ProgressFile(services.store.folder(project_id))
+    assert "accuracy     not known yet: 0 of 30 audit labels" in call("status", str(project_id)).out
+    missing = "12 of 30 audit labels, about 180 more labels to give"
+    file.succeed({"labels": 120, "accuracy": asdict(Accuracy(audit_labels=12, unknown_because=missing))}, {})
+    assert f"accuracy     not known yet: {missing}\n" in call("status", str(project_id)).out
+    assert json.loads(call("status", "--json").out)[0]["accuracy"]["value"] is None
+    known = Accuracy(0.912, 0.881, 0.943, audit_labels=41, at_labels=402, at_tasks=900, unknown_because=None)
+    file.succeed({"labels": 410, "accuracy": asdict(known)}, {})
+    said = "91.2% (88.1% to 94.3% at 90% confidence; estimated at 402 labels, 41 audit labels now)"
+    assert f"accuracy     {said}\n" in call("status", str(project_id)).out
+    assert "91% (88%-94%)" in call("status").out
+    assert json.loads(call("status", "--json").out)[0]["accuracy"] == asdict(known)
 
 
 def test_connect_answers_in_json(call: Call, project_id: int) -> None:

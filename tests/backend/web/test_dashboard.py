@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from flask.testing import FlaskClient
 
+from backend.accuracy import Accuracy
 from backend.files import write_json
 from backend.model_store import ModelStore
 from backend.progress import ProgressFile
@@ -23,7 +26,7 @@ def page_of(folder: Path) -> str:
     return answer.get_data(as_text=True)
 
 
-def finished_round(folder: Path, project_id: int, notes: list[str]) -> None:
+def finished_round(folder: Path, project_id: int, notes: list[str], **more: Any) -> None:
     project = ModelStore(folder).folder(project_id)
     write_json(project / "connection.json", {})
     report = {
@@ -32,6 +35,7 @@ def finished_round(folder: Path, project_id: int, notes: list[str]) -> None:
         "candidates": 959,
         "notes": notes,
         "seconds": {"fetch": 1.25},
+        **more,
     }
     ProgressFile(project).succeed(report, {})
 
@@ -41,6 +45,14 @@ def test_it_shows_how_each_project_stands(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     for expected in ("Project 3", "<dd>41</dd>", "<dd>959</dd>", "labels never chosen yet: owl", "1.2 s"):
         assert expected in page
+
+
+def test_it_shows_the_accuracy_or_what_it_takes_to_know_it(tmp_path: Path) -> None:
+    finished_round(tmp_path, 3, [])
+    assert "not known yet: 0 of 30 audit labels" in page_of(tmp_path)
+    known = Accuracy(0.912, 0.881, 0.943, audit_labels=41, at_labels=402, at_tasks=900, unknown_because=None)
+    finished_round(tmp_path, 3, [], accuracy=asdict(known))
+    assert "91.2% (88.1% to 94.3% at 90% confidence" in page_of(tmp_path)
 
 
 def test_without_a_project_it_says_how_to_begin(tmp_path: Path) -> None:

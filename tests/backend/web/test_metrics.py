@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from prometheus_client.parser import text_string_to_metric_families
 
+from backend.accuracy import Accuracy
+from backend.files import write_json
+from backend.model_store import ModelStore
+from backend.progress import ProgressFile
 from backend.web.state import web_state
 from tests.backend.web.conftest import WITH_SECRET
 
@@ -48,3 +54,27 @@ def test_two_apps_count_apart(app_for):
     one.post("/webhook/1", json={"action": "TASKS_CREATED"}, headers=WITH_SECRET)
     assert samples(one)["clean_al_webhooks_acked_total", ()] == 1
     assert samples(two)["clean_al_webhooks_acked_total", ()] == 0
+
+
+def test_accuracy_is_a_gauge_per_project_and_absent_while_not_known(app_for, settings_for):
+    app = app_for()
+    store = ModelStore(settings_for().model_dir)
+    known = Accuracy(0.9, 0.85, 0.95, audit_labels=41, at_labels=402, at_tasks=900, unknown_because=None)
+    for project, accuracy in ((3, known), (4, Accuracy(audit_labels=7)), (5, known)):
+        report = {"labels": 410, "candidates": 90, "accuracy": asdict(accuracy)}
+        ProgressFile(store.folder(project)).succeed(report, {})
+        if project != 5:  # the loop is off for this one
+            write_json(store.folder(project) / "connection.json", {})
+    got = samples(app.test_client())
+    named = {name: value for name, value in got.items() if name[0].startswith("clean_al_project_")}
+    assert named == {
+        ("clean_al_project_labels", ("3",)): 410,
+        ("clean_al_project_labels", ("4",)): 410,
+        ("clean_al_project_candidates", ("3",)): 90,
+        ("clean_al_project_candidates", ("4",)): 90,
+        ("clean_al_project_audit_labels", ("3",)): 41,
+        ("clean_al_project_audit_labels", ("4",)): 7,
+        ("clean_al_project_accuracy", ("3",)): 0.9,
+        ("clean_al_project_accuracy_low", ("3",)): 0.85,
+        ("clean_al_project_accuracy_high", ("3",)): 0.95,
+    }
