@@ -12,7 +12,7 @@ FOLD = np.uint64(29)
 
 
 def row_keys(X: Any) -> np.ndarray:
-    """Keys of shape (n,), uint64: rows of equal bits have equal keys, others differ but for a chance near 2^-64.
+    """A uint64 key for every row, equal for rows of equal bits; others differ but for a chance near 2^-64.
 
     Multiply-add hashing modulo 2^64 with random odd factors (Dietzfelbinger, Hagerup, Katajainen & Penttonen,
     1997), at a third of the speed of reading X once.
