@@ -1,7 +1,9 @@
 """How many labels random sampling would have needed, from the share of labels that was drawn at random.
 
-A learning curve a - b * n^-c (Cortes, Jackel, Solla, Vapnik & Denker, Learning Curves, NIPS 1993) is fitted
-to models trained on the uniformly drawn labels alone, and followed to the accuracy of the model of today.
+Curves a - b * n^-c (Cortes, Jackel, Solla, Vapnik & Denker, Learning Curves, NIPS 1993) are fitted to models
+trained on the uniformly drawn labels alone, and followed to the accuracy of the model of today. A few
+dozen labels fit many curves equally well, so none is chosen: each counts as much as it is likely, and the
+interval holds what they say together with the doubt about today's accuracy.
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ from clean_al.learners import fitted
 
 LEAST_UNIFORM = 20
 REPEATS = 16
+DRAWS = 200
 EXPONENTS = np.linspace(0.25, 1.25, 9)
+# Where the curve ends, between the target (random sampling gets there at last) and no errors at all.
+ENDS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0])
+HIGHEST = 0.999
 HORIZON = 20
 
 
@@ -71,7 +77,8 @@ def label_savings(
     ----------
     model : classifier; clones of it are fitted on uniformly drawn labels, about 80 small ones
     labeled : all labels, `labeled.uniform` marking those drawn uniformly at random
-    target : the accuracy reached, between 0 and 1
+    target : the accuracy reached, between 0 and 1; the doubt of an `AccuracyEstimate` widens the interval
+    confidence : nominal coverage of the interval
 
     Returns
     -------
@@ -90,13 +97,21 @@ def label_savings(
     rng = np.random.default_rng(seed)
     sizes = np.unique(np.geomspace(max(5, len(uniform) // 8), 0.7 * len(uniform), 5).astype(int))
     curves = [_curve(model, labeled, uniform, sizes, rng) for _ in range(REPEATS)]
-    needed = np.array(
-        [_labels_to_reach(sizes, curve, target, HORIZON * n) for curve in _averaged(curves, rng)]
-    )
+    draws = zip(_averaged(curves, rng), _targets(target, rng), strict=True)
+    n_test = len(uniform) - int(sizes[-1])
+    needed = np.array([_labels_to_reach(sizes, curve, to, n_test, rng) for curve, to in draws])
+    needed = np.where(needed > HORIZON * n, np.inf, np.maximum(needed, sizes[0]))
     saved = 1 - n / np.minimum(needed, HORIZON * n)
-    middle = float(np.median(needed))
     low, high = np.quantile(saved, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return LabelSavings(float(np.median(saved)), float(low), float(high), target, n, middle)
+    middle = float(np.quantile(needed, 0.5, method="inverted_cdf"))
+    value = float(1 - n / min(middle, HORIZON * n))
+    return LabelSavings(value, float(low), float(high), float(target), n, middle)
+
+
+def _targets(target: float, rng: Any) -> np.ndarray:
+    """Accuracies that today's may truly be."""
+    doubt = float(getattr(target, "standard_error", 0.0))
+    return np.minimum(target + doubt * rng.standard_t(5, DRAWS), max(float(target), HIGHEST))
 
 
 def _curve(model: Any, labeled: Labeled, uniform: np.ndarray, sizes: np.ndarray, rng: Any) -> np.ndarray:
@@ -117,18 +132,25 @@ def _curve(model: Any, labeled: Labeled, uniform: np.ndarray, sizes: np.ndarray,
 
 def _averaged(curves: list[np.ndarray], rng: Any) -> list[np.ndarray]:
     """Means of as many curves as are independent of each other: a test share of 0.3 gives about three."""
-    return [np.mean([curves[i] for i in rng.integers(len(curves), size=4)], axis=0) for _ in range(200)]
+    return [np.mean([curves[i] for i in rng.integers(len(curves), size=4)], axis=0) for _ in range(DRAWS)]
 
 
-def _labels_to_reach(sizes: np.ndarray, accuracy: np.ndarray, target: float, limit: float) -> float:
-    """Where the best fitting a - b n^-c meets the target; infinite beyond the limit."""
-    best, n = np.inf, np.inf
-    for c in EXPONENTS:
-        basis = np.column_stack([np.ones(len(sizes)), -(sizes.astype(float) ** -c)])
-        (a, b), *_ = np.linalg.lstsq(basis, accuracy, rcond=None)
-        a, b = min(a, 1.0), max(b, 1e-9)
-        error = float(((basis @ [a, b] - accuracy) ** 2).sum())
-        if error < best:
-            best = error
-            n = (b / (a - target)) ** (1 / c) if a > target else np.inf
-    return float(n) if n <= limit else np.inf
+def _labels_to_reach(sizes: np.ndarray, accuracy: np.ndarray, target: float, n_test: int, rng: Any) -> float:
+    """Where one of the curves through these accuracies meets the target, drawn by how likely each is.
+
+    Parameters
+    ----------
+    sizes, accuracy : arrays of shape (n_points,)
+    n_test : items that every accuracy was measured on
+    """
+    ends = target + ENDS * (1 - target)
+    basis = sizes.astype(float)[None] ** -EXPONENTS[:, None]
+    gap = ends[:, None] - accuracy
+    b = np.maximum(gap @ basis.T / (basis**2).sum(axis=1), 1e-9)
+    error = ((gap[:, None] - b[:, :, None] * basis) ** 2).sum(axis=2)
+    mean = float(accuracy.mean())
+    noise = max(mean * (1 - mean), 0.02) / max(n_test, 1)
+    chance = np.exp((error.min() - error) / (2 * noise)).ravel()
+    end, exponent = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), len(EXPONENTS))
+    room = ends[end] - target
+    return float((b[end, exponent] / room) ** (1 / EXPONENTS[exponent])) if room > 0 else np.inf
