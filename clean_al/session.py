@@ -11,7 +11,7 @@ import numpy as np
 from clean_al.accuracy import AccuracyEstimate, unknown_accuracy
 from clean_al.base import BaseSampler
 from clean_al.sampler import IntelligentSampler
-from clean_al.savings import LabelSavings
+from clean_al.savings import LabelSavings, label_savings
 from clean_al.stopping import Round, first_reason, make_criteria
 from clean_al.validation import (
     check_count,
@@ -97,7 +97,7 @@ class LabelingSession:
         self.history: tuple[Round, ...] = ()
         self.stop_reason: str | None = None
         self._criteria = make_criteria(stopping_criteria)
-        self._asked = self._audited = 0
+        self._audited = 0
         self._savings: tuple[int, LabelSavings | None] | None = None
         self._X: Any = None
         self._batch: dict[int, bool] = {}
@@ -243,9 +243,8 @@ class LabelingSession:
             self._set_pool(last.pool.X, None if points is last.pool.X else points)
 
     def _selected(self, left: np.ndarray, n: int, select: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Audit items are owed over all batches together, so that small batches get their share too."""
-        self._asked += n
-        owed = max(round(self._asked * self.audit_fraction) - self._audited, 0)
+        """Audit items are owed over all labels together, so that small batches get their share too."""
+        owed = max(round((self.n_labeled + n) * self.audit_fraction) - self._audited, 0)
         share = max(getattr(self.sampler, "exploration_weight", 0.0), min(owed, n) / n)
         whole = len(left) == self._X.shape[0]
         embedding = self._embedding if whole or self._embedding is None else self._embedding[left]
@@ -279,6 +278,8 @@ class LabelingSession:
         return Round(self.n_labeled, accuracy, self.sampler.predict(self._X[self._stop_set]))
 
     def _estimated_savings(self) -> LabelSavings | None:
-        if np.isnan(self.estimated_accuracy):
+        if getattr(self.sampler, "model_", None) is None:
             return None
-        return self.sampler.label_savings(float(self.estimated_accuracy), confidence=self.confidence)
+        return label_savings(
+            self.sampler.model_, self.sampler.labeled_, self.estimated_accuracy, confidence=self.confidence
+        )

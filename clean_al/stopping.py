@@ -97,9 +97,10 @@ class StablePredictions:
 
 
 def _kappa(a: np.ndarray, b: np.ndarray) -> float:
+    """Cohen's kappa; over all decisions together where items have several labels."""
     if np.array_equal(a, b):
         return 1.0
-    return float(cohen_kappa_score(a, b))
+    return float(cohen_kappa_score(a.ravel(), b.ravel()))
 
 
 @dataclass(frozen=True)

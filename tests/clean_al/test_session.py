@@ -11,8 +11,7 @@ from sklearn.datasets import make_classification
 from clean_al import IntelligentSampler, LabelingSession, LabelSavings, QueryByCommittee
 from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accuracy
 from clean_al.calibration import fit_calibration, mean_calibrated
-from clean_al.savings import _labels_to_reach
-from clean_al.stopping import AccuracyPlateau, MinAccuracy, Round, StablePredictions, first_reason
+from clean_al.stopping import AccuracyPlateau, MinAccuracy, Round, StablePredictions, _kappa, first_reason
 
 X, Y = make_classification(900, 6, n_informative=4, random_state=0)
 POOL, HIDDEN = X[100:], Y[100:]
@@ -255,13 +254,6 @@ def test_savings_are_unknown_without_a_random_share():
     assert sampler.label_savings() is None
 
 
-def test_the_curve_is_followed_to_the_target():
-    sizes = np.array([10, 20, 40, 80])
-    accuracy = 0.9 - 2.0 * sizes**-0.75  # reaches 0.85 at (2 / 0.05)^(4/3) = 136.8
-    assert _labels_to_reach(sizes, accuracy, 0.85, 1e6) == pytest.approx(136.8, rel=0.01)
-    assert _labels_to_reach(sizes, accuracy, 0.95, 1e6) == np.inf
-
-
 def test_the_rows_of_the_last_batch_are_recognized_as_drawn():
     sampler = IntelligentSampler(exploration_weight=0.5, random_state=0).fit(X[:60], Y[:60])
     rows = sampler.select(POOL, 10)
@@ -269,3 +261,27 @@ def test_the_rows_of_the_last_batch_are_recognized_as_drawn():
     assert sampler.labeled_.uniform.sum() == 65
     sampler.update(POOL[:5], HIDDEN[:5])
     assert sampler.labeled_.uniform.sum() == 65
+
+
+def test_batches_that_came_back_without_labels_owe_no_audit():
+    s = session()
+    for _ in range(40):
+        s.get_next_batch(20)
+    assert s.sampler.uniform_.sum() == 2
+
+
+def test_predictions_of_several_labels_can_be_stable():
+    several = np.stack([Y, 1 - Y, X[:, 0] > 0], axis=1).astype(int)[100:]
+    s = session(stopping_criteria={"stable_predictions": 0.5})
+    for _ in range(8):
+        rows = s.get_next_batch(20)
+        s.submit_labels(rows, several[rows])
+    assert s.should_stop()
+    assert s.stop_reason.startswith("stable_predictions")
+
+
+def test_kappa_by_hand():
+    a, b = np.array([[1, 0], [1, 0]]), np.array([[1, 0], [0, 0]])
+    # 3 of 4 agree; by chance 1/2 * 1/4 + 1/2 * 3/4 = 1/2: kappa = (3/4 - 1/2) / (1 - 1/2)
+    assert _kappa(a, b) == pytest.approx(0.5)
+    assert _kappa(np.array(["x", "x"]), np.array(["x", "x"])) == 1.0
