@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, logit
 
-STEPS = 12
+STEPS = 25
+HALVINGS = 12
 PRIOR = 1.0
 
 
@@ -18,7 +19,7 @@ def fit_calibration(z: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> 
     """Slope and intercept of P(correct) = sigmoid(slope * z + intercept), for each row of weights.
 
     Platt, Probabilities for SV Machines, 1999, with a weak pull towards slope 1 and intercept 0 (what a
-    calibrated model has), so that few or all-correct answers give no runaway fit. Newton's method.
+    calibrated model has), so that few or all-correct answers give no runaway fit. Newton's method, damped.
 
     Parameters
     ----------
@@ -30,6 +31,7 @@ def fit_calibration(z: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> 
     slope, intercept : arrays of shape (B,)
     """
     a, b = np.ones(len(weights)), np.zeros(len(weights))
+    loss = _loss(z, correct, weights, a, b)
     for _ in range(STEPS):
         p = expit(a[:, None] * z + b[:, None])
         error = weights * (p - correct)
@@ -37,8 +39,29 @@ def fit_calibration(z: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> 
         ga, gb = error @ z + PRIOR * (a - 1), error.sum(axis=1) + PRIOR * b
         haa, hab, hbb = curve @ (z * z) + PRIOR, curve @ z, curve.sum(axis=1) + PRIOR
         det = haa * hbb - hab * hab
-        a, b = a - (hbb * ga - hab * gb) / det, b - (haa * gb - hab * ga) / det
+        da, db = (hbb * ga - hab * gb) / det, (haa * gb - hab * ga) / det
+        # A full step can overshoot without end where the curve is flat: it is halved until the loss falls.
+        length = np.ones(len(weights))
+        for _ in range(HALVINGS):
+            new = _loss(z, correct, weights, a - length * da, b - length * db)
+            worse = new > loss
+            if not worse.any():
+                break
+            length[worse] /= 2
+        length[worse] = 0
+        a, b, loss = a - length * da, b - length * db, np.where(worse, loss, new)
+        if max(np.abs(length * da).max(), np.abs(length * db).max()) < 1e-6:
+            break
     return a, b
+
+
+def _loss(
+    z: np.ndarray, correct: np.ndarray, weights: np.ndarray, a: np.ndarray, b: np.ndarray
+) -> np.ndarray:
+    """What the fit makes small: weighted log loss and the pull, for each row of weights."""
+    margin = a[:, None] * z + b[:, None]
+    fit = (weights * (np.logaddexp(0, margin) - correct * margin)).sum(axis=1)
+    return fit + PRIOR / 2 * ((a - 1) ** 2 + b**2)
 
 
 def mean_calibrated(z: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
