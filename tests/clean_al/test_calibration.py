@@ -14,9 +14,7 @@ def best(z: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> np.ndarray:
         fit = (weights * (np.logaddexp(0, margin) - correct * margin)).sum()
         return float(fit + 0.5 * ((v[0] - 1) ** 2 + v[1] ** 2))
 
-    return np.asarray(
-        minimize(loss, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-10}).x
-    )
+    return np.asarray(minimize(loss, [1.0, 0.0], method="BFGS", options={"gtol": 1e-7}).x)
 
 
 @pytest.mark.parametrize("seed", range(30))
