@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from clean_al.learners import class_probabilities
-from clean_al.points import Points, blocks
+from clean_al.points import Points, blocks, exact_sq_distances
 from clean_al.pool import Pool, Strategy
 
 NEIGHBORS = 10
@@ -38,8 +38,12 @@ def scores(pool: Pool) -> np.ndarray:
 def _nearest(points: Points, rows: slice, seen: Points) -> np.ndarray:
     """The nearest labeled items of each row, shape (m, NEIGHBORS) or fewer columns if fewer are labeled."""
     k = min(NEIGHBORS, len(seen))
-    parts = [points.sq_distances(rows, seen.dense(part)) for part in blocks(len(seen), 1024)]
-    return np.argpartition(np.concatenate(parts, axis=1), k - 1, axis=1)[:, :k]
+    if points.is_sparse and seen.is_sparse:  # thousands of rows made dense would take gigabytes
+        d = exact_sq_distances(points.X[rows], seen.X)
+    else:
+        parts = [points.sq_distances(rows, seen.dense(part)) for part in blocks(len(seen), 1024)]
+        d = np.concatenate(parts, axis=1)
+    return np.argpartition(d, k - 1, axis=1)[:, :k]
 
 
 CONTRASTIVE = Strategy(scores, multilabel=False)

@@ -2,7 +2,8 @@
 
 Minoux, Accelerated Greedy Algorithms for Maximizing Submodular Set Functions, 1978. The pool is looked at
 through at most CANDIDATES items to pick from and REFERENCES items to cover, both random beyond that, so that
-memory stays at CANDIDATES x REFERENCES numbers (64 MB in float32) whatever the pool.
+memory stays at CANDIDATES x REFERENCES numbers (64 MB in float32) whatever the pool. Ties go to the first of
+the candidates, which stand in random order; the batch ends early when everything is covered.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clean_al.points import blocks
+from clean_al.points import Points, blocks, exact_sq_distances
 from clean_al.pool import Pool
 
 CANDIDATES = 4096
@@ -22,25 +23,32 @@ Similarity = Callable[[np.ndarray], np.ndarray]
 
 
 def cover(pool: Pool, n: int, similarity: Similarity) -> np.ndarray:
-    """Rows in greedy order; what is labeled covers already.
+    """At most n rows in greedy order; what is labeled covers already.
 
     Parameters
     ----------
     similarity : function of squared distances giving values in [0, 1], falling with distance
     """
-    candidates = _some(pool, max(CANDIDATES, n))
+    candidates = pool.rng.permutation(_some(pool, max(CANDIDATES, n)))
     references = _some(pool, REFERENCES)
-    targets = pool.points.dense(references)
-    gains = np.concatenate(
-        [
-            similarity(pool.points.sq_distances(candidates[part], targets))
-            for part in blocks(len(candidates), 512)
-        ]
-    ).astype(pool.points.X.dtype)
+    gains = similarities(pool.points, candidates, references, similarity)
     covered = np.zeros(len(references), gains.dtype)
     if pool.seen is not None:
         covered = similarity(pool.points.nearest_sq(pool.seen, references)).astype(gains.dtype)
     return candidates[greedy_cover(gains, covered, n)]
+
+
+def similarities(points: Points, rows: np.ndarray, others: np.ndarray, similarity: Similarity) -> np.ndarray:
+    """Similarity of some points to others, shape (len(rows), len(others)), in the dtype of the points."""
+    result = np.empty((len(rows), len(others)), points.X.dtype)
+    # Sparse rows stay sparse: thousands of them made dense would take gigabytes.
+    far = points.X[others] if points.is_sparse else points.ready(points.X[others])
+    for part in blocks(len(rows), 512):
+        if points.is_sparse:
+            result[part] = similarity(exact_sq_distances(points.X[rows[part]], far))
+        else:
+            result[part] = similarity(points.sq_distances(rows[part], far))
+    return result
 
 
 def _some(pool: Pool, limit: int) -> np.ndarray:
@@ -53,7 +61,8 @@ def greedy_cover(similarity: np.ndarray, covered: np.ndarray, n: int) -> np.ndar
     """Return n candidates, each adding the most to the sum of the references' best similarities.
 
     A candidate's gain only falls as others are picked, so only the one with the largest old gain needs to be
-    evaluated anew; the picks are those of the plain greedy algorithm.
+    evaluated anew; the picks are those of the plain greedy algorithm. Fewer than n come back when no other
+    would add anything.
 
     Parameters
     ----------
@@ -61,8 +70,10 @@ def greedy_cover(similarity: np.ndarray, covered: np.ndarray, n: int) -> np.ndar
     covered : array of shape (n_references,), best similarity before any pick; not changed
     """
     covered = covered.copy()
-    gain = np.maximum(similarity - covered, 0).sum(axis=1, dtype=np.float64)
-    heap = [(-g, i) for i, g in enumerate(gain)]
+    gain = np.empty(len(similarity))
+    for part in blocks(len(similarity), 512):
+        gain[part] = np.maximum(similarity[part] - covered, 0).sum(axis=1, dtype=np.float64)
+    heap = [(-g, i) for i, g in enumerate(gain.tolist())]
     heapq.heapify(heap)
     picks: list[int] = []
     while heap and len(picks) < n:
@@ -71,6 +82,8 @@ def greedy_cover(similarity: np.ndarray, covered: np.ndarray, n: int) -> np.ndar
         if heap and -fresh > heap[0][0]:
             heapq.heappush(heap, (-fresh, i))
             continue
+        if fresh <= 0:
+            break
         picks.append(i)
         np.maximum(covered, similarity[i], out=covered)
     return np.asarray(picks, np.intp)

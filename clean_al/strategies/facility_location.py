@@ -12,7 +12,7 @@ import numpy as np
 from clean_al.points import Points
 from clean_al.pool import Pool, Strategy, top
 from clean_al.strategies.coreset import CORESET
-from clean_al.strategies.coverage import CANDIDATES, cover, greedy_cover
+from clean_al.strategies.coverage import CANDIDATES, cover, greedy_cover, similarities
 
 
 def batch(pool: Pool, n: int) -> np.ndarray:
@@ -29,7 +29,8 @@ def facility_picks(
     rows = top(need, max(CANDIDATES, n), rng)
     block = points.take(rows)
     width_sq = block.typical_sq(np.random.default_rng(0)) / 4 or 1.0
-    similarity = np.exp(-block.sq_distances(slice(0, len(rows)), block.dense(slice(None))) / width_sq)
+    everyone = np.arange(len(rows))
+    similarity = similarities(block, everyone, everyone, lambda sq: np.exp(-sq / width_sq))
     similarity *= need[rows].astype(similarity.dtype)
     return rows[greedy_cover(similarity, np.zeros(len(rows), similarity.dtype), n)]
 

@@ -9,23 +9,28 @@ import numpy as np
 
 from clean_al.pool import Pool, Strategy
 from clean_al.strategies.coreset import CORESET
-from clean_al.strategies.coverage import cover
+from clean_al.strategies.coverage import cover, similarities
+
+SAMPLE = 512
 
 
 def batch(pool: Pool, n: int) -> np.ndarray:
-    """Greedy picks that cover the most uncovered items within the radius of `ball_sq`."""
-    radius_sq = ball_sq(pool, n)
+    """Greedy picks that cover the most uncovered items within the radius of `ball_sq`.
+
+    At most n rows: fewer when everything is covered.
+    """
+    radius_sq = ball_sq(pool, n if pool.seen is None else n + len(pool.seen))
     return cover(pool, n, lambda sq: (sq <= radius_sq).astype(np.float32))
 
 
 def ball_sq(pool: Pool, n: int) -> float:
-    """A squared radius such that n balls hold about as many items as the pool has.
+    """A squared radius such that n balls, those of labeled items among them, hold about as many as the pool.
 
     The share 1/n of all pairs (of at most 512 items) is closer than it: the paper asks for pure balls, which
     needs labels; this needs none.
     """
-    rows = pool.rng.choice(len(pool), min(len(pool), 512), replace=False)
-    d = pool.points.sq_distances(rows, pool.points.dense(rows))
+    rows = pool.rng.choice(len(pool), min(len(pool), SAMPLE), replace=False)
+    d = similarities(pool.points, rows, rows, lambda sq: sq)
     return float(np.quantile(d[np.triu_indices(len(rows), 1)], 1.0 / max(n, 2))) if len(rows) > 1 else 0.0
 
 
