@@ -39,12 +39,11 @@ def compose(
     """n rows of the pool, best first, none of them in taken or a near-copy while others are left."""
     if n == 0:
         return np.empty(0, np.intp)
-    own = plan.mode is None and strategy.batch is not None
-    rows = np.empty(0, np.intp)
-    if own and (pool.costs is None or strategy.weighs_costs):
+    rows, by_score = np.empty(0, np.intp), True
+    if plan.mode is None and strategy.batch is not None and (pool.costs is None or strategy.weighs_costs):
         rows = _own_batch(pool, strategy, n, guard, taken)
-        own = pool.model is None or not (strategy.needs_model or strategy.weighs_costs)
-    if len(rows) < n and not own:
+        by_score = pool.model is not None and (strategy.needs_model or strategy.weighs_costs)
+    if len(rows) < n and by_score:
         # Copies of one item can fill a whole preselection: the best of all others come then.
         scores = strategy.scores(pool)
         scores = scores if pool.costs is None else per_cost(scores, pool.costs)
