@@ -219,7 +219,7 @@ def test_relabel():
     votes = [{"ann": "a", "bob": "a"}, {"ann": "a", "bob": "b"}, {}, {"ann": "b", "bob": "b"}]
     result = suggest_relabels(votes, p, ["a", "b"], 4)
     # Consensus a, a (the model's word), a, b; the base rate is 2/3. Ann agrees 3 of 3 times, bob 2 of 3;
-    # drawn to (5 + 1) / (6 + 1) with the weight of two: (3 + 12/7) / 5 = .942857 and .742857. Skills: model 1,
+    # drawn to (5 + 1) / (6 + 1) with weight two: (3 + 12/7) / 5 = .942857 and .742857. Skills: model 1,
     # ann 1 - 3 * .057143 = .828571, bob .228571; nobody has their mean, .685714. Confidences:
     # (.9 + .342857 + .828571 * .942857 + .228571 * .742857) / 2.742857 = 2.193878 / 2.742857
     # (.6 + .342857 + .781224 + .228571 * .257143) / 2.742857 = 1.782857 / 2.742857
