@@ -8,27 +8,33 @@ from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 
 from backend.errors import SettingsError
-from clean_al.learners import SparseLogisticRegression
+from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
 
 
-def _logistic_regression(kind: str, seed: int) -> ClassifierMixin:
-    return SparseLogisticRegression(C=10.0 if kind == "text" else 1.0, max_iter=500, random_state=seed)
+def _logistic_regression(kind: str, seed: int, n_sketch: int) -> ClassifierMixin:
+    if kind == "text":
+        return SketchedLogisticRegression(n_sketch, max_iter=500, random_state=seed)
+    return SparseLogisticRegression(max_iter=500, random_state=seed)
 
 
-def _random_forest(kind: str, seed: int) -> ClassifierMixin:
+def _random_forest(kind: str, seed: int, n_sketch: int) -> ClassifierMixin:
     return RandomForestClassifier(200, min_samples_leaf=2, random_state=seed)
 
 
 ESTIMATORS = {"logistic_regression": _logistic_regression, "random_forest": _random_forest}
 
 
-def make_estimator(kind: str, *, name: str | None, trusted: str | None, seed: int) -> ClassifierMixin:
+def make_estimator(
+    kind: str, *, name: str | None, trusted: str | None, seed: int, n_sketch: int = 0
+) -> ClassifierMixin:
     """Return an unfitted classifier for features of `kind` ("text", "image" or "numbers").
 
     Parameters
     ----------
     name : a key of ESTIMATORS, as a project's extra params may give it; or None
     trusted : "package.module:factory" from CLEAN_AL_ESTIMATOR, used where the project names none; or None
+
+    n_sketch : how many of the first columns are a text's sketch
 
     Raises
     ------
@@ -38,7 +44,7 @@ def make_estimator(kind: str, *, name: str | None, trusted: str | None, seed: in
     if name is None and trusted:
         return _imported(trusted)
     try:
-        return ESTIMATORS[name or "logistic_regression"](kind, seed)
+        return ESTIMATORS[name or "logistic_regression"](kind, seed, n_sketch)
     except KeyError:
         raise SettingsError(
             f"estimator: {name!r} is not built in; use one of {', '.join(ESTIMATORS)}, "

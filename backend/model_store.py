@@ -44,6 +44,7 @@ ABANDONED_SECONDS = 3600
 KNOWN_TYPES = frozenset(
     {
         "clean_al.committee.Committee",
+        "clean_al.learners.SketchedLogisticRegression",
         "clean_al.learners.SparseLogisticRegression",
         "sklearn.tree._tree.Tree",
         "sklearn.calibration._CalibratedClassifier",
@@ -236,7 +237,7 @@ def _serialise(model: Model) -> dict[str, bytes]:
     }
     contents = {}
     # Of exactly this class: a subclass may predict in another way.
-    if type(model.classifier) is SparseLogisticRegression:
+    if isinstance(model.classifier, SparseLogisticRegression):
         seen = np.flatnonzero(model.classifier.coef_.any(axis=0))
         described["n_features"] = int(model.classifier.coef_.shape[1])
         arrays |= {

@@ -208,7 +208,8 @@ def learn(
 ) -> tuple[IntelligentSampler, Model | None]:
     """Return a sampler that knows the labels, and the model to publish; None while there is too little."""
     labels, pool = situation.labels, situation.pool
-    sampler = make_sampler(situation.spec, situation.options, services.settings)
+    n_sketch = pool.features.embedding.shape[1]
+    sampler = make_sampler(situation.spec, situation.options, services.settings, n_sketch)
     if len(labels):
         known = pool.features.rows(pool.rows_of(labels.task_ids))
         uniform = were_drawn(published, labels.task_ids)
@@ -244,10 +245,12 @@ def estimate(
     return accuracy_now(sampler, X, last, exploration=situation.options.exploration, anew=anew)
 
 
-def make_sampler(spec: InputSpec, options: ProjectOptions, settings: Settings) -> IntelligentSampler:
+def make_sampler(
+    spec: InputSpec, options: ProjectOptions, settings: Settings, n_sketch: int
+) -> IntelligentSampler:
     """Return the sampler that a project asks for; what it does not name keeps the library's default."""
     estimator = make_estimator(
-        spec.kind, name=options.estimator, trusted=settings.estimator, seed=settings.seed
+        spec.kind, name=options.estimator, trusted=settings.estimator, seed=settings.seed, n_sketch=n_sketch
     )
     return IntelligentSampler(estimator=estimator, random_state=settings.seed, **options.for_sampler())
 

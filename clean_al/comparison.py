@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from clean_al.base import BaseSampler
 from clean_al.committee import Committee
 from clean_al.curves import BASELINE, StrategyComparison
-from clean_al.learners import SparseLogisticRegression, fitted, make_learner
+from clean_al.learners import fitted, make_learner
 from clean_al.sampler import IntelligentSampler
 from clean_al.text import TextRepresentation
 from clean_al.validation import check_count, check_embedding, check_features, check_labels, check_number
@@ -139,7 +139,7 @@ def compare_csv(
         max(1, min(check_count(n_labels, "n_labels"), len(train)) // batch),
         batch,
         n_seeds=n_seeds,
-        estimator=SparseLogisticRegression(C=10.0, max_iter=1000),
+        estimator=representation.learner(),
         embedding=representation.embedding(X),
         random_state=random_state,
         n_jobs=n_jobs,

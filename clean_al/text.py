@@ -1,7 +1,8 @@
 """Texts as features that learn well from few labels and from many.
 
 With few labels a low-rank sketch of the whole pool (latent semantic analysis) generalizes; with many, single
-rare words in TF-IDF do. Side by side, and with the sketch scaled up, a linear model uses either.
+rare words in TF-IDF do. Side by side, with the sketch scaled up while labels are few, a linear model uses
+either.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
+
+from clean_al.learners import SketchedLogisticRegression
 
 
 class TextRepresentation(TransformerMixin, BaseEstimator):
@@ -62,6 +65,10 @@ class TextRepresentation(TransformerMixin, BaseEstimator):
     def embedding(self, X: sparse.csr_matrix) -> np.ndarray:
         """The sketch alone, rows of unit length, shape (n, rank): give it to samplers as their embedding."""
         return X[:, : self.rank_].toarray() / np.float32(self.sketch_weight)
+
+    def learner(self, random_state: Any = None) -> SketchedLogisticRegression:
+        """An unfitted classifier for these features; it needs the sketch less the more labels there are."""
+        return SketchedLogisticRegression(self.rank_, random_state=random_state)
 
     def _fit(self, texts: Sequence[str]) -> sparse.csr_matrix:
         least = 2 if len(texts) > 50 else 1

@@ -15,7 +15,7 @@ from backend.vectorise.base import Features, State
 
 N_HASHES = 2**18
 RANK = 100
-# The sketch counts twice: with few labels it decides, with many the rare words outweigh it.
+# The sketch counts twice: with few labels it decides; with many the learner shortens it.
 SKETCH_WEIGHT = 2.0
 FIT_SAMPLE = 50_000
 BLOCK = 10_000
