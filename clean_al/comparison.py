@@ -22,6 +22,7 @@ from clean_al.text import TextRepresentation
 from clean_al.validation import check_count, check_embedding, check_features, check_labels, check_number
 
 DEFAULT_STRATEGIES = ("auto", "uncertainty", "diversity", "hybrid", "random")
+LONGEST_FIELD = 2**31 - 1
 Progress = Callable[[int, int], None]
 
 
@@ -114,29 +115,31 @@ def compare_csv(
     ----------
     path : CSV file in UTF-8 with a header line
     text, label : names of its columns
-    strategies : default auto, uncertainty, hybrid and random
-    n_labels : labels per run; no more than the file has for training
+    strategies : default auto, uncertainty, diversity and random
+    n_labels : labels per run; no more than the file has for training, and whole batches only
     test_share : share of the rows held out, between 0.05 and 0.95
     progress : called with (runs done, runs in all)
 
     Raises
     ------
     ValueError
-        If a column is missing, a row is short, fewer than 20 rows have both, or all labels are the same.
+        If the file is not CSV in UTF-8, a column is missing, fewer than 20 rows have both, or the labels are
+        all the same or nearly all different.
     """
     texts, labels = read_texts(Path(path), text, label)
     share = check_number(test_share, "test_share", low=0.05, high=0.95)
     train, test = _split(labels, share, random_state)
     representation = TextRepresentation(random_state=random_state)
     X = representation.fit_transform([texts[i] for i in train])
-    batch = min(check_count(samples_per_iteration, "samples_per_iteration"), len(train))
+    budget = min(check_count(n_labels, "n_labels"), len(train))
+    batch = min(check_count(samples_per_iteration, "samples_per_iteration"), budget)
     return compare_strategies(
         X,
         labels[train],
         representation.transform([texts[i] for i in test]),
         labels[test],
-        strategies or ("auto", "uncertainty", "hybrid", BASELINE),
-        max(1, min(check_count(n_labels, "n_labels"), len(train)) // batch),
+        strategies or ("auto", "uncertainty", "diversity", BASELINE),
+        budget // batch,
         batch,
         n_seeds=n_seeds,
         estimator=representation.learner(),
@@ -148,24 +151,49 @@ def compare_csv(
 
 
 def read_texts(path: Path, text: str, label: str) -> tuple[list[str], np.ndarray]:
-    """Texts and labels of a CSV file; rows without a text or a label are left out."""
+    """Texts and labels of a CSV file; rows without a text or a label ("nan" is none either) are left out."""
+    if text == label:
+        raise ValueError(f"text and label are both {text!r}: they must be two columns")
+    limit = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        texts, labels = _columns(path, text, label)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not UTF-8 ({error.reason}): save it in UTF-8") from error
+    except csv.Error as error:
+        raise ValueError(f"{path.name} is no CSV file: {error}") from error
+    finally:
+        csv.field_size_limit(limit)
+    n_classes = len(set(labels))
+    if len(texts) < 20 or n_classes < 2:
+        raise ValueError(
+            f"{path.name} has {len(texts)} rows with text and label and {n_classes} different labels: "
+            "at least 20 rows and 2 labels are needed"
+        )
+    if n_classes > len(labels) / 2:
+        raise ValueError(
+            f"column {label!r} of {path.name} has {n_classes} different labels in {len(labels)} rows: "
+            "too few rows of each to learn from; is it the column of the labels?"
+        )
+    return texts, np.array(labels)
+
+
+def _columns(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
+    """The two columns of the rows that have both."""
     texts, labels = [], []
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
-        missing = [name for name in (text, label) if name not in (rows.fieldnames or [])]
+        if not rows.fieldnames:
+            raise ValueError(f"{path.name} has no header line: its first line must name the columns")
+        missing = [name for name in (text, label) if name not in rows.fieldnames]
         if missing:
-            found = ", ".join(rows.fieldnames or []) or "no header line"
+            found = ", ".join(rows.fieldnames)
             raise ValueError(f"{path.name} has no column {missing[0]!r}; its columns are: {found}")
         for row in rows:
-            if (row[text] or "").strip() and (row[label] or "").strip():
-                texts.append(row[text])
-                labels.append(row[label])
-    if len(texts) < 20 or len(set(labels)) < 2:
-        raise ValueError(
-            f"{path.name} has {len(texts)} rows with text and label and {len(set(labels))} different labels: "
-            "at least 20 rows and 2 labels are needed"
-        )
-    return texts, np.array(labels)
+            pair = [(row[name] or "").strip() for name in (text, label)]
+            if all(value and value.lower() != "nan" for value in pair):
+                texts.append(pair[0])
+                labels.append(pair[1])
+    return texts, labels
 
 
 def _split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

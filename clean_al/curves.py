@@ -68,7 +68,8 @@ class StrategyComparison:
         names = sorted(self.accuracy, key=lambda name: -self.area(name).mean())
         lines = [f"{'strategy':<24}{'area':>7}{'sd':>6}{'gain':>8}{'+-':>6}{'final':>8}{'labels to 95%':>15}"]
         lines += [self._line(name) for name in names]
-        lines.append(f"accuracy with every label: {self.full_accuracy:.1%}; {self.n_seeds} seeds")
+        runs = "1 seed" if self.n_seeds == 1 else f"{self.n_seeds} seeds"
+        lines.append(f"accuracy with every label: {self.full_accuracy:.1%}; {runs}")
         return "\n".join(lines)
 
     def _line(self, name: str) -> str:
@@ -76,12 +77,12 @@ class StrategyComparison:
         gain = f"{'':>14}"
         if BASELINE in self.accuracy and name != BASELINE:
             mean, error = self.gain(name)
-            gain = f"{100 * mean:>+8.1f}{100 * error:>6.1f}"
+            gain = f"{100 * mean:>+8.1f}{_spread(100 * error)}"
         needed = np.median(self.labels_to(name, 0.95 * self.full_accuracy))
         reached = f"{needed:.0f}" if np.isfinite(needed) else "not reached"
         final = 100 * self.accuracy[name][:, -1].mean()
         sd = area.std(ddof=1) if len(area) > 1 else float("nan")
-        return f"{name:<24}{area.mean():>7.1f}{sd:>6.1f}{gain}{final:>8.1f}{reached:>15}"
+        return f"{name:<24}{area.mean():>7.1f}{_spread(sd)}{gain}{final:>8.1f}{reached:>15}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON."""
@@ -131,6 +132,11 @@ class StrategyComparison:
         if path is not None:
             figure.savefig(path, dpi=120)
         return figure
+
+
+def _spread(value: float) -> str:
+    """Six characters; a single run has no spread."""
+    return f"{value:>6.1f}" if np.isfinite(value) else f"{'-':>6}"
 
 
 def _first_crossing(n_labels: np.ndarray, curve: np.ndarray, target: float) -> float:

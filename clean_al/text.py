@@ -71,9 +71,7 @@ class TextRepresentation(TransformerMixin, BaseEstimator):
         return SketchedLogisticRegression(self.rank_, random_state=random_state)
 
     def _fit(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        least = 2 if len(texts) > 50 else 1
-        self.tfidf_ = TfidfVectorizer(ngram_range=(1, 2), min_df=least, sublinear_tf=True, dtype=np.float32)
-        words = self.tfidf_.fit_transform(texts)
+        self.tfidf_, words = _terms(texts)
         self.rank_ = max(1, min(self.rank, min(words.shape) - 1))
         self.svd_ = TruncatedSVD(self.rank_, random_state=self.random_state).fit(words)
         return words
@@ -82,3 +80,25 @@ class TextRepresentation(TransformerMixin, BaseEstimator):
         sketch = np.float32(self.sketch_weight) * normalize(self.svd_.transform(words))
         both = sparse.hstack([sparse.csr_matrix(sketch.astype(np.float32)), words], format="csr")
         return sparse.csr_matrix(both)
+
+
+def _terms(texts: Sequence[str]) -> tuple[TfidfVectorizer, sparse.csr_matrix]:
+    """A fitted vectorizer and TF-IDF: of words; of characters where no two texts share a word.
+
+    So it is in languages that put no spaces between words.
+    """
+    least = 2 if len(texts) > 50 else 1
+    for options in ({"analyzer": "word"}, {"analyzer": "char"}, {"analyzer": "char", "min_df": 1}):
+        chosen = {
+            "ngram_range": (1, 2),
+            "min_df": least,
+            "sublinear_tf": True,
+            "dtype": np.float32,
+            **options,
+        }
+        vectorizer = TfidfVectorizer(**chosen)
+        try:
+            return vectorizer, vectorizer.fit_transform(texts)
+        except ValueError:  # an empty vocabulary
+            continue
+    raise ValueError("texts are all empty: there is nothing to tell them apart by")

@@ -11,16 +11,21 @@ from rich.progress import Progress
 
 from backend.cli.common import as_json, show
 
+COUNT = click.IntRange(min=1)
+PLOTS = (".png", ".svg", ".pdf")
+
 
 @click.command()
 @click.argument("data", metavar="DATA.csv", type=click.Path(exists=True, dir_okay=False))
 @click.option("--text", required=True, help="The column with the texts.")
 @click.option("--label", required=True, help="The column with the labels.")
 @click.option("--strategies", help="Names, with commas between; by default a good choice and random.")
-@click.option("--budget", default=300, show_default=True, help="Labels per run.")
-@click.option("--batch", default=20, show_default=True, help="Labels per round.")
-@click.option("--seeds", default=5, show_default=True, help="Runs per strategy.")
-@click.option("-o", "--output", default="comparison.png", show_default=True, help="The plot.")
+@click.option("--budget", type=COUNT, default=300, show_default=True, help="Labels per run.")
+@click.option("--batch", type=COUNT, default=20, show_default=True, help="Labels per round.")
+@click.option("--seeds", type=COUNT, default=5, show_default=True, help="Runs per strategy.")
+@click.option(
+    "-o", "--output", default="comparison.png", show_default=True, help="The plot: PNG, SVG or PDF."
+)
 @as_json
 def compare(
     data: str,
@@ -41,21 +46,48 @@ def compare(
     """
     from clean_al.comparison import compare_csv
 
+    names = _checked_names(strategies)
+    _check_output(Path(output))
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("comparing", total=None)
-        comparison = compare_csv(
-            data,
-            text=text,
-            label=label,
-            strategies=[s.strip() for s in strategies.split(",")] if strategies else None,
-            n_labels=budget,
-            samples_per_iteration=batch,
-            n_seeds=seeds,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        try:
+            comparison = compare_csv(
+                data,
+                text=text,
+                label=label,
+                strategies=names,
+                n_labels=budget,
+                samples_per_iteration=batch,
+                n_seeds=seeds,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
     comparison.plot_learning_curves(output)
     if as_json:
         show(comparison.to_dict())
     else:
         click.echo(comparison.to_table())
         click.echo(f"wrote {Path(output)}")
+
+
+def _checked_names(strategies: str | None) -> list[str] | None:
+    from clean_al.strategies import STRATEGIES
+
+    if strategies is None:
+        return None
+    names = [name.strip() for name in strategies.split(",")]
+    unknown = [name for name in names if name not in STRATEGIES]
+    if unknown:
+        raise click.UsageError(
+            f"--strategies: {unknown[0]!r} is unknown; choose of {', '.join(sorted(STRATEGIES))}"
+        )
+    return list(dict.fromkeys(names))
+
+
+def _check_output(path: Path) -> None:
+    """Now, not after minutes of work."""
+    if path.suffix.lower() not in PLOTS:
+        raise click.UsageError(f"--output {path}: the name must end in {', '.join(PLOTS)}")
+    if not path.absolute().parent.is_dir():
+        raise click.UsageError(f"--output {path}: there is no folder {path.parent}")

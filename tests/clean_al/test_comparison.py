@@ -1,5 +1,6 @@
 """Comparisons of strategies: their figures by hand, and files that users bring."""
 
+import csv
 import json
 
 import numpy as np
@@ -146,15 +147,75 @@ def test_a_csv_of_ones_own_is_compared(tmp_path):
     assert result.full_accuracy == 1.0
 
 
-def test_csv_faults_name_the_column_or_the_count(tmp_path):
-    path = write_csv(tmp_path / "d.csv", ["1,a,b"])
-    with pytest.raises(ValueError, match=r"no column 'text'; its columns are: id, words, kind"):
-        read_texts(path, "text", "kind")
-    with pytest.raises(ValueError, match="1 rows with text and label and 1 different"):
-        read_texts(path, "words", "kind")
-    (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(ValueError, match="no header line"):
-        read_texts(tmp_path / "empty.csv", "words", "kind")
+WORDS = {"a": ["apple pie", "apple cake"], "b": ["iron bar", "iron rod"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no header line"),
+        (b"words,kind\n", "0 rows with text and label and 0 different"),
+        (b"id,topic\n1,2\n", "no column 'words'; its columns are: id, topic"),
+        (b"words;kind\nx;y\n", "its columns are: words;kind"),
+        (b"words,kind\n" + b"tea,a\n" * 30, "30 rows with text and label and 1 different"),
+        (b"words,kind\n" + b"tea,NaN\ntea,\n,a\nnan,b\nx\n" * 30, "0 rows"),
+        (b"words,kind\n" + b"".join(b"tea,%d\n" % i for i in range(30)), "30 different labels in 30 rows"),
+        ("words,kind\ncaf\u00e9,a\n".encode("latin-1"), "is not UTF-8"),
+    ],
+)
+def test_csv_faults_name_the_column_or_the_count(tmp_path, content, words):
+    (tmp_path / "d.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=words):
+        read_texts(tmp_path / "d.csv", "words", "kind")
+
+
+def test_text_and_label_are_two_columns(tmp_path):
+    with pytest.raises(ValueError, match="must be two columns"):
+        read_texts(tmp_path / "d.csv", "kind", "kind")
+
+
+def test_rows_without_a_text_or_a_label_are_left_out(tmp_path):
+    rows = ["1,apple,a", "2,,a", "3,pear,", "4,plum", "5,fig,nan", "6,quince,b,more", '7,"a\nb",b'] * 10
+    texts, labels = read_texts(write_csv(tmp_path / "d.csv", rows), "words", "kind")
+    assert texts == ["apple", "quince", "a\nb"] * 10
+    assert labels.tolist() == ["a", "b", "b"] * 10
+
+
+def test_a_text_may_be_long(tmp_path):
+    before = csv.field_size_limit()
+    rows = [f"{i},{'word ' * 30_000},{'ab'[i % 2]}" for i in range(20)]
+    assert len(read_texts(write_csv(tmp_path / "d.csv", rows), "words", "kind")[0]) == 20
+    assert csv.field_size_limit() == before
+
+
+def test_a_small_budget_is_kept_to(tmp_path):
+    rows = [f"{i},{WORDS[k][i % 2]},{k}" for i in range(30) for k in "ab"]
+    path = write_csv(tmp_path / "d.csv", rows)
+    result = compare_csv(path, text="words", label="kind", strategies=["random"], n_labels=5, n_seeds=1)
+    assert result.n_labels.tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    "texts", [["\u7ea2\u8272", "\u7eff\u8272"], ["x", "y"]], ids=["no spaces", "one letter"]
+)
+def test_texts_that_share_no_word_are_told_apart_by_their_characters(texts):
+    own = [f"{texts[i % 2]}{chr(0x5000 + i) * 3}" for i in range(60)] if len(texts[0]) > 1 else texts * 30
+    representation = TextRepresentation(rank=2, random_state=0)
+    X = representation.fit_transform(own)
+    assert representation.transform(own[:3]).shape == (3, X.shape[1])
+    model = representation.learner().fit(X[:40], [i % 2 for i in range(40)])
+    assert model.score(X[40:], [i % 2 for i in range(20)]) == 1.0
+
+
+def test_empty_texts_are_refused():
+    with pytest.raises(ValueError, match="texts are all empty"):
+        TextRepresentation().fit([""] * 5)
+
+
+def test_a_single_run_has_no_spread():
+    one = StrategyComparison(CURVES.n_labels, {k: v[:1] for k, v in CURVES.accuracy.items()}, 1.0)
+    assert "nan" not in one.to_table()
+    assert one.to_table().endswith("1 seed")
 
 
 def test_text_representation_puts_the_sketch_first():
