@@ -1,9 +1,15 @@
 """The shop window, multilabel tasks, and work spread over processes."""
 
+import os
+import time
+import uuid
+from pathlib import Path
+
 import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.datasets import make_blobs, make_multilabel_classification
+from sklearn.naive_bayes import GaussianNB
 
 import clean_al
 from clean_al import STRATEGIES, IntelligentSampler, Pool, QueryByCommittee, Strategy, compare_strategies
@@ -65,27 +71,65 @@ def test_a_label_that_never_varies_needs_no_model():
     assert (model.predict_proba(X)[:, 2] == 0).all()
 
 
+BLOBS, COLORS = make_blobs(300, n_features=4, centers=3, cluster_std=3.0, random_state=0)
+
+
+def everything():
+    """Rows and a curve of what runs through joblib."""
+    sampler = IntelligentSampler("uncertainty", random_state=0).fit(BLOBS[:30], COLORS[:30])
+    committee = QueryByCommittee(3, "logistic_regression", random_state=0).fit(BLOBS[:30], COLORS[:30])
+    curves = compare_strategies(
+        BLOBS[:200], COLORS[:200], BLOBS[200:], COLORS[200:], ["auto", "random"], 2, 10, n_seeds=2
+    )
+    return sampler.select(BLOBS[30:], 8), committee.select(BLOBS[30:], 8), curves.accuracy["auto"]
+
+
+class Placed(GaussianNB):
+    """Writes down, in the folder it was given, which process fitted it."""
+
+    def __init__(self, folder=None):
+        super().__init__()
+        self.folder = folder
+
+    def fit(self, X, y, sample_weight=None):
+        name = f"{os.getpid()}-{uuid.uuid4().hex}"
+        (Path(self.folder) / name).touch()
+        time.sleep(0.2)  # long enough that one process alone does not take all of it
+        return super().fit(X, y, sample_weight)
+
+
 @pytest.mark.filterwarnings("default")
-def test_a_dask_cluster_gives_the_same_rows_and_curves():
+def test_a_dask_cluster_of_two_processes_gives_the_same_rows_and_curves(tmp_path):
     distributed = pytest.importorskip("distributed")
-    pool, labels = make_blobs(300, n_features=4, centers=3, cluster_std=3.0, random_state=0)
-
-    def everything():
-        sampler = IntelligentSampler("uncertainty", random_state=0).fit(pool[:30], labels[:30])
-        committee = QueryByCommittee(3, "logistic_regression", random_state=0).fit(pool[:30], labels[:30])
-        curves = compare_strategies(
-            pool[:200], labels[:200], pool[200:], labels[200:], ["auto", "random"], 2, 10, n_seeds=2
-        )
-        return sampler.select(pool[30:], 8), committee.select(pool[30:], 8), curves.accuracy["auto"]
-
     here = everything()
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
-        distributed.Client(cluster),
+        distributed.Client(cluster) as client,
         parallel_config(backend="dask"),
     ):
+        workers = set(client.run(os.getpid).values())
         there = everything()
+        QueryByCommittee(8, Placed(str(tmp_path)), random_state=0).fit(BLOBS[:30], COLORS[:30])
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(workers) == 2
+    assert {int(path.name.partition("-")[0]) for path in tmp_path.iterdir()} == workers - {os.getpid()}
+
+
+@pytest.mark.filterwarnings("default")
+def test_ray_gives_the_same_rows_and_curves():
+    ray = pytest.importorskip("ray", reason="ray is not installed: it is an engine of the user's choice")
+    from ray.util.joblib import register_ray
+
+    here = everything()
+    register_ray()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with parallel_config(backend="ray"):
+            there = everything()
+    finally:
+        ray.shutdown()
     for one, other in zip(here, there, strict=True):
         np.testing.assert_array_equal(one, other)
