@@ -132,7 +132,7 @@ def _corrected(
     w = counts[:, uniform]
     resampled = means[1:] + (w * residual[1:]).sum(axis=1) / np.maximum(w.sum(axis=1), 1)
     # An all-correct audit has no spread, but one more answer could be wrong: the rule of succession.
-    floor = np.sqrt((n * value + 1) * max(n * (1 - value) + 1, 1) / (n + 2) ** 2 / (n + 3))
+    floor = np.sqrt(max(n * value + 1, 1) * max(n * (1 - value) + 1, 1) / (n + 2) ** 2 / (n + 3))
     error = float(max(resampled.std(ddof=1), 0.5 * floor if np.isfinite(floor) else 0.0))
     method = "calibrated + uniform residual"
     return AccuracyEstimate(float(np.clip(value, 0, 1)), error, confidence, method, n)

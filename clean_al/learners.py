@@ -120,6 +120,12 @@ def _check_learner(estimator: Any, name: str) -> None:
             f"{name}={type(estimator).__name__} has neither predict_proba nor decision_function: "
             "wrap it in sklearn.calibration.CalibratedClassifierCV"
         )
+    pairwise = getattr(estimator, "decision_function_shape", None) == "ovo"
+    if pairwise and not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"{name}={type(estimator).__name__} decides between pairs of classes, which ranks none of them: "
+            'set decision_function_shape="ovr"'
+        )
 
 
 def _is_open_seed(key: str, value: Any) -> bool:

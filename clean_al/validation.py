@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 FLOATS = (np.float64, np.float32)
+NOTHING = ("NAType", "NaTType")  # pandas has these for "no value"; it need not be installed
 
 
 def check_features(X: Any, name: str = "X", *, n_features: int | None = None) -> Any:
@@ -68,14 +69,29 @@ def check_labels(y: Any, n_rows: int, name: str = "y") -> np.ndarray:
         raise ValueError(f"{name} has {labels.shape[0]} labels for {n_rows} rows of X")
     if _has_missing(labels):
         raise ValueError(f"{name} has missing labels (None or NaN): leave those rows out")
+    if labels.dtype.kind == "O" and not _is_sortable(labels):
+        kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
+        raise ValueError(
+            f"{name} mixes labels of different kinds ({kinds}): make them all strings, or all numbers"
+        )
     return labels
+
+
+def _is_sortable(labels: np.ndarray) -> bool:
+    try:
+        np.unique(labels)
+    except TypeError:
+        return False
+    return True
 
 
 def _has_missing(labels: np.ndarray) -> bool:
     if labels.dtype.kind == "f":
         return bool(np.isnan(labels).any())
     if labels.dtype.kind == "O":
-        return any(v is None or (isinstance(v, float) and v != v) for v in labels)
+        return any(
+            v is None or type(v).__name__ in NOTHING or (isinstance(v, float) and v != v) for v in labels
+        )
     return False
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import make_blobs
+from sklearn.svm import SVC
 
 from clean_al import IntelligentSampler
 from clean_al.validation import resolve_weights
@@ -132,6 +133,10 @@ class Mute:
         return {}
 
 
+class NAType:
+    """What a missing label is in a column of pandas, by its name."""
+
+
 def raises(error, words, call):
     with pytest.raises(error, match=words):
         call()
@@ -151,6 +156,7 @@ def raises(error, words, call):
         ({"estimator": Mute()}, TypeError, "predict_proba"),
         ({"estimator": Mute}, TypeError, "not a class"),
         ({"estimator": 5}, TypeError, "estimator"),
+        ({"estimator": SVC(decision_function_shape="ovo")}, TypeError, 'decision_function_shape="ovr"'),
     ],
 )
 def test_wrong_options_are_named_at_fit_and_at_select(options, error, words):
@@ -190,6 +196,8 @@ INFINITE[0, 0] = np.inf
         (lambda s: s.fit(X, Y[:-1]), ValueError, "y has 199 labels for 200"),
         (lambda s: s.fit(X[:2], [None, "a"]), ValueError, "missing labels"),
         (lambda s: s.fit(X[:2], [np.nan, 1.0]), ValueError, "missing labels"),
+        (lambda s: s.fit(X[:2], np.array([NAType(), "a"], object)), ValueError, "missing labels"),
+        (lambda s: s.fit(X[:2], np.array([1, "a"], object)), ValueError, "y mixes labels .*int, str"),
         (lambda s: s.fit(X[:2], [[2, 1], [1, 0]]), ValueError, "one label per row"),
         (lambda s: s.fit(X[:0], []), ValueError, "X is empty"),
         (lambda s: s.update(X[:, :1], Y), ValueError, "X has 1 features"),
