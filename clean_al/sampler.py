@@ -21,7 +21,7 @@ class IntelligentSampler(BaseSampler):
         A name of `clean_al.STRATEGIES`. "auto" takes typical items until two classes are known, then the
         hybrid of margin and diversity. Strategies that need a model do the same until they have one.
     uncertainty_method : {"margin", "entropy", "least_confident"}, default "margin"
-    diversity_method : {"kmeans", "coreset"}, default "kmeans"
+    diversity_method : {"kmeans", "coreset", "determinantal", "facility_location"}, default "kmeans"
     uncertainty_weight, diversity_weight : float in [0, 1] or None
         Shares of attention in "hybrid" and "auto". With exploration_weight they add up to 1; None is what
         is left, in equal parts if both are None.

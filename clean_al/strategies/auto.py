@@ -1,4 +1,8 @@
-"""The default: typical items while labels are few, then the hybrid of margin and diversity."""
+"""The default: typical items until two classes are known, then the hybrid of margin and diversity.
+
+That few labels ask for typical items and many for uncertain ones: Hacohen, Dekel & Weinshall, Active Learning
+on a Budget: Opposite Strategies Suit High and Low Budgets, ICML 2022. Its parts are `typiclust` and `hybrid`.
+"""
 
 from __future__ import annotations
 

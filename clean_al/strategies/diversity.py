@@ -1,4 +1,8 @@
-"""Diversity sampling: cover the data, whatever the model thinks; the method is an option."""
+"""Diversity sampling: cover the data, whatever the model thinks; the method is an option.
+
+The methods' papers are cited in their own files: Nguyen & Smeulders 2004 (`kmeans`), Sener & Savarese 2018
+(`coreset`), Chen, Zhang & Zhou 2018 (`determinantal`), Wei, Iyer & Bilmes 2015 (`facility_location`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Uncertainty sampling: the items that the model is least sure of."""
+"""Uncertainty sampling: the items that the model is least sure of.
+
+Lewis & Gale, A Sequential Algorithm for Training Text Classifiers, SIGIR 1994; `clean_al.uncertainty` has the
+measures and their papers. A batch of it may be all of one kind: use it for one item at a time, or late.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Random sampling: the baseline that every other strategy has to beat."""
+"""Random sampling: the baseline that every other strategy has to beat.
+
+Simple random sampling without replacement: Cochran, Sampling Techniques, 3rd edition, 1977. Use it as the
+baseline of a comparison, and in part (exploration) wherever accuracy is to be estimated.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
 """The shop window, multilabel tasks, and work spread over processes."""
 
 import os
+import re
 import time
 import uuid
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,22 @@ def test_a_strategy_is_one_entry_of_a_dict(monkeypatch):
     sampler = IntelligentSampler("in_order", duplicate_threshold=0.0, random_state=0)
     assert sampler.select(X, 3).tolist() == [0, 1, 2]
     assert isinstance(sampler.selection_.pool, Pool)
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "sampling.md"
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_every_strategy_has_its_paper_and_a_line_that_says_when_to_use_it(name):
+    row = next(
+        line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{name}`")
+    )
+    _, _, chooses, when, paper, _ = (cell.strip() for cell in row.split("|"))
+    assert chooses
+    assert when
+    assert paper
+    module = import_module(f"clean_al.strategies.{'uniform' if name == 'random' else name}")
+    assert re.search(r"\b(19|20)\d\d\b", module.__doc__)
 
 
 def test_multilabel_uncertainty_is_the_mean_over_the_labels():
