@@ -22,8 +22,8 @@ from clean_al.learners import SparseLogisticRegression
 
 RESULT = Path(__file__).parent / "results" / "accuracy_coverage.json"
 LOOK_AT = (100, 200, 300)
-# The last three were never looked at while the interval was made.
-DEFAULT_SETS = ("digits", "breast_cancer", "sms_spam", "sms_spam_lsa", "noisy", "docstrings", "banking77")
+# The interval's width was set on the first four; the last two were looked at only afterwards.
+DEFAULT_SETS = ("digits", "breast_cancer", "sms_spam", "sms_spam_lsa", "noisy", "docstrings")
 
 
 def one_run(name: str, seed: int, confidence: float) -> list[dict[str, Any]]:
@@ -76,7 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
 def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     lines = [
-        f"{result['seeds']} seeds, {result['confidence']:.0%} nominal coverage; the rest in points.",
+        f"{result['seeds']} seeds, {result['confidence']:.0%} nominal coverage; the rest in points. The width was",
+        "set on digits, breast_cancer and sms_spam; noisy and docstrings were looked at only afterwards.",
         "",
         "| set | labels | coverage | bias | RMSE | mean width |",
         "|---|---|---|---|---|---|",
