@@ -1,7 +1,7 @@
 """Items with several labels at once: one binary question per label.
 
-Binary relevance: Tsoumakas & Katakis, Multi-Label Classification: An Overview, 2007. Confidence averaged
-over the labels: Esuli & Sebastiani, Active Learning Strategies for Multi-Label Text Classification, ECIR 2009.
+Binary relevance: Tsoumakas & Katakis, Multi-Label Classification: An Overview, 2007. The mean of their
+confidences: Esuli & Sebastiani, Active Learning Strategies for Multi-Label Text Classification, ECIR 2009.
 """
 
 from __future__ import annotations
