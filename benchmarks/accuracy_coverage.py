@@ -76,8 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
 def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     lines = [
-        f"{result['seeds']} seeds, {result['confidence']:.0%} nominal coverage; the rest in points. The width",
-        "was set on digits, breast_cancer and sms_spam; noisy and docstrings were looked at only afterwards.",
+        f"{result['seeds']} seeds, {result['confidence']:.0%} nominal coverage; the rest in points. Its",
+        "width was set on digits, breast_cancer and sms_spam; noisy and docstrings were looked at only later.",
         "",
         "| set | labels | coverage | bias | RMSE | mean width |",
         "|---|---|---|---|---|---|",

@@ -90,6 +90,7 @@ class BaseSampler(BaseEstimator):
         """
         self._check()
         labeled: Labeled | None = getattr(self, "labeled_", None)
+        X = check_features(X, "X", n_features=getattr(self, "n_features_in_", None))
         uniform = self._drawn(X) if uniform is None else uniform
         new = self._labeled(X, y, embedding, uniform, n_features=getattr(self, "n_features_in_", None))
         return self._learn(new if labeled is None else labeled.extended(new))
@@ -130,7 +131,8 @@ class BaseSampler(BaseEstimator):
         Returns
         -------
         array of int, shape (n_samples,)
-            Near-copies of one another, or of labeled items, come only when nothing else is left.
+            Near-copies of one another, or of labeled items, come only when nothing else is left, or where
+            exploration draws them: its share is drawn from all items alike.
 
         Raises
         ------
@@ -180,7 +182,7 @@ class BaseSampler(BaseEstimator):
         """
         if getattr(self, "model_", None) is None:
             return None
-        value = float(self.estimate_accuracy()) if target is None else check_number(target, "target")
+        value = self.estimate_accuracy() if target is None else check_number(target, "target")
         return label_savings(self.model_, self.labeled_, value, confidence=confidence)
 
     def get_metrics(self) -> SamplingMetrics:
@@ -291,8 +293,8 @@ class BaseSampler(BaseEstimator):
             strategy = TYPICLUST
         guard = NearCopies(pool, self.duplicate_threshold)
         n_uniform = int(share * n + 0.5)
-        nothing = np.empty(0, np.intp)
-        drawn = guard.distinct(pool.rng.permutation(len(pool)), n_uniform, nothing) if n_uniform else nothing
+        # Past the guard: draws that avoided copies would speak of different items, not of all items.
+        drawn = pool.rng.choice(len(pool), n_uniform, replace=False) if n_uniform else np.empty(0, np.intp)
         return _interleaved(compose(pool, strategy, n - len(drawn), plan, guard, drawn), drawn)
 
 

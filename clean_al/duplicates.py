@@ -8,13 +8,11 @@ import numpy as np
 from scipy import sparse
 
 from clean_al.nearness import nearest_seen
-from clean_al.points import Points, blocks, exact_sq_distances, sq_lengths
+from clean_al.points import blocks, exact_sq_distances
 from clean_al.pool import Pool
 from clean_al.strategies.coreset import lazy_k_center
 
 CHUNK = 256
-SAMPLE = 256
-ROUNDING = 1e-12
 
 
 class NearCopies:
@@ -34,7 +32,7 @@ class NearCopies:
 
     def __init__(self, pool: Pool, threshold: float):
         self.pool = pool
-        self.typical_sq = _typical_sq(pool.points)
+        self.typical_sq = pool.points.typical_sq(np.random.default_rng(0))
         self.radius_sq = threshold**2 * self.typical_sq
 
     def distinct(
@@ -87,30 +85,6 @@ class NearCopies:
             nearest = np.minimum(nearest, points.nearest_sq(points.take(used)))
             nearest[used] = -1
         return np.append(rows, lazy_k_center(points, nearest, n - len(rows), self.pool.rng))
-
-
-def _typical_sq(points: Points) -> float:
-    """Median squared distance between two items of the pool, of two different ones if it is next to nothing.
-
-    When most of a pool is one item its median distance is zero, which would call nothing a copy.
-    """
-    typical = points.typical_sq(np.random.default_rng(0))
-    some = points.X[:: max(1, len(points) // SAMPLE)].astype(np.float64)
-    return typical if typical > ROUNDING * float(sq_lengths(some).mean()) else _apart_sq(points)
-
-
-def _apart_sq(points: Points) -> float:
-    first = points.X[[0]]
-    away = np.concatenate(
-        [exact_sq_distances(points.X[part], first)[:, 0] for part in blocks(len(points), 1024)]
-    )
-    nothing = ROUNDING * float(away.max())
-    rows = np.flatnonzero(away > nothing)
-    if len(rows) == 0:
-        return 0.0
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.intp)]
-    d = exact_sq_distances(points.X[rows], points.X[rows])
-    return float(np.median(np.append(d[d > nothing], away[rows])))
 
 
 def _in_format_of(some: Any, other: Any) -> Any:

@@ -14,6 +14,8 @@ BLOCK_ROWS = 8192
 BLOCK_NUMBERS = 2_000_000
 CENTER_ROWS = 1024
 DENSE_NUMBERS = 12_800_000
+TYPICAL_ROWS = 256
+ROUNDING = 1e-12
 # A sparse product takes about thirty times as long for each number as a dense one.
 SPARSE_SHARE = 0.03
 
@@ -153,11 +155,16 @@ class Points:
         return label, np.maximum(distance, 0, out=distance)
 
     def typical_sq(self, rng: np.random.Generator) -> float:
-        """Median squared distance between two points, from at most 256 of them."""
-        rows = np.sort(rng.choice(len(self), min(len(self), 256), replace=False))
-        d = exact_sq_distances(self.X[rows], self.X[rows])
+        """Median squared distance between two points, from at most 256 of them.
+
+        Where most are copies of one, that would be zero: then the median between different points.
+        """
+        rows = np.sort(rng.choice(len(self), min(len(self), TYPICAL_ROWS), replace=False))
+        some = self.X[rows].astype(np.float64)
+        d = exact_sq_distances(some, some)
         pairs = d[np.triu_indices(len(rows), 1)]
-        return float(np.median(pairs)) if len(pairs) else 0.0
+        typical = float(np.median(pairs)) if len(pairs) else 0.0
+        return typical if typical > ROUNDING * float(sq_lengths(some).mean()) else _apart_sq(self)
 
 
 def sq_lengths(block: Any) -> np.ndarray:
@@ -178,6 +185,23 @@ def exact_sq_distances(a: Any, b: Any) -> np.ndarray:
         product = a @ b.T
     d = sq_lengths(a)[:, None] - 2 * product + sq_lengths(b)
     return np.maximum(d, 0)
+
+
+def _apart_sq(points: Points) -> float:
+    """Median squared distance between different points, most of which are copies of one; 0 if all are."""
+    if len(points) == 0:
+        return 0.0
+    first = points.X[[0]]
+    away = np.concatenate(
+        [exact_sq_distances(points.X[part], first)[:, 0] for part in blocks(len(points), 1024)]
+    )
+    nothing = ROUNDING * float(away.max())
+    rows = np.flatnonzero(away > nothing)
+    if len(rows) == 0:
+        return 0.0
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), TYPICAL_ROWS)).astype(np.intp)]
+    d = exact_sq_distances(points.X[rows], points.X[rows])
+    return float(np.median(np.append(d[d > nothing], away[rows])))
 
 
 def blocks(n: int, size: int = BLOCK_ROWS) -> Iterator[slice]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clean_al.points import Points
+from clean_al.points import Points, exact_sq_distances
 from clean_al.pool import Pool, Strategy
 from clean_al.strategies.kmeans import cluster_centers
 
@@ -69,7 +69,10 @@ def _typical_first(points: Points, members: np.ndarray, rng: np.random.Generator
     others = members
     if len(members) > REFERENCES:
         others = np.concatenate([near, rng.choice(members[CANDIDATES:], REFERENCES - CANDIDATES, False)])
-    d = np.sqrt(points.take(near).sq_distances(slice(0, len(near)), points.dense(others)))
+    if points.is_sparse:  # thousands of dense rows would not be small
+        d = np.sqrt(exact_sq_distances(points.X[near], points.X[others]))
+    else:
+        d = np.sqrt(points.take(near).sq_distances(slice(0, len(near)), points.dense(others)))
     d[np.arange(len(near)), np.arange(len(near))] = 0
     k = min(NEIGHBORS + 1, len(others))
     spread = np.partition(d, k - 1, axis=1)[:, :k].sum(axis=1)

@@ -54,3 +54,10 @@ def test_exact_distances_see_a_millionth_beside_a_million():
 
 def test_no_others_are_infinitely_far():
     assert np.isinf(Points(np.zeros((2, 1))).nearest_sq(Points(np.empty((0, 1))))).all()
+
+
+def test_the_typical_distance_of_a_pool_of_copies_is_that_between_different_points():
+    # 90 times the origin, and 10 points at (3, 4): 25 apart, where the median of all pairs is 0.
+    X = np.array([[0.0, 0.0]] * 90 + [[3.0, 4.0]] * 10)
+    assert Points(X).typical_sq(np.random.default_rng(0)) == pytest.approx(25.0)
+    assert Points(X[:90]).typical_sq(np.random.default_rng(0)) == 0.0
