@@ -24,9 +24,12 @@ def check_features(X: Any, name: str = "X", *, n_features: int | None = None) ->
         X = X.tocsr()
     ready = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype in FLOATS and X.size > 0
     if not (ready and _all_finite(X)):
-        X = check_array(
-            X, accept_sparse="csr", dtype=list(FLOATS), input_name=name, ensure_min_samples=0, estimator=None
-        )
+        try:
+            X = check_array(X, accept_sparse="csr", dtype=list(FLOATS), input_name=name, ensure_min_samples=0)
+        except ValueError as error:
+            if "convert" not in str(error):
+                raise
+            raise ValueError(f"{name} must hold numbers: {error}") from None
     if n_features is not None and X.shape[1] != n_features:
         raise ValueError(
             f"{name} has {X.shape[1]} features, but the sampler was fitted with {n_features}: "
