@@ -9,6 +9,7 @@ from scipy import sparse
 
 N_LABELED = 1000
 N_CLASSES = 10
+PER_ROW = 26
 
 
 def mixture(n: int, d: int) -> tuple[Any, Any, np.ndarray]:
@@ -23,7 +24,7 @@ def mixture(n: int, d: int) -> tuple[Any, Any, np.ndarray]:
     return X[:n], X[n:].copy(), y
 
 
-def tfidf_like(n: int, terms: int, per_row: int = 26) -> tuple[Any, Any, np.ndarray]:
+def tfidf_like(n: int, terms: int, per_row: int = PER_ROW) -> tuple[Any, Any, np.ndarray]:
     """CSR pool, labeled items and labels: rows of unit length, frequent terms drawn more often."""
     rng = np.random.default_rng(0)
     rows = n + N_LABELED

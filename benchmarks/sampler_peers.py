@@ -32,6 +32,15 @@ def skactiveml_kcenter(X: Any, L: Any, y: np.ndarray) -> Prepared:
     return lambda: CoreSet(random_state=0).query(both, labels, batch_size=N) - len(L)
 
 
+def skactiveml_kcenter_next(X: Any, L: Any, y: np.ndarray) -> Prepared:
+    """CoreSet with 100 more labels: it keeps nothing from the round before."""
+    from skactiveml.pool import CoreSet
+
+    both, labels = _skactiveml(X, L, y)
+    labels[len(L) : len(L) + 100] = np.arange(100) % N_CLASSES
+    return lambda: CoreSet(random_state=0).query(both, labels, batch_size=N) - len(L)
+
+
 def skactiveml_badge(X: Any, L: Any, y: np.ndarray) -> Prepared:
     """Badge."""
     from skactiveml.classifier import SklearnClassifier
@@ -121,6 +130,7 @@ def small_text_kmeans(X: Any, L: Any, y: np.ndarray) -> Prepared:
 
 PEERS: dict[tuple[str, str], Callable[[Any, Any, np.ndarray], Prepared]] = {
     ("scikit-activeml", "kcenter"): skactiveml_kcenter,
+    ("scikit-activeml", "kcenter_next"): skactiveml_kcenter_next,
     ("scikit-activeml", "badge"): skactiveml_badge,
     ("scikit-activeml", "typiclust"): skactiveml_typiclust,
     ("scikit-activeml", "margin"): _skactiveml_uncertainty("margin_sampling"),
