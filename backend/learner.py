@@ -33,7 +33,6 @@ def make_estimator(
     ----------
     name : a key of ESTIMATORS, as a project's extra params may give it; or None
     trusted : "package.module:factory" from CLEAN_AL_ESTIMATOR, used where the project names none; or None
-
     n_sketch : how many of the first columns are a text's sketch
 
     Raises

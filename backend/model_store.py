@@ -35,7 +35,7 @@ from backend.errors import ModelStoreError, RoundSuperseded
 from backend.files import private_folder, read_json, read_record, sync_folder, write_atomically, write_json
 from backend.inputs import InputSpec
 from backend.vectorise import VECTORISERS, Vectoriser
-from clean_al.learners import SparseLogisticRegression, class_probabilities
+from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression, class_probabilities
 
 KEEP = 5
 ABANDONED_SECONDS = 3600
@@ -51,6 +51,8 @@ KNOWN_TYPES = frozenset(
         "sklearn.calibration._SigmoidCalibration",
     }
 )
+# Stored as their weights alone; both predict as logistic regression does.
+LINEAR = (SparseLogisticRegression, SketchedLogisticRegression)
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 
 
@@ -236,8 +238,8 @@ def _serialise(model: Model) -> dict[str, bytes]:
         "facts": model.facts,
     }
     contents = {}
-    # Of exactly this class: a subclass may predict in another way.
-    if isinstance(model.classifier, SparseLogisticRegression):
+    # Of exactly these classes: a subclass may predict in another way.
+    if type(model.classifier) in LINEAR:
         seen = np.flatnonzero(model.classifier.coef_.any(axis=0))
         described["n_features"] = int(model.classifier.coef_.shape[1])
         arrays |= {

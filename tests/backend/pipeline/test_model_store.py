@@ -25,6 +25,7 @@ from backend.predictor import Predictor
 from backend.vectorise.numbers import NumberVectoriser
 from backend.vectorise.text import TextVectoriser
 from clean_al import STRATEGIES, IntelligentSampler
+from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
 from tests.backend.pipeline.samples import TEXT_CONFIG
 
 TEXTS = [
@@ -76,6 +77,18 @@ class OwnLogisticRegression(LogisticRegression):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         return np.full((X.shape[0], len(self.classes_)), 1 / len(self.classes_))
+
+
+class OwnSparseLogisticRegression(SparseLogisticRegression):
+    """The same, made from the built-in learner for sparse features."""
+
+    predict_proba = OwnLogisticRegression.predict_proba
+
+
+class OwnSketchedLogisticRegression(SketchedLogisticRegression):
+    """The same, made from the built-in learner for texts."""
+
+    predict_proba = OwnLogisticRegression.predict_proba
 
 
 class TestRoundTrip:
@@ -131,9 +144,12 @@ class TestRoundTrip:
         with pytest.raises(ModelStoreError, match="OwnClassifier"):
             ModelStore(tmp_path, "test").load(1, "v1")
 
-    def test_a_subclass_keeps_its_own_way_of_predicting(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "own", [OwnLogisticRegression, OwnSparseLogisticRegression, OwnSketchedLogisticRegression]
+    )
+    def test_a_subclass_keeps_its_own_way_of_predicting(self, tmp_path: Path, own: type) -> None:
         store = ModelStore(tmp_path, "tests")
-        store.save(1, "v1", number_model(OwnLogisticRegression()))
+        store.save(1, "v1", number_model(own()))
         np.testing.assert_allclose(store.load(1, "v1").probabilities([{"a": 0}]), [[1 / 3] * 3])
 
     def test_one_versus_rest_does_not_become_softmax(self, store: ModelStore) -> None:
