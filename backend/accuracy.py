@@ -62,18 +62,18 @@ def read_accuracy(report: dict[str, Any]) -> Accuracy:
 
 def accuracy_now(
     sampler: IntelligentSampler,
-    unlabelled: Any,
+    unlabeled: Any,
     last: Accuracy,
     *,
     exploration: float,
     anew: bool = False,
 ) -> Accuracy:
-    """Return the accuracy of the sampler's model over the labelled and the unlabelled tasks together.
+    """Return the accuracy of the sampler's model over the labeled and the unlabeled tasks together.
 
     Parameters
     ----------
     sampler : fitted with `uniform`, which tells the labels of the audit share, see `backend.audit`
-    unlabelled : array or CSR matrix, the features of the tasks without a label
+    unlabeled : array or CSR matrix, the features of the tasks without a label
     last : what was known before; it stands until labels or tasks are a tenth more or fewer
     exploration : the audit share, to say how many labels are to go
     anew : estimate in any case
@@ -82,8 +82,8 @@ def accuracy_now(
     -----
     `clean_al.accuracy` takes the mean calibrated confidence over all tasks and adds the mean residual of the
     audit labels (right or wrong when held out, minus calibrated confidence). A draw is uniform among the
-    tasks that had no label at the time, yet its residual stands for all tasks. Over the labelled ones the
-    mean residual is about 0, as these have set the calibration; so the estimate is off by about the labelled
+    tasks that had no label at the time, yet its residual stands for all tasks. Over the labeled ones the
+    mean residual is about 0, as these have set the calibration; so the estimate is off by about the labeled
     share of all tasks times the audit's residual. Both are small while most tasks have no label.
     """
     labeled = getattr(sampler, "labeled_", None)
@@ -92,11 +92,11 @@ def accuracy_now(
     if labeled is None or missing:
         return Accuracy(audit_labels=audited, unknown_because=missing)
     n_labels = len(labeled.y)
-    n_tasks = n_labels + unlabelled.shape[0]
+    n_tasks = n_labels + unlabeled.shape[0]
     if not anew and _still_stands(last, n_labels, n_tasks):
         return replace(last, audit_labels=audited)
     try:
-        found = sampler.estimate_accuracy(unlabelled, confidence=CONFIDENCE)
+        found = sampler.estimate_accuracy(unlabeled, confidence=CONFIDENCE)
     except Exception as error:  # noqa: BLE001  a user's own estimator; the order is served, so no round fails
         why = f"the estimator failed on a part of the labels, {type(error).__name__}: {error}"
         return Accuracy(audit_labels=audited, unknown_because=why)

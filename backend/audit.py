@@ -5,8 +5,8 @@ round, nearly every task would have been drawn some day, the record would hold m
 and an annotator who is slower than the rounds would never reach an audit place. For the same reason the
 distance to the next audit place is counted in labels, from one head to the next.
 
-So whatever is drawn and labelled is a simple random sample, without replacement, of the tasks that had no
-label when it was drawn: what a task is like has no part in whether or when it is labelled. Three things bend
+So whatever is drawn and labeled is a simple random sample, without replacement, of the tasks that had no
+label when it was drawn: what a task is like has no part in whether or when it is labeled. Three things bend
 that a little. A task that is drawn while an annotator has it open from an earlier head counts as drawn (one
 chance in as many as there are candidates, at every draw). Drawn tasks that all annotators skip are missing.
 Tasks that the sampler took before a draw could not be drawn, see `backend.accuracy`.
@@ -22,7 +22,7 @@ from backend.options import ProjectOptions
 from backend.priorities import Head, choose_head
 from clean_al import IntelligentSampler
 
-# Of a project's labelled draws, the newest ones that are remembered: far more than an interval gains from.
+# Of a project's labeled draws, the newest ones that are remembered: far more than an interval gains from.
 REMEMBERED = 20_000
 
 
@@ -35,7 +35,7 @@ def audited_head(
     sampler: IntelligentSampler,
     pool: PoolFeatures,
     candidates: np.ndarray,
-    labelled: np.ndarray,
+    labeled: np.ndarray,
     options: ProjectOptions,
     rng: np.random.Generator,
     published: Published | None,
@@ -44,7 +44,7 @@ def audited_head(
 
     Parameters
     ----------
-    candidates, labelled : arrays of int64, ids of the tasks to choose among and of those with a label
+    candidates, labeled : arrays of int64, ids of the tasks to choose among and of those with a label
     published : the head before
     """
     rows, features = pool.rows_of(candidates), pool.features
@@ -58,20 +58,20 @@ def audited_head(
     rest = options.model_copy(update={"queue_size": options.queue_size - len(kept), "exploration": share})
     part = choose_head(sampler, features, others, rest, rng)
     picked = others[part.rows]
-    places = _audit_places(size, n_audits, options, labels_until_audit(published, labelled, options))
+    places = _audit_places(size, n_audits, options, labels_until_audit(published, labeled, options))
     head, audit = _woven(picked[~part.audit], np.concatenate([kept, picked[part.audit]]), places)
     return Head(np.searchsorted(rows, head), audit)
 
 
 def labels_until_audit(
-    published: Published | None, labelled: np.ndarray, options: ProjectOptions
+    published: Published | None, labeled: np.ndarray, options: ProjectOptions
 ) -> float | None:
     """Return how many labels are to be given before the next audit place; negative when it is overdue.
 
     Parameters
     ----------
-    published : the head before, whose audit tasks may have been labelled since
-    labelled : array of int64, ids of the tasks with a label
+    published : the head before, whose audit tasks may have been labeled since
+    labeled : array of int64, ids of the tasks with a label
 
     Returns
     -------
@@ -83,15 +83,15 @@ def labels_until_audit(
     spacing = 1 / options.exploration
     if published is None or published.audit_due is None:
         return spacing / 2
-    given = max(len(labelled) - published.labels, 0)
-    audited = int(np.isin(published.audit, labelled).sum())
+    given = max(len(labeled) - published.labels, 0)
+    audited = int(np.isin(published.audit, labeled).sum())
     return max(published.audit_due - given + spacing * audited, -spacing)
 
 
 def remembered_draws(
     published: Published | None, tasks: np.ndarray, candidates: np.ndarray, audit: np.ndarray
 ) -> tuple[int, ...]:
-    """Return the ids of the draws that stand once a head is served: those that were labelled, and its own.
+    """Return the ids of the draws that stand once a head is served: those that were labeled, and its own.
 
     A candidate without an audit place in the head, as when the share was lowered, is no draw any more: from
     now on the sampler may choose it.

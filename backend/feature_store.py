@@ -13,11 +13,11 @@ from scipy import sparse
 
 from backend.files import atomic_file, read_json, write_json
 from backend.inputs import InputSpec
-from backend.vectorise import VECTORISERS, Features, Vectoriser
+from backend.vectorize import VECTORIZERS, Features, Vectorizer
 
 # Scales and vocabularies are learned anew when the pool has grown by this share since they last were.
 REFIT_GROWTH = 0.2
-# Raised when a vectoriser changes: features of different makes must not meet in one matrix.
+# Raised when a vectorizer changes: features of different makes must not meet in one matrix.
 FORMAT = 1
 
 ReadValues = Callable[[np.ndarray], list[Any]]
@@ -30,7 +30,7 @@ class PoolFeatures:
     task_ids: np.ndarray
     data_versions: np.ndarray
     features: Features
-    vectoriser: Vectoriser
+    vectorizer: Vectorizer
 
     def __contains__(self, task_id: int) -> bool:
         row = int(np.searchsorted(self.task_ids, task_id))
@@ -50,7 +50,7 @@ class FeatureStore:
     def refresh(
         self, spec: InputSpec, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
     ) -> PoolFeatures:
-        """Return the features of tasks `ids`, vectorising only those that are new or have changed.
+        """Return the features of tasks `ids`, vectorizing only those that are new or have changed.
 
         Parameters
         ----------
@@ -69,10 +69,10 @@ class FeatureStore:
         )
         if same.all() and len(ids) == len(pool.task_ids):
             return pool
-        fresh = pool.vectoriser.transform(read(ids[~same]))
+        fresh = pool.vectorizer.transform(read(ids[~same]))
         joined = Features.concatenate([pool.features.rows(at[same]), fresh])
         order = np.argsort(np.concatenate([ids[same], ids[~same]]), kind="stable")
-        pool = PoolFeatures(ids, data_versions, joined.rows(order), pool.vectoriser)
+        pool = PoolFeatures(ids, data_versions, joined.rows(order), pool.vectorizer)
         self._save(spec, pool, fitted_on)
         return pool
 
@@ -80,9 +80,9 @@ class FeatureStore:
         self, spec: InputSpec, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
     ) -> PoolFeatures:
         values = read(ids)
-        kind = VECTORISERS[spec.kind]
-        vectoriser: Vectoriser = (kind() if spec.kind == "numbers" else kind(seed)).fit(values)  # type: ignore[call-arg]
-        pool = PoolFeatures(ids, data_versions, vectoriser.transform(values), vectoriser)
+        kind = VECTORIZERS[spec.kind]
+        vectorizer: Vectorizer = (kind() if spec.kind == "numbers" else kind(seed)).fit(values)  # type: ignore[call-arg]
+        pool = PoolFeatures(ids, data_versions, vectorizer.transform(values), vectorizer)
         self._save(spec, pool, len(ids))
         return pool
 
@@ -91,7 +91,7 @@ class FeatureStore:
         return not known[1] / (1 + REFIT_GROWTH) <= len(ids) <= known[1] * (1 + REFIT_GROWTH)
 
     def _save(self, spec: InputSpec, pool: PoolFeatures, fitted_on: int) -> None:
-        values, arrays = pool.vectoriser.state()
+        values, arrays = pool.vectorizer.state()
         stored = {f"vectoriser.{name}": array for name, array in arrays.items()}
         stored |= {"ids": pool.task_ids, "versions": pool.data_versions, "embedding": pool.features.embedding}
         stored["readable"] = pool.features.readable
@@ -114,7 +114,7 @@ class FeatureStore:
                     old.unlink(missing_ok=True)
 
     def _load(self, spec: InputSpec) -> tuple[PoolFeatures, int] | None:
-        """Return what was kept, and of how many tasks its vectoriser was fitted; None to begin anew."""
+        """Return what was kept, and of how many tasks its vectorizer was fitted; None to begin anew."""
         try:
             described = read_json(self.folder / "features.json") or {}
             made_for = (described.get("format"), described.get("kind"), described.get("fields"))
@@ -129,9 +129,9 @@ class FeatureStore:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             a = {name: stored[name] for name in stored.files}
         state = {n.removeprefix("vectoriser."): v for n, v in a.items() if n.startswith("vectoriser.")}
-        vectoriser = VECTORISERS[spec.kind].from_state((described["vectoriser"], state))
+        vectorizer = VECTORIZERS[spec.kind].from_state((described["vectoriser"], state))
         features = Features(_matrix(a), a["embedding"], a["readable"])
-        return PoolFeatures(a["ids"], a["versions"], features, vectoriser), int(described["fitted_on"])
+        return PoolFeatures(a["ids"], a["versions"], features, vectorizer), int(described["fitted_on"])
 
 
 def _matrix(arrays: dict[str, np.ndarray]) -> np.ndarray | sparse.csr_matrix:

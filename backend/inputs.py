@@ -11,8 +11,8 @@ import numpy as np
 
 from backend.errors import LabelingConfigError, LabelStudioError, LabelStudioUnreachable
 from backend.labeling_config import read_controls
-from backend.vectorise.image import thumbnail
-from backend.vectorise.numbers import as_array, as_numbers
+from backend.vectorize.image import thumbnail
+from backend.vectorize.numbers import as_array, as_numbers
 
 TEXT_TAGS = ("Text", "HyperText", "Paragraphs")
 IMAGE_TAG = "Image"
@@ -24,7 +24,7 @@ DOWNLOADS_QUEUED = 1000
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What is read of each task: the kind of vectoriser and the fields of the task data."""
+    """What is read of each task: the kind of vectorizer and the fields of the task data."""
 
     kind: str
     fields: tuple[str, ...]
@@ -77,7 +77,7 @@ def choose_input(shown: Shown, sample: Sequence[Mapping[str, Any]], fields: Sequ
 def read_values(
     spec: InputSpec, data: Iterable[Mapping[str, Any]], download: Callable[[str], bytes]
 ) -> list[Any]:
-    """Return what the vectoriser of `spec.kind` reads of each task; None where it cannot be had.
+    """Return what the vectorizer of `spec.kind` reads of each task; None where it cannot be had.
 
     Raises
     ------

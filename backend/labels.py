@@ -18,9 +18,9 @@ class Labels:
 
     Attributes
     ----------
-    task_ids : array of shape (n_labelled,), int64
+    task_ids : array of shape (n_labeled,), int64
         The tasks with a label, ascending.
-    values : tuple of n_labelled labels, one per task
+    values : tuple of n_labeled labels, one per task
     skipped : ids of tasks that were only ever skipped
     empty : number of tasks whose annotations choose nothing
     disagreeing : number of tasks on which annotators chose different labels

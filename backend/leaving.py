@@ -1,4 +1,4 @@
-"""What leaves for other tools: the queue head, the labelled tasks or all, streamed in priority order."""
+"""What leaves for other tools: the queue head, the labeled tasks or all, streamed in priority order."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def leaving_tasks(
     Parameters
     ----------
     published : the head that is served; without one the queue is empty
-    what : "queue" (what annotators get next), "labelled" (what is annotated), or "all"
+    what : "queue" (what annotators get next), "labeled" (what is annotated), or "all"
     """
     head = published.head if published is not None else ()
     if what == "queue":
         return _queue(label_studio, head)
-    if what == "labelled":
-        return _labelled(label_studio, project_id)
+    if what == "labeled":
+        return _labeled(label_studio, project_id)
     seen: set[int] = set()
     queue = (task for task in _queue(label_studio, head) if not seen.add(task["id"]))  # type: ignore[func-returns-value]
     rest = chain.from_iterable(label_studio.iter_tasks(project_id, include=FIELDS, **_WITH))
@@ -73,7 +73,7 @@ def _queue(label_studio: LabelStudio, head: tuple[int, ...]) -> Iterator[Task]:
                 yield _tidy(task) | {"_priority": rank, "_score": _confidence(task)}
 
 
-def _labelled(label_studio: LabelStudio, project_id: int) -> Iterator[Task]:
+def _labeled(label_studio: LabelStudio, project_id: int) -> Iterator[Task]:
     where = [greater("total_annotations", 0)]
     pages = label_studio.iter_tasks(project_id, include=FIELDS, where=where, **_WITH)
     return (_tidy(task) for task in chain.from_iterable(pages))

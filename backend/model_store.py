@@ -34,7 +34,7 @@ from sklearn.base import ClassifierMixin
 from backend.errors import ModelStoreError, RoundSuperseded
 from backend.files import private_folder, read_json, read_record, sync_folder, write_atomically, write_json
 from backend.inputs import InputSpec
-from backend.vectorise import VECTORISERS, Vectoriser
+from backend.vectorize import VECTORIZERS, Vectorizer
 from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression, class_probabilities
 
 KEEP = 5
@@ -58,10 +58,10 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 
 @dataclass(frozen=True)
 class Model:
-    """What turns task data into probabilities: an input, a vectoriser and a fitted classifier."""
+    """What turns task data into probabilities: an input, a vectorizer and a fitted classifier."""
 
     spec: InputSpec
-    vectoriser: Vectoriser
+    vectorizer: Vectorizer
     classifier: ClassifierMixin
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Model:
 
     def probabilities(self, values: Sequence[Any]) -> np.ndarray:
         """Return the probability of each label for each value; shape (n_values, n_labels)."""
-        return self.probabilities_of(self.vectoriser.transform(values).X)
+        return self.probabilities_of(self.vectorizer.transform(values).X)
 
     def probabilities_of(self, X: Any) -> np.ndarray:
         """Return the probability of each label for each row of features; shape (n_rows, n_labels)."""
@@ -134,7 +134,7 @@ class ModelStore:
             When its estimator is of a kind that `load` would refuse.
         """
         final = self._model_folder(project_id, version)
-        contents = _serialise(model)
+        contents = _serialize(model)
         if "estimator.skops" in contents:
             _own_types(contents["estimator.skops"], self.trusted_package)
         temporary = private_folder(final.with_name(f".{final.name}.{secrets.token_hex(4)}"))
@@ -163,7 +163,7 @@ class ModelStore:
         for name in ("model.json", "arrays.npz", "estimator.skops"):
             if name in manifest:
                 contents[name] = self._checked(folder / name, manifest[name])
-        return _deserialise(contents, self.trusted_package)
+        return _deserialize(contents, self.trusted_package)
 
     def publish(self, project_id: int, published: Published) -> None:
         """Make `published` what is served; refused when a later round was here first.
@@ -228,8 +228,8 @@ def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _serialise(model: Model) -> dict[str, bytes]:
-    values, arrays = model.vectoriser.state()
+def _serialize(model: Model) -> dict[str, bytes]:
+    values, arrays = model.vectorizer.state()
     arrays = {f"vectoriser.{name}": array for name, array in arrays.items()}
     described: dict[str, Any] = {
         "spec": asdict(model.spec),
@@ -254,16 +254,16 @@ def _serialise(model: Model) -> dict[str, bytes]:
     return {"model.json": json.dumps(described).encode(), "arrays.npz": buffer.getvalue(), **contents}
 
 
-def _deserialise(contents: dict[str, bytes], trusted_package: str | None) -> Model:
+def _deserialize(contents: dict[str, bytes], trusted_package: str | None) -> Model:
     try:
         described = json.loads(contents["model.json"])
         with np.load(io.BytesIO(contents["arrays.npz"]), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         spec = InputSpec(described["spec"]["kind"], tuple(described["spec"]["fields"]))
         state = {n.removeprefix("vectoriser."): a for n, a in arrays.items() if n.startswith("vectoriser.")}
-        vectoriser = VECTORISERS[spec.kind].from_state((described["vectoriser"], state))
+        vectorizer = VECTORIZERS[spec.kind].from_state((described["vectoriser"], state))
         return Model(
-            spec, vectoriser, _classifier(described, arrays, contents, trusted_package), described["facts"]
+            spec, vectorizer, _classifier(described, arrays, contents, trusted_package), described["facts"]
         )
     except (
         LookupError,

@@ -10,7 +10,7 @@ import numpy as np
 
 from backend.controls import Control
 from backend.options import ProjectOptions
-from backend.vectorise import Features
+from backend.vectorize import Features
 from clean_al import IntelligentSampler
 
 

@@ -33,7 +33,7 @@ from backend.services import Services
 from backend.settings import Settings
 from backend.snapshot import Snapshot
 from backend.stages import Stages
-from backend.vectorise import Features
+from backend.vectorize import Features
 from clean_al import IntelligentSampler
 
 SAMPLE = 200
@@ -76,7 +76,7 @@ class Situation:
 
     @cached_property
     def candidates(self) -> np.ndarray:
-        """Ids of the tasks to serve: open, not labelled; skipped ones only when no other is left."""
+        """Ids of the tasks to serve: open, not labeled; skipped ones only when no other is left."""
         free = self.open[~np.isin(self.open, self.labels.task_ids)]
         skipped = np.isin(
             free, np.fromiter(self.labels.skipped, dtype=np.int64, count=len(self.labels.skipped))
@@ -222,7 +222,7 @@ def learn(
         "trained_at": _now(),
         "label_config": situation.project["label_config"],
     }
-    return sampler, Model(situation.spec, pool.vectoriser, sampler.model_, facts)
+    return sampler, Model(situation.spec, pool.vectorizer, sampler.model_, facts)
 
 
 def choose(
@@ -240,8 +240,8 @@ def estimate(
 ) -> Accuracy:
     """Return what is known of the model's accuracy over all tasks that can be read."""
     pool = situation.pool
-    unlabelled = pool.features.readable & ~np.isin(pool.task_ids, situation.labels.task_ids)
-    X = pool.features.X[np.flatnonzero(unlabelled)]
+    unlabeled = pool.features.readable & ~np.isin(pool.task_ids, situation.labels.task_ids)
+    X = pool.features.X[np.flatnonzero(unlabeled)]
     return accuracy_now(sampler, X, last, exploration=situation.options.exploration, anew=anew)
 
 

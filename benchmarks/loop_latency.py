@@ -50,9 +50,9 @@ def texts(n: int, seed: int = 0) -> list[dict[str, str]]:
 
 
 class Bench:
-    """One Label Studio, one loop and one project of `n` texts with `labelled` labels."""
+    """One Label Studio, one loop and one project of `n` texts with `labeled` labels."""
 
-    def __init__(self, server: LabelStudioServer, loop: Loop, n: int, labelled: int):
+    def __init__(self, server: LabelStudioServer, loop: Loop, n: int, labeled: int):
         self.admin = LabelStudio(server.url, server.token)
         self.loop = loop
         self.first = Annotator(server.url, server.token, lambda data: str(data["answer"]))
@@ -62,7 +62,7 @@ class Bench:
         begun = time.perf_counter()
         loop.connected(self.project)
         self.first_round = time.perf_counter() - begun
-        for _ in range(labelled):
+        for _ in range(labeled):
             self.first.label_next(self.project)
         loop.catch_up(self.project)
 
@@ -113,7 +113,7 @@ def _newer(loop: Loop, project: int, old: str) -> Any:
     return published if published is not None and published.version != old else None
 
 
-def measure(binary: str, n: int, labelled: int, repeats: int) -> dict[str, Any]:
+def measure(binary: str, n: int, labeled: int, repeats: int) -> dict[str, Any]:
     """Return the medians over `repeats` annotations, and each of them."""
     with tempfile.TemporaryDirectory(prefix="clean-al-bench-") as name:
         folder = Path(name)
@@ -122,14 +122,14 @@ def measure(binary: str, n: int, labelled: int, repeats: int) -> dict[str, Any]:
             # Every setting but the secrets stands at its default.
             loop = Loop(server.url, server.token, folder / "loop", {}).start()
             try:
-                bench = Bench(server, loop, n, labelled)
+                bench = Bench(server, loop, n, labeled)
                 runs = [bench.once() for _ in range(repeats)]
                 polls = bench.poll()
             finally:
                 loop.stop()
     return {
         "tasks": n,
-        "labels": labelled,
+        "labels": labeled,
         "debounce_s": 2.0,
         "first_round_s": round(bench.first_round, 2),
         "median_s": {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]},
@@ -179,7 +179,7 @@ def table(result: dict[str, Any]) -> str:
     ]
     lines = "\n".join(f"| {what} | {seconds:.2f} |" for what, seconds in rows)
     return (
-        f"A project of {result['tasks']:,} texts, {result['labels']} labelled; Label Studio 1.23 on SQLite; "
+        f"A project of {result['tasks']:,} texts, {result['labels']} labeled; Label Studio 1.23 on SQLite; "
         f"medians over {len(result['total_s_of_each_run'])} annotations ({runs} s).\n\n"
         f"| | seconds |\n|---|---|\n{lines}\n\n"
         f"The first round, which reads everything, took {result['first_round_s']:.1f} s. One look of the "

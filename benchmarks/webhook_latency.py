@@ -265,8 +265,8 @@ def _all_asked(redis: Redis[Any]) -> bool:
 
 
 def measure_upstream(python: Path, source: Path, rate: float) -> dict[str, Any]:
-    """Measure upstream's example with 1,000 labelled tasks: one webhook with all patience, then the burst."""
-    with upstream_example(python, source, labelled=1000) as (address, one_webhook):
+    """Measure upstream's example with 1,000 labeled tasks: one webhook with all patience, then the burst."""
+    with upstream_example(python, source, labeled=1000) as (address, one_webhook):
         alone = [one_webhook(address) for _ in range(3)]
         crowd = summary(asyncio.run(burst(address)))
         open_seconds = 5.0

@@ -36,7 +36,7 @@ READ_EARLIER = {
 
 
 class _LabelStudio(BaseHTTPRequestHandler):
-    """Serves one project's labelled tasks, a page at a time, from memory."""
+    """Serves one project's labeled tasks, a page at a time, from memory."""
 
     tasks: list[dict[str, Any]]
 
@@ -65,11 +65,11 @@ class _LabelStudio(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def upstream_example(
-    python: Path, source: Path, labelled: int
+    python: Path, source: Path, labeled: int
 ) -> Iterator[tuple[str, Callable[[str], float]]]:
     """Run the example as its Dockerfile does; yield its address and a function that times one webhook."""
     with (
-        _label_studio(labelled) as label_studio,
+        _label_studio(labeled) as label_studio,
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
     ):
         port = _free_port()
@@ -107,8 +107,8 @@ def _one_webhook(address: str) -> float:
 
 
 @contextlib.contextmanager
-def _label_studio(labelled: int) -> Iterator[str]:
-    handler = type("Handler", (_LabelStudio,), {"tasks": _tasks(labelled)})
+def _label_studio(labeled: int) -> Iterator[str]:
+    handler = type("Handler", (_LabelStudio,), {"tasks": _tasks(labeled)})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -120,7 +120,7 @@ def _label_studio(labelled: int) -> Iterator[str]:
 
 
 def _tasks(count: int) -> list[dict[str, Any]]:
-    """Return labelled texts of 20 words, a few of which tell the label."""
+    """Return labeled texts of 20 words, a few of which tell the label."""
     rng = random.Random(0)
     words = [f"word{n}" for n in range(3000)]
     tasks = []

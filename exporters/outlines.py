@@ -42,8 +42,8 @@ def _edges(mask: Mask) -> dict[_Corner, list[_Corner]]:
         (field[2:, 1:-1], (1, 1), (0, 1)),
         (field[1:-1, :-2], (0, 1), (0, 0)),
     )
-    for neighbour, (x0, y0), (x1, y1) in sides:
-        for y, x in np.argwhere(inner & ~neighbour).tolist():
+    for neighbor, (x0, y0), (x1, y1) in sides:
+        for y, x in np.argwhere(inner & ~neighbor).tolist():
             edges.setdefault((x + x0, y + y0), []).append((x + x1, y + y1))
     return edges
 

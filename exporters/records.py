@@ -1,7 +1,7 @@
 """Frozen records between the formats: what an annotation says, whichever tool wrote it.
 
 Coordinates are pixels of the upright image, origin at the top left corner, y downwards. Angles are degrees
-clockwise about the centre of the shape. Text offsets count code points, the end excluded. Times are seconds.
+clockwise about the center of the shape. Text offsets count code points, the end excluded. Times are seconds.
 
 They are named tuples, because a million tasks pass through here: making one takes a third of the time of a
 frozen dataclass.
@@ -18,7 +18,7 @@ new = tuple.__new__
 
 
 class Box(NamedTuple):
-    """An upright rectangle, then turned about its centre by `rotation`, 0 to 360."""
+    """An upright rectangle, then turned about its center by `rotation`, 0 to 360."""
 
     left: float
     top: float
@@ -46,7 +46,7 @@ class Points(NamedTuple):
 
 
 class Ellipse(NamedTuple):
-    """An ellipse about its centre."""
+    """An ellipse about its center."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""Chosen samples, as arrays, written for a labelling tool: the short way, without a project."""
+"""Chosen samples, as arrays, written for a labeling tool: the short way, without a project."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _data(row: Any, key: str) -> dict[str, Any]:
     values = [_plain(value) for value in numbers.ravel()] if numbers.dtype != object else [str(row)]
     if len(values) == 1 and isinstance(values[0], str):
         return {key: values[0]}
-    # A labelling tool shows text: the numbers are put into words as well.
+    # A labeling tool shows text: the numbers are put into words as well.
     shown = ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in values)
     return {key: shown, "features": values}
 

@@ -38,7 +38,7 @@ def compare(
     output: str,
     as_json: bool,
 ) -> None:
-    """Find out on your own labelled file what each strategy would have saved.
+    """Find out on your own labeled file what each strategy would have saved.
 
     \b
     Example:

@@ -27,7 +27,7 @@ from backend.errors import SettingsError
 def demo(binary: str, out: Path, leave: bool, as_json: bool) -> None:
     """Show the whole loop on this machine, with a Label Studio of its own and simulated annotators.
 
-    Two projects (digits as images, docstrings as texts) are labelled in the loop's order and, beside it, in
+    Two projects (digits as images, docstrings as texts) are labeled in the loop's order and, beside it, in
     random order. Curves and exports go to the folder demo-out; then both servers stay up until Ctrl-C.
 
     \b

@@ -52,21 +52,24 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--what",
-    type=click.Choice(("queue", "labelled", "all")),
+    # Scripts written for 0.1 say "labelled".
+    type=click.Choice(("queue", "labeled", "labelled", "all")),
+    callback=lambda _context, _option, what: what.replace("labelled", "labeled"),
+    metavar="[queue|labeled|all]",
     default="queue",
     show_default=True,
     help="Which tasks.",
 )
 @_options
 def export(project: str, target: str, output: str, what: str, as_json: bool, **options: Any) -> None:
-    """Write PROJECT's queue, its labelled tasks or all of them for another tool, in priority order.
+    """Write PROJECT's queue, its labeled tasks or all of them for another tool, in priority order.
 
     The report at the end counts what was carried, changed and dropped.
 
     \b
     Example:
       clean-al export 1 --format cvat -o queue.xml
-      clean-al export 1 --format prodigy --what labelled -o done.jsonl.gz
+      clean-al export 1 --format prodigy --what labeled -o done.jsonl.gz
     """
     from backend.leaving import image_sizes, leaving_tasks  # scikit-learn: `convert` need not wait for it
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from backend.demo.board import Board
 from backend.demo.projects import ProjectPair
-from backend.demo.simulation import BUDGET, LabelledPool, next_stop
+from backend.demo.simulation import BUDGET, LabeledPool, next_stop
 from backend.errors import BackendError
 from backend.label_studio import LabelStudio
 from backend.model_store import Model, ModelStore, Published
 from backend.overview import project_status
 from backend.progress import ProgressFile
-from backend.vectorise import Features
+from backend.vectorize import Features
 
 ROUND_WITHIN = 180.0
 SHOWN_NEXT = 5
@@ -42,7 +42,7 @@ class LoopAnnotator:
         label_studio: LabelStudio,
         store: ModelStore,
         pair: ProjectPair,
-        pool: LabelledPool,
+        pool: LabeledPool,
         board: Board,
         check: Callable[[], None],
     ):
@@ -84,21 +84,21 @@ class LoopAnnotator:
         self._board.loop_round(self._pair.dataset.name, rounds, n_labels, accuracy, coming)
 
     def _accuracy(self, model: Model) -> float:
-        """Return the held-out accuracy of a published model, from its own vectoriser to its classifier."""
-        # The pool stays as it is, so every round has the same vectoriser.
+        """Return the held-out accuracy of a published model, from its own vectorizer to its classifier."""
+        # The pool stays as it is, so every round has the same vectorizer.
         if self._held_features is None:
-            self._held_features = model.vectoriser.transform(self._pool.held_values)
+            self._held_features = model.vectorizer.transform(self._pool.held_values)
         return self._pool.accuracy(model, self._held_features)
 
 
 class RandomAnnotator:
     """Labels the twin project in the random order in which Label Studio serves it."""
 
-    def __init__(self, label_studio: LabelStudio, pair: ProjectPair, pool: LabelledPool, board: Board):
+    def __init__(self, label_studio: LabelStudio, pair: ProjectPair, pool: LabeledPool, board: Board):
         self._label_studio, self._pair, self._pool, self._board = label_studio, pair, pool, board
 
     def run(self) -> None:
-        """Label up to the budget; after each batch train on what is labelled, and measure."""
+        """Label up to the budget; after each batch train on what is labeled, and measure."""
         rows: list[int] = []
         while len(rows) < BUDGET:
             stop = next_stop(len(rows), self._pool.options.batch_size)
@@ -110,7 +110,7 @@ class RandomAnnotator:
             self._board.random_batch(self._pair.dataset.name, len(rows), self._pool.accuracy(model))
 
 
-def annotate_next(label_studio: LabelStudio, project: int, rows: dict[int, int], pool: LabelledPool) -> int:
+def annotate_next(label_studio: LabelStudio, project: int, rows: dict[int, int], pool: LabeledPool) -> int:
     """Give the task that Label Studio serves next its true label; return its row in the pool."""
     task = label_studio.next_task(project)
     if task is None:

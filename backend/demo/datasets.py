@@ -41,7 +41,7 @@ class Dataset:
     ----------
     name : a short name, fit for a file
     title : what the project is called in Label Studio
-    kind : "image" or "text", the kind of vectoriser
+    kind : "image" or "text", the kind of vectorizer
     field : the field of the task data that holds the value
     values : n_items texts, or PNG files as bytes
     truth : array of shape (n_items,) of str
@@ -123,7 +123,7 @@ DATASETS: dict[str, Callable[[], Dataset]] = {"digits": digits, "docstrings": do
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    """Return an 8 x 8 picture with grey levels 0 to 16, enlarged so that a person can read it."""
+    """Return an 8 x 8 picture with gray levels 0 to 16, enlarged so that a person can read it."""
     small = Image.fromarray((pixels * (255 / 16)).astype(np.uint8))
     out = io.BytesIO()
     small.resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BICUBIC).save(out, "PNG")

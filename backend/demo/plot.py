@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from backend.demo.simulation import BUDGET, TARGET_SHARE, Comparison, Curve, accuracy_at
 
-LOOP, RANDOM, GREY = "#0b6e4f", "#c8553d", "#666666"
+LOOP, RANDOM, GRAY = "#0b6e4f", "#c8553d", "#666666"
 
 
 def learning_curves(
@@ -35,26 +35,26 @@ def learning_curves(
 
 def _draw(axes: Any, name: str, live: tuple[Curve, Curve], band: Sequence[Comparison]) -> None:
     curves = {"loop": [c.loop for c in band], "random": [c.random for c in band]}
-    for curve, seeds, colour, label, marker in (
+    for curve, seeds, color, label, marker in (
         (live[0], curves["loop"], LOOP, "loop", "o"),
         (live[1], curves["random"], RANDOM, "random order", "s"),
     ):
         labels, table = _table(seeds)
         axes.fill_between(
-            labels, table.min(0), table.max(0), color=colour, alpha=0.16, linewidth=0,
+            labels, table.min(0), table.max(0), color=color, alpha=0.16, linewidth=0,
             label=f"{label}, {len(seeds)} seeds: range",
         )  # fmt: skip
         axes.plot(
-            labels, np.median(table, 0), color=colour, linewidth=1, linestyle="--",
+            labels, np.median(table, 0), color=color, linewidth=1, linestyle="--",
             label=f"{label}, {len(seeds)} seeds: median",
         )  # fmt: skip
         axes.plot(
-            *zip(*curve, strict=True), color=colour, linewidth=2.6, marker=marker, markersize=5,
+            *zip(*curve, strict=True), color=color, linewidth=2.6, marker=marker, markersize=5,
             label=f"{label}, live in Label Studio", zorder=3,
         )  # fmt: skip
     _draw_target(axes, band, min(float(_table(s)[1].min()) for s in curves.values()))
     axes.set_title(name.capitalize())
-    axes.set_xlabel("tasks labelled")
+    axes.set_xlabel("tasks labeled")
     axes.set_ylabel("accuracy on held-out items")
     axes.set_xlim(0, BUDGET + 4)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -65,7 +65,7 @@ def _draw(axes: Any, name: str, live: tuple[Curve, Curve], band: Sequence[Compar
 def _draw_target(axes: Any, band: Sequence[Comparison], lowest: float) -> None:
     target = float(np.median([c.target for c in band]))
     label = f"{TARGET_SHARE:.0%} of the accuracy with all labels ({target:.1%})"
-    axes.axhline(target, color=GREY, linewidth=1.2, linestyle=":", label=label)
+    axes.axhline(target, color=GRAY, linewidth=1.2, linestyle=":", label=label)
     axes.set_ylim(max(0.0, lowest - 0.05), min(1.02, target + 0.12))
 
 

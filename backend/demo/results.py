@@ -10,7 +10,7 @@ from typing import Any
 from backend.demo.simulation import BUDGET, Comparison, Curve, accuracy_at, labels_to_reach
 
 
-def summarise(
+def summarize(
     live: Mapping[str, tuple[Curve, Curve]], band: Mapping[str, Sequence[Comparison]]
 ) -> dict[str, Any]:
     """Return the figures of each data set, ready for JSON.

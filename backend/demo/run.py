@@ -21,9 +21,9 @@ from backend.demo.board import Board
 from backend.demo.datasets import DATASETS, Dataset
 from backend.demo.plot import learning_curves
 from backend.demo.projects import ProjectPair, make_projects
-from backend.demo.results import in_words, summarise
+from backend.demo.results import in_words, summarize
 from backend.demo.servers import Servers
-from backend.demo.simulation import LabelledPool, split
+from backend.demo.simulation import LabeledPool, split
 from backend.demo.threads import together
 from backend.files import write_json
 from backend.label_studio import LabelStudio
@@ -32,7 +32,7 @@ from exporters import export_tasks
 
 SEED = 0
 FORMATS = {"image": ("cvat", "xml"), "text": ("prodigy", "jsonl")}
-"""What the labelled tasks of each kind are exported to."""
+"""What the labeled tasks of each kind are exported to."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Demo:
                 live = {name: board.curves(name) for name in DATASETS}
                 seeds = band.wait()
                 board.phase("writing the curves and exports")
-                results = summarise(live, seeds)
+                results = summarize(live, seeds)
                 learning_curves(live, seeds).savefig(self.out / "learning-curves.png", format="png")
                 write_json(self.out / "results.json", results)
                 files = [self._export(servers, pair) for pair in pairs]
@@ -94,7 +94,7 @@ class Demo:
         target, suffix = FORMATS[pair.dataset.kind]
         path = self.out / f"{pair.dataset.name}.{suffix}"
         export_tasks(
-            leaving_tasks(servers.owner, pair.loop, None, "labelled"),
+            leaving_tasks(servers.owner, pair.loop, None, "labeled"),
             format=target,
             output=path,
             label_config=pair.dataset.label_config,
@@ -141,7 +141,7 @@ def _label_pair(
     pair = make_projects(servers.owner, dataset, parts, uploaded)
     board.step(dataset.name, "connecting")
     servers.connect(pair.loop)
-    pool = LabelledPool(dataset, parts, SEED)
+    pool = LabeledPool(dataset, parts, SEED)
     loop = LoopAnnotator(anna, servers.services.store, pair, pool, board, servers.check)
     together([loop.run, RandomAnnotator(twin, pair, pool, board).run])
     board.step(dataset.name, "done")

@@ -24,7 +24,7 @@ from backend.options import ProjectOptions
 from backend.round import Situation, choose, learn
 from backend.services import Services
 from backend.settings import Settings
-from backend.vectorise import Features
+from backend.vectorize import Features
 
 Curve = list[tuple[int, float]]
 """(number of labels, accuracy on the held-out items), from few labels to many."""
@@ -60,7 +60,7 @@ def random_order(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng([seed, 1]).permutation(n)
 
 
-class LabelledPool:
+class LabeledPool:
     """A project's pool and held-out items as the loop would see them, with the true labels beside.
 
     Task ids are 1 to n_pool, in the order of the pool.
@@ -87,13 +87,13 @@ class LabelledPool:
                 self._spec, ids, np.ones_like(ids), lambda wanted: [values[i - 1] for i in wanted], seed
             )
         self.held_values = [dataset.values[i] for i in parts.held_out]
-        self._held_features = self._pool.vectoriser.transform(self.held_values)
+        self._held_features = self._pool.vectorizer.transform(self.held_values)
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def situation(self, rows: np.ndarray) -> Situation:
-        """Return the project as a round sees it once the tasks at these rows of the pool are labelled."""
+        """Return the project as a round sees it once the tasks at these rows of the pool are labeled."""
         ids, rows = self._pool.task_ids, np.sort(rows)
         labels = NO_LABELS
         if len(rows):
@@ -117,7 +117,7 @@ class LabelledPool:
         Parameters
         ----------
         held_features : Features, optional
-            By the model's own vectoriser, where that is not the pool's.
+            By the model's own vectorizer, where that is not the pool's.
         """
         if model is None:
             return float((self.held_truth == self.control.labels[0]).mean())
@@ -125,7 +125,7 @@ class LabelledPool:
         return float((model.classifier.predict(X) == self.held_truth).mean())
 
     def full_data_accuracy(self) -> float:
-        """Return the held-out accuracy once every task of the pool is labelled."""
+        """Return the held-out accuracy once every task of the pool is labeled."""
         return self.accuracy(self.fit(np.arange(len(self)))[1])
 
 
@@ -141,8 +141,8 @@ def next_stop(n_labels: int, batch_size: int) -> int:
     return BUDGET if n_labels < BUDGET < after else after
 
 
-def loop_rounds(pool: LabelledPool) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield the labelled rows and the held-out accuracy after each round of the loop, until all is labelled.
+def loop_rounds(pool: LabeledPool) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield the labeled rows and the held-out accuracy after each round of the loop, until all is labeled.
 
     An annotator labels one batch (`batch_size` tasks from the front of the queue head, audit places
     included), then the next round follows. That is a person whose batch takes
@@ -159,7 +159,7 @@ def loop_rounds(pool: LabelledPool) -> Iterator[tuple[np.ndarray, float]]:
         rows = np.concatenate([rows, situation.candidates[head.rows][:n_served] - 1])
 
 
-def random_rounds(pool: LabelledPool) -> Iterator[tuple[np.ndarray, float]]:
+def random_rounds(pool: LabeledPool) -> Iterator[tuple[np.ndarray, float]]:
     """Yield the same for an annotator who takes the tasks in random order."""
     order, n = random_order(len(pool), pool.settings.seed), 0
     while True:
@@ -203,7 +203,7 @@ class Comparison:
 
     Attributes
     ----------
-    full : held-out accuracy with every task of the pool labelled
+    full : held-out accuracy with every task of the pool labeled
     loop, random : the curves
     """
 
@@ -234,8 +234,8 @@ class Comparison:
 def compare(
     dataset: Dataset, seed: int, *, most: int = BUDGET, options: ProjectOptions | None = None
 ) -> Comparison:
-    """Return both curves for one seed; split, vectoriser, sampler and random order all follow the seed."""
-    pool = LabelledPool(dataset, split(dataset, seed), seed, options)
+    """Return both curves for one seed; split, vectorizer, sampler and random order all follow the seed."""
+    pool = LabeledPool(dataset, split(dataset, seed), seed, options)
     full = pool.full_data_accuracy()
     target = TARGET_SHARE * full
     loop, random = (curve_of(rounds(pool), target, most) for rounds in (loop_rounds, random_rounds))

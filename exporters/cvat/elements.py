@@ -13,7 +13,7 @@ from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Sk
 from exporters.report import Ledger
 from exporters.xml_text import escape, has_illegal
 
-NO_LABEL = f"had no label: labelled {UNNAMED!r}"
+NO_LABEL = f"had no label: labeled {UNNAMED!r}"
 SHAPE_PER_LABEL = "several labels: one shape for each"
 Attributes = tuple[tuple[str, str], ...]
 # Most shapes are upright boxes: one template for all of such a row.

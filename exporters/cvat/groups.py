@@ -33,7 +33,7 @@ def group_numbers(regions: Sequence[Region], relations: Sequence[Relation], firs
 
 
 def skeletons(regions: Sequence[Region]) -> list[Region]:
-    """Return the regions with the labelled key points of one parent put together as its skeleton.
+    """Return the regions with the labeled key points of one parent put together as its skeleton.
 
     A skeleton's elements have distinct labels; where two key points share one they stay as they are.
     """

@@ -23,7 +23,7 @@ class Labels:
     """
 
     def __init__(self, declared: Iterable[tuple[str, str]] = ()):
-        """Start with (label, colour) pairs, in the order in which the task is to offer them."""
+        """Start with (label, color) pairs, in the order in which the task is to offer them."""
         self._names: dict[str, tuple[str, str]] = {}
         self._attributes: dict[str, dict[str, None]] = {}
         self._parts: dict[str, dict[str, None]] = {}

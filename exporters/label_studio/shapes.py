@@ -84,7 +84,7 @@ def read_keypoint(value: Value, width: int, height: int) -> Points:
 
 
 def read_ellipse(value: Value, width: int, height: int) -> Ellipse:
-    """Return the ellipse; x and y are its centre."""
+    """Return the ellipse; x and y are its center."""
     (center,) = _points([(value["x"], value["y"])], width, height)
     ((radius_x, radius_y),) = _points([(value["radiusX"], value["radiusY"])], width, height)
     angle = full_turn(_finite(value.get("rotation") or 0.0))

@@ -65,7 +65,7 @@ def test_numbered_pages_end_when_tasks_vanish(label_studio: LabelStudio, project
     assert ids(pages) == []
 
 
-def test_filters_choose_new_labelled_and_changed_tasks(label_studio: LabelStudio, project: int) -> None:
+def test_filters_choose_new_labeled_and_changed_tasks(label_studio: LabelStudio, project: int) -> None:
     made = add_tasks(label_studio, project, 4)
     before = label_studio.newest_change(project)
     assert before is not None

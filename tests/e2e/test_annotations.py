@@ -1,4 +1,4 @@
-"""What annotators can do to a task besides labelling it once, all through the real API."""
+"""What annotators can do to a task besides labeling it once, all through the real API."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def test_imported_annotations_are_found_without_any_event(
 ) -> None:
     (project,) = tasks["project"]
     before = classes(loop, project)
-    labelled = {"data": texts(1, seed=77)[0], "annotations": [{"result": choice("sport")}]}
-    admin.import_tasks(project, [labelled])
+    labeled = {"data": texts(1, seed=77)[0], "annotations": [{"result": choice("sport")}]}
+    admin.import_tasks(project, [labeled])
     wait_for("it is learned from", lambda: classes(loop, project) == before | {"sport": 1})
 
 

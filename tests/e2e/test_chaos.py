@@ -146,16 +146,16 @@ def test_whatever_is_killed_or_stopped_every_answer_is_learned_and_served_in_ord
     ]
     watch, nemesis, stop = Watch(loop, projects), Nemesis(loop, random.Random(1)), threading.Event()
     taken: list[int] = []
-    labeller = threading.Thread(target=lambda: taken.append(label_for([first, second], projects, stop, 7)))
+    labeler = threading.Thread(target=lambda: taken.append(label_for([first, second], projects, stop, 7)))
     watcher = threading.Thread(target=lambda: _watch(watch, stop))
-    for thread in (labeller, watcher):
+    for thread in (labeler, watcher):
         thread.start()
     ends = time.monotonic() + SECONDS
     while time.monotonic() < ends:
         time.sleep(nemesis._rng.uniform(1.0, 3.0))
         nemesis.strike()
     stop.set()
-    for thread in (labeller, watcher):
+    for thread in (labeler, watcher):
         thread.join()
     calm = time.monotonic()
     for project in projects:

@@ -50,8 +50,8 @@ def test_prodigy_gets_the_queue_in_its_order(
 def test_finished_labels_leave_as_they_were_given(
     loop: Loop, admin: LabelStudio, project: int, tmp_path: Path
 ) -> None:
-    target = tmp_path / "labelled.jsonl"
-    export(loop, project, target, "--format", "prodigy", "--what", "labelled")
+    target = tmp_path / "labeled.jsonl"
+    export(loop, project, target, "--format", "prodigy", "--what", "labeled")
     lines = [json.loads(line) for line in target.read_text().splitlines()]
     assert len(lines) == 8
     assert all(line["accept"] == [topic_of({"text": line["text"]})] for line in lines)

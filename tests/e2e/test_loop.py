@@ -26,7 +26,7 @@ def loop(make_loop: MakeLoop, real_label_studio: RealLabelStudio) -> Loop:
 
 @pytest.fixture(scope="module")
 def topics(loop: Loop, admin: LabelStudio) -> int:
-    """A connected text project of 200 tasks that nobody has labelled yet."""
+    """A connected text project of 200 tasks that nobody has labeled yet."""
     return make_text_project(admin, 200)
 
 
@@ -126,7 +126,7 @@ def test_annotators_see_what_the_model_thinks(loop: Loop, admin: LabelStudio, to
     assert prediction["score"] == 0.0
 
 
-def first_labelled(admin: LabelStudio, project: int) -> int:
+def first_labeled(admin: LabelStudio, project: int) -> int:
     """Return a task that has an annotation."""
     where = [greater("total_annotations", 0)]
     return int(next(admin.iter_tasks(project, include=["id"], where=where))[0]["id"])
@@ -135,8 +135,8 @@ def first_labelled(admin: LabelStudio, project: int) -> int:
 def test_a_round_that_finds_nothing_new_writes_nothing(loop: Loop, admin: LabelStudio, topics: int) -> None:
     loop.catch_up(topics)
     fence = loop.progress(topics).report["fence"]
-    (labelled,) = admin.task(first_labelled(admin, topics))["annotations"]
-    admin.update_annotation(labelled["id"], lead_time=1.5)
+    (labeled,) = admin.task(first_labeled(admin, topics))["annotations"]
+    admin.update_annotation(labeled["id"], lead_time=1.5)
     before = (loop.published(topics), admin.model_versions(topics), admin.newest_change(topics))
     wait_for("another round", lambda: loop.progress(topics).report["fence"] > fence)
     assert loop.progress(topics).report["outcome"] == "nothing new"

@@ -118,7 +118,7 @@ def test_after_a_restart_of_everything_it_goes_on_where_it_was(
     assert task is not None
     admin.annotate(task["id"], choice(topic_of(task["data"])))
     loop.start()
-    wait_for("what was labelled meanwhile", lambda: loop.status(project).labels == labels + 1)
+    wait_for("what was labeled meanwhile", lambda: loop.status(project).labels == labels + 1)
     assert_nothing_is_lost(loop, project)
     assert_few_predictions(loop, project)
     assert loop.published(project).fence > before.fence  # type: ignore[union-attr]

@@ -60,12 +60,12 @@ def test_a_box_stands_in_pixels_with_two_decimals(tmp_path):
     assert report.lossless
 
 
-def test_rotation_is_about_the_centre_and_in_the_full_turn(tmp_path):
+def test_rotation_is_about_the_center_and_in_the_full_turn(tmp_path):
     root, _ = written(
         tmp_path, [task(box(value={"rotation": -90, "x": 0, "y": 0, "width": 10, "height": 10}))]
     )
     element = root.find("image/box")
-    # 20 x 10 pixels, turned by -90 degrees about (0, 0): the centre is at (5, -10).
+    # 20 x 10 pixels, turned by -90 degrees about (0, 0): the center is at (5, -10).
     assert element.get("rotation") == "270.00"
     assert (float(element.get("xtl")), float(element.get("ytl"))) == (-5, -15)
 

@@ -25,9 +25,9 @@ def test_percent_become_pixels_of_each_axis():
     assert box == Box(20.0, 80.0, 100.0, 100.0, 0.0)
 
 
-def test_a_quarter_turn_about_the_top_left_corner_moves_the_centre():
+def test_a_quarter_turn_about_the_top_left_corner_moves_the_center():
     # 40 x 20 from (100, 50), turned clockwise by 90 degrees about (100, 50): it now lies left of and below
-    # the corner, from (80, 50) to (100, 90); its centre is (90, 70).
+    # the corner, from (80, 50) to (100, 90); its center is (90, 70).
     box = box_from_corner(100, 50, 40, 20, 90)
     assert box.left + box.width / 2 == pytest.approx(90)
     assert box.top + box.height / 2 == pytest.approx(70)
@@ -71,7 +71,7 @@ def test_a_turn_keeps_the_sides(x, y, width, height, angle):
     assert a == pytest.approx((x, y), abs=1e-6)
 
 
-def test_an_ellipse_is_given_by_its_centre():
+def test_an_ellipse_is_given_by_its_center():
     shape = read_ellipse({"x": 50, "y": 25, "radiusX": 10, "radiusY": 5, "rotation": -30}, 200, 100)
     assert shape == Ellipse(100.0, 25.0, 20.0, 5.0, 330.0)
     outline = ellipse_outline(Ellipse(10, 20, 4, 2, 90), count=4).points

@@ -132,7 +132,7 @@ def test_a_ring_is_one_outline_with_a_hole():
 
 
 def _filled(outlines, shape):
-    """Fill outlines by counting, for each pixel's centre, the upright edges to its left."""
+    """Fill outlines by counting, for each pixel's center, the upright edges to its left."""
     image = np.zeros(shape, int)
     for outline in outlines:
         for (x0, y0), (x1, y1) in zip(outline, (*outline[1:], outline[0]), strict=True):

@@ -45,6 +45,25 @@ def test_every_locked_requirement_has_hashes_and_no_address() -> None:
             assert "--hash=sha256:" in entry, f"{lock.name}: {entry[:60]}"
 
 
+BRITISH = re.compile(
+    r"label[l](?:ed|ing|er)\b|vectori[s]|summari[s]e|standardi[s]|seriali[s]"
+    r"|colo[u]r|neighbo[u]r|behavio[u]r|\bgre[y]|\bcentr[e]",
+    re.IGNORECASE,
+)
+# The names that stored files and older scripts use; they are read as they were written.
+KEPT = re.compile(r'"vectoriser|"labelled"|one_webhook_\d+_labelled_s')
+
+
+def test_one_spelling_everywhere() -> None:
+    """American, as in scikit-learn and Label Studio, whose names we share."""
+    said = []
+    for path in committed():
+        if path.suffix in {".py", ".md", ".html", ".toml", ".yml", ".lua"} and "results" not in path.parts:
+            found = BRITISH.findall(KEPT.sub("", text_of(path)))
+            said += [f"{path.relative_to(ROOT)}: {word}" for word in found]
+    assert said == []
+
+
 @pytest.mark.parametrize("package", ["backend", "clean_al", "exporters"])
 def test_nothing_is_pickled(package: str) -> None:
     for path in sorted((ROOT / package).rglob("*.py")):

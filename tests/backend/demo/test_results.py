@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from backend.demo.plot import learning_curves
-from backend.demo.results import in_words, summarise
+from backend.demo.results import in_words, summarize
 from backend.demo.simulation import Comparison
 
 # Full accuracy 0.8, so the target is 0.76.
@@ -22,7 +22,7 @@ LIVE = ([(100, 0.71), (150, 0.77)], [(100, 0.61), (150, 0.69)])
 
 
 def test_the_summary_is_what_the_curves_say() -> None:
-    found = summarise({"d": LIVE}, {"d": BAND})["d"]
+    found = summarize({"d": LIVE}, {"d": BAND})["d"]
     assert found["live_at_budget"] == {"loop": 0.77, "random": 0.69}
     assert found["seeds_at_budget"] == {"loop": [0.76, 0.78, 0.69], "random": [0.70, 0.66, 0.70]}
     assert found["seeds_won"] == 2
@@ -33,13 +33,13 @@ def test_the_summary_is_what_the_curves_say() -> None:
 
 def test_a_saving_is_not_told_where_one_curve_ends_too_early() -> None:
     short = Comparison("d", 3, 0.8, [(100, 0.70), (150, 0.71)], [(100, 0.60), (150, 0.70)])
-    found = summarise({"d": LIVE}, {"d": [*BAND, short]})
+    found = summarize({"d": LIVE}, {"d": [*BAND, short]})
     assert found["d"]["saving"] is None
     assert not any("95 %" in line for line in in_words(found))
 
 
 def test_the_words_name_every_figure() -> None:
-    assert in_words(summarise({"d": LIVE}, {"d": BAND})) == [
+    assert in_words(summarize({"d": LIVE}, {"d": BAND})) == [
         "d, 150 labels, held-out accuracy:",
         "  live in Label Studio    loop 77.0%   random order 69.0%",
         "  3 seeds, median         loop 76.0%   random order 70.0%   (the loop is ahead with 2 of 3)",
@@ -58,7 +58,7 @@ def test_the_picture_draws_the_live_run_the_spread_and_the_target() -> None:
     spread = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (spread.min(), spread.max()) == (0.68, 0.78)
     assert [y for _, y in lines["95% of the accuracy with all labels (76.0%)"]] == pytest.approx([0.76, 0.76])
-    assert axes.get_xlabel() == "tasks labelled"
+    assert axes.get_xlabel() == "tasks labeled"
     content = io.BytesIO()
     figure.savefig(content, format="png")
     with Image.open(content) as image:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backend.demo.simulation import (
     BUDGET,
     Comparison,
-    LabelledPool,
+    LabeledPool,
     accuracy_at,
     compare,
     curve_of,
@@ -37,8 +37,8 @@ TOPICS = topics()
 
 
 @pytest.fixture(scope="module")
-def pool() -> LabelledPool:
-    return LabelledPool(TOPICS, split(TOPICS, 0), 0)
+def pool() -> LabeledPool:
+    return LabeledPool(TOPICS, split(TOPICS, 0), 0)
 
 
 @given(seed=st.integers(0, 10_000))
@@ -65,7 +65,7 @@ def test_rounds_follow_full_batches_and_stop_once_at_the_budget(
     assert next_stop(labels, batch_size) == stop
 
 
-def test_the_loop_labels_each_task_once_and_measures_after_every_batch(pool: LabelledPool) -> None:
+def test_the_loop_labels_each_task_once_and_measures_after_every_batch(pool: LabeledPool) -> None:
     rounds = list(loop_rounds(pool))
     assert [len(rows) for rows, _ in rounds] == [*range(0, 141, 20), 150, 170, 190, 210, 213]
     everything = rounds[-1][0]
@@ -73,13 +73,13 @@ def test_the_loop_labels_each_task_once_and_measures_after_every_batch(pool: Lab
     assert rounds[-1][1] == pool.full_data_accuracy()
 
 
-def test_the_random_twin_takes_the_tasks_in_its_order(pool: LabelledPool) -> None:
+def test_the_random_twin_takes_the_tasks_in_its_order(pool: LabeledPool) -> None:
     rounds = list(islice(random_rounds(pool), 3))
     order = random_order(len(pool), 0)
     assert [rows.tolist() for rows, _ in rounds] == [[], order[:20].tolist(), order[:40].tolist()]
 
 
-def test_accuracy_is_the_share_of_held_out_items_that_are_right(pool: LabelledPool) -> None:
+def test_accuracy_is_the_share_of_held_out_items_that_are_right(pool: LabeledPool) -> None:
     _, model, _ = pool.fit(np.arange(len(pool)))
     assert model is not None
     right = [
@@ -92,13 +92,13 @@ def test_accuracy_is_the_share_of_held_out_items_that_are_right(pool: LabelledPo
 
 def test_the_head_is_the_one_that_a_real_round_would_serve(tmp_path: Path) -> None:
     parts = split(TOPICS, 0, 60)
-    pool = LabelledPool(TOPICS, parts, 0)
-    labelled = np.array([3, 8, 20, 21, 40, 59])
+    pool = LabeledPool(TOPICS, parts, 0)
+    labeled = np.array([3, 8, 20, 21, 40, 59])
     with FakeLabelStudio() as fake:
         owner = LabelStudio(fake.url, fake.token)
         project = owner.create_project(title="Topics", label_config=TOPICS.label_config)["id"]
         ids = np.array(owner.import_tasks(project, [{"text": TOPICS.values[i]} for i in parts.pool]))
-        for row in labelled:
+        for row in labeled:
             owner.annotate(int(ids[row]), pool.control.result_for(str(pool.truth[row]), 1.0))
         real = simulation_settings(0).model_copy(
             update={
@@ -111,7 +111,7 @@ def test_the_head_is_the_one_that_a_real_round_would_serve(tmp_path: Path) -> No
         situation = look(services, project, Stages())
         sampler, model = learn(situation, services, "v")
         head, _ = choose(sampler, situation, 0)
-    simulated_sampler, simulated_model, simulated = pool.fit(labelled)
+    simulated_sampler, simulated_model, simulated = pool.fit(labeled)
     simulated_head, _ = choose(simulated_sampler, simulated, 0)
     assert model is not None
     assert simulated_model is not None

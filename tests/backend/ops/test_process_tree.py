@@ -175,7 +175,7 @@ def test_a_closed_terminal_ends_everything(tmp_path: Path, mark: str) -> None:
     assert not marked(mark)
 
 
-def test_nohup_is_honoured(tmp_path: Path, mark: str) -> None:
+def test_nohup_is_honored(tmp_path: Path, mark: str) -> None:
     tree = Tree(tmp_path, mark, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     tree.wait_until_up()
     with tree.process:

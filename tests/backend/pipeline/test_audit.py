@@ -17,7 +17,7 @@ from backend.feature_store import PoolFeatures
 from backend.model_store import Published
 from backend.options import ProjectOptions
 from backend.priorities import choose_head
-from backend.vectorise import Features
+from backend.vectorize import Features
 from clean_al import IntelligentSampler
 
 TENTH = ProjectOptions(exploration=0.1)
@@ -41,11 +41,11 @@ def head_of(
     pool: PoolFeatures,
     options: ProjectOptions,
     published: Published | None = None,
-    labelled: np.ndarray | None = None,
+    labeled: np.ndarray | None = None,
     strategy: str = "random",
 ) -> tuple[list[int], list[int]]:
     """Return the head's task ids and those of its audit places."""
-    known = ids() if labelled is None else labelled
+    known = ids() if labeled is None else labeled
     candidates = np.setdiff1d(pool.task_ids, known)
     sampler = IntelligentSampler(strategy, random_state=0)
     head = audited_head(sampler, pool, candidates, known, options, np.random.default_rng(7), published)
@@ -57,7 +57,7 @@ class TestWhenTheNextAuditIsDue:
         assert labels_until_audit(None, ids(), TENTH) == 5
 
     @pytest.mark.parametrize(
-        ("labelled", "due"),
+        ("labeled", "due"),
         [
             ([], 5),
             ([1, 2], 3),
@@ -68,10 +68,10 @@ class TestWhenTheNextAuditIsDue:
         ],
     )
     def test_labels_bring_it_nearer_and_an_audit_label_puts_it_off(
-        self, labelled: list[int], due: float
+        self, labeled: list[int], due: float
     ) -> None:
         before = served(audit=(90, 91), audit_due=5, labels=0)
-        assert labels_until_audit(before, ids(*labelled), TENTH) == due
+        assert labels_until_audit(before, ids(*labeled), TENTH) == due
 
     def test_an_import_of_labels_is_not_made_up_for(self) -> None:
         before = served(audit=(90,), audit_due=5, labels=3)
@@ -138,7 +138,7 @@ class TestAHead:
 
 
 class TestTheRecord:
-    def test_it_holds_what_was_labelled_and_what_waits(self) -> None:
+    def test_it_holds_what_was_labeled_and_what_waits(self) -> None:
         before = served(drawn=(7, 3, 9, 5))
         tasks = ids(1, 2, 3, 5, 7)  # 9 was deleted
         drawn = remembered_draws(before, tasks, candidates=ids(1, 2, 5), audit=ids(5, 2))
@@ -151,7 +151,7 @@ class TestTheRecord:
 
     def test_a_label_from_before_the_draw_does_not_count(self) -> None:
         pool = pool_of(40)
-        _, audit = head_of(pool, TENTH, labelled=np.arange(100, 120))
+        _, audit = head_of(pool, TENTH, labeled=np.arange(100, 120))
         assert set(audit).isdisjoint(range(100, 120))
         drawn = remembered_draws(None, pool.task_ids, np.arange(120, 140), np.array(audit))
         assert not were_drawn(served(drawn=drawn), np.arange(100, 120)).any()
@@ -176,39 +176,39 @@ class Project:
     seed: int = 0
     slow: bool = False
     opened: np.ndarray = field(default_factory=ids)
-    labelled: np.ndarray = field(default_factory=ids)
+    labeled: np.ndarray = field(default_factory=ids)
     published: Published | None = None
     sampler: IntelligentSampler = field(init=False)
 
     def round(self, n_labels: int) -> None:
         """Learn, choose and serve; then the annotator gives so many labels."""
         self.learn()
-        candidates = np.setdiff1d(self.pool.task_ids, self.labelled)
-        rng = np.random.default_rng([self.seed, len(self.labelled)])
+        candidates = np.setdiff1d(self.pool.task_ids, self.labeled)
+        rng = np.random.default_rng([self.seed, len(self.labeled)])
         arguments = (self.options, rng, self.published)
-        head = audited_head(self.sampler, self.pool, candidates, self.labelled, *arguments)
+        head = audited_head(self.sampler, self.pool, candidates, self.labeled, *arguments)
         audit = candidates[head.rows[head.audit]]
         self.published = served(
             audit=tuple(audit.tolist()),
             drawn=remembered_draws(self.published, self.pool.task_ids, candidates, audit),
-            audit_due=labels_until_audit(self.published, self.labelled, self.options),
-            labels=len(self.labelled),
+            audit_due=labels_until_audit(self.published, self.labeled, self.options),
+            labels=len(self.labeled),
         )
         queue = candidates[head.rows]
         queue = np.concatenate([self.opened, queue[~np.isin(queue, self.opened)]])
         self.opened = queue[n_labels : n_labels + self.slow]
-        self.labelled = np.union1d(self.labelled, queue[:n_labels])
+        self.labeled = np.union1d(self.labeled, queue[:n_labels])
 
     def learn(self) -> None:
         self.sampler = IntelligentSampler(self.strategy, random_state=self.seed)
-        if len(self.labelled):
-            X, y = self.pool.features.X[self.labelled - 100], self.truth[self.labelled - 100]
-            self.sampler.fit(X, y, embedding=X, uniform=were_drawn(self.published, self.labelled))
+        if len(self.labeled):
+            X, y = self.pool.features.X[self.labeled - 100], self.truth[self.labeled - 100]
+            self.sampler.fit(X, y, embedding=X, uniform=were_drawn(self.published, self.labeled))
 
     def accuracy(self) -> Accuracy:
         self.learn()
-        unlabelled = np.setdiff1d(self.pool.task_ids, self.labelled) - 100
-        return accuracy_now(self.sampler, self.pool.features.X[unlabelled], Accuracy(), exploration=0.1)
+        unlabeled = np.setdiff1d(self.pool.task_ids, self.labeled) - 100
+        return accuracy_now(self.sampler, self.pool.features.X[unlabeled], Accuracy(), exploration=0.1)
 
 
 @pytest.mark.parametrize("slow", [False, True])
@@ -216,9 +216,9 @@ class Project:
 def test_every_tenth_label_is_an_audit_however_often_rounds_come(per_round: int, slow: bool) -> None:
     pool = pool_of(400)
     project = Project(pool, pool.features.X[:, 0] > 0, strategy="random", slow=slow)
-    while len(project.labelled) < 150:
+    while len(project.labeled) < 150:
         project.round(per_round)
-    assert were_drawn(project.published, project.labelled).sum() == 15
+    assert were_drawn(project.published, project.labeled).sum() == 15
 
 
 def test_few_tasks_are_ever_drawn_that_do_not_get_a_label_soon() -> None:
@@ -230,15 +230,15 @@ def test_few_tasks_are_ever_drawn_that_do_not_get_a_label_soon() -> None:
     assert len(project.published.drawn) == 6 + 10  # those with a label, and the head's
 
 
-def test_the_sampler_has_no_part_in_which_draws_are_labelled() -> None:
+def test_the_sampler_has_no_part_in_which_draws_are_labeled() -> None:
     pool, n = pool_of(20), 600
     options = ProjectOptions(exploration=0.25, queue_size=8)
     counts = np.zeros(20)
     for seed in range(n):
         project = Project(pool, pool.features.X[:, 0] > 0, options, "uncertainty", seed)
-        while not were_drawn(project.published, project.labelled).any():
+        while not were_drawn(project.published, project.labeled).any():
             project.round(1)
-        drawn = project.labelled[were_drawn(project.published, project.labelled)]
+        drawn = project.labeled[were_drawn(project.published, project.labeled)]
         counts[drawn - 100] += 1
     assert counts.sum() == n
     assert stats.chisquare(counts).pvalue > 0.001
@@ -253,7 +253,7 @@ def test_the_estimate_holds_the_true_accuracy_in_nine_of_ten_projects(per_round:
         noise = rng.normal(scale=0.8, size=900)
         truth = np.where(pool.features.X[:, 0] - 0.7 * pool.features.X[:, 1] + noise > 0, "yes", "no")
         project = Project(pool, truth, seed=seed, slow=slow)
-        while len(project.labelled) < 340:
+        while len(project.labeled) < 340:
             project.round(per_round)
         found = project.accuracy()
         assert found.value is not None
@@ -263,7 +263,7 @@ def test_the_estimate_holds_the_true_accuracy_in_nine_of_ten_projects(per_round:
         true = (project.sampler.predict(pool.features.X) == truth).mean()
         inside += found.low <= true <= found.high
         errors.append(found.value - true)
-        chosen = project.labelled - 100
+        chosen = project.labeled - 100
         naive.append((project.sampler.predict(pool.features.X[chosen]) == truth[chosen]).mean() - true)
     assert inside >= 8
     assert abs(np.mean(errors)) < 0.03

@@ -98,7 +98,7 @@ def test_the_version_is_told(call: Call) -> None:
         ["nonsense"],
         ["connect"],
         ["connect", "1", "2"],
-        ["status", "--colour"],
+        ["status", "--color"],
         ["retrain", "1", "--timeout", "x"],
     ],
 )

@@ -163,7 +163,7 @@ def test_a_backend_that_has_moved_is_moved_there_too_and_goes_with_disconnect(
     assert state(fake, project_id)["ml_backends"] == []
 
 
-def test_neighbours_at_similar_addresses_are_not_ours(
+def test_neighbors_at_similar_addresses_are_not_ours(
     fake: FakeLabelStudio, services: Services, label_studio: LabelStudio, project_id: int
 ) -> None:
     for url in ("http://127.0.0.1:90/webhook", "http://127.0.0.1:9/webhooks-of-others", "http://example.org"):
@@ -261,9 +261,9 @@ class TestOptions:
             ({"estimator": "os:system"}, "estimator"),
             ({"uncertainty_weight": 0.9, "diversity_weight": 0.9}, "weight"),
             ({"weights": {"uncertainty": 0.9, "diversity": 0.9}}, "weight"),
-            ({"weights": {"colour": 1}}, "weights.colour"),
+            ({"weights": {"color": 1}}, "weights.color"),
             ({"weights": 0.5}, "weights"),
-            ({"colour": "red"}, "colour is no option"),
+            ({"color": "red"}, "color is no option"),
             ([1], "the whole"),
             ("{", "not JSON"),
             ("[" * 100_000, "not JSON"),

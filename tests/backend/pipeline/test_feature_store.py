@@ -45,9 +45,9 @@ def rows(pool: PoolFeatures) -> np.ndarray:
 
 
 def assert_rows_are_right(pool: PoolFeatures, project: Project) -> None:
-    """Every row must be what the vectoriser makes of that task's value now."""
+    """Every row must be what the vectorizer makes of that task's value now."""
     assert pool.task_ids.tolist() == sorted(project.versions)
-    fresh = pool.vectoriser.transform([project.value(int(i)) for i in pool.task_ids])
+    fresh = pool.vectorizer.transform([project.value(int(i)) for i in pool.task_ids])
     expected = fresh.X.toarray() if sparse.issparse(fresh.X) else fresh.X
     np.testing.assert_allclose(rows(pool), expected, atol=1e-6)
     np.testing.assert_allclose(pool.features.embedding, fresh.embedding, atol=1e-5)

@@ -22,8 +22,8 @@ from backend.inputs import InputSpec
 from backend.learner import ESTIMATORS, make_estimator
 from backend.model_store import KEEP, Model, ModelStore, Published
 from backend.predictor import Predictor
-from backend.vectorise.numbers import NumberVectoriser
-from backend.vectorise.text import TextVectoriser
+from backend.vectorize.numbers import NumberVectorizer
+from backend.vectorize.text import TextVectorizer
 from clean_al import STRATEGIES, IntelligentSampler
 from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
 from tests.backend.pipeline.samples import TEXT_CONFIG
@@ -42,17 +42,17 @@ SPEC = InputSpec("text", ("text",))
 
 def text_model(classes: int = 3, name: str | None = None, version: str = "v") -> Model:
     n = 2 * classes
-    vectoriser = TextVectoriser().fit(TEXTS)
+    vectorizer = TextVectorizer().fit(TEXTS)
     classifier = make_estimator("text", name=name, trusted=None, seed=0)
-    classifier.fit(vectoriser.transform(TEXTS[:n]).X, np.array(TOPICS[:n]))
-    return Model(SPEC, vectoriser, classifier, {"version": version, "label_config": TEXT_CONFIG})
+    classifier.fit(vectorizer.transform(TEXTS[:n]).X, np.array(TOPICS[:n]))
+    return Model(SPEC, vectorizer, classifier, {"version": version, "label_config": TEXT_CONFIG})
 
 
 def number_model(classifier: Any) -> Model:
     values = [{"a": float(i)} for i in range(12)]
-    vectoriser = NumberVectoriser().fit(values)
-    classifier.fit(vectoriser.transform(values).X, np.array(["low"] * 4 + ["mid"] * 4 + ["top"] * 4))
-    return Model(InputSpec("numbers", ("a",)), vectoriser, classifier)
+    vectorizer = NumberVectorizer().fit(values)
+    classifier.fit(vectorizer.transform(values).X, np.array(["low"] * 4 + ["mid"] * 4 + ["top"] * 4))
+    return Model(InputSpec("numbers", ("a",)), vectorizer, classifier)
 
 
 @pytest.fixture
@@ -116,12 +116,12 @@ class TestRoundTrip:
 
     @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
     def test_what_every_strategy_learns_can_be_stored(self, store: ModelStore, strategy: str) -> None:
-        vectoriser = TextVectoriser().fit(TEXTS)
-        features = vectoriser.transform(TEXTS)
+        vectorizer = TextVectorizer().fit(TEXTS)
+        features = vectorizer.transform(TEXTS)
         sampler = IntelligentSampler(
             strategy, estimator=make_estimator("text", name=None, trusted=None, seed=0), random_state=0
         ).fit(features.X, np.array(TOPICS), embedding=features.embedding)
-        model = Model(SPEC, vectoriser, sampler.model_)
+        model = Model(SPEC, vectorizer, sampler.model_)
         store.save(1, "v1", model)
         np.testing.assert_allclose(
             store.load(1, "v1").probabilities(TEXTS), model.probabilities(TEXTS), rtol=1e-9
@@ -170,11 +170,11 @@ class TestRoundTrip:
         assert probabilities[1].argmax() == 2
 
     def test_a_class_missing_in_training_shifts_no_label(self, store: ModelStore) -> None:
-        vectoriser = TextVectoriser().fit(TEXTS)
+        vectorizer = TextVectorizer().fit(TEXTS)
         rows = [2, 3, 4, 5]  # nobody has chosen "cats", the config's first label
         classifier = make_estimator("text", name=None, trusted=None, seed=0)
-        classifier.fit(vectoriser.transform([TEXTS[i] for i in rows]).X, np.array([TOPICS[i] for i in rows]))
-        store.save(1, "v1", Model(SPEC, vectoriser, classifier))
+        classifier.fit(vectorizer.transform([TEXTS[i] for i in rows]).X, np.array([TOPICS[i] for i in rows]))
+        store.save(1, "v1", Model(SPEC, vectorizer, classifier))
         loaded = store.load(1, "v1")
         best = loaded.probabilities(TEXTS[2:]).argmax(axis=1)
         assert [loaded.labels[i] for i in best] == TOPICS[2:]

@@ -10,7 +10,7 @@ from scipy import sparse, stats
 from backend.controls import learnable_control
 from backend.options import ProjectOptions
 from backend.priorities import Head, as_predictions, choose_head
-from backend.vectorise import Features
+from backend.vectorize import Features
 from clean_al import IntelligentSampler
 from tests.backend.pipeline.samples import TEXT_CONFIG, chosen
 

@@ -368,7 +368,7 @@ class TestSituations:
         assert any("no readable text" in note for note in report.notes)
         assert assert_served(fake, services, project_id).head == (task,)
 
-    def test_when_all_is_labelled_nothing_is_served(
+    def test_when_all_is_labeled_nothing_is_served(
         self,
         services: Services,
         do_round: Any,

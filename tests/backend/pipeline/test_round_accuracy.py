@@ -116,11 +116,11 @@ def test_draws_outlive_the_worker_and_are_not_drawn_again(
     done = loop.label(10)
     loop.services = Services(settings)
     loop.round()
-    labelled = [task for task in first.drawn if task in done]
-    assert len(labelled) == 5
+    labeled = [task for task in first.drawn if task in done]
+    assert len(labeled) == 5
     assert loop.accuracy.audit_labels == 5
     waiting = [task for task in first.drawn if task not in done]
-    assert list(loop.published.drawn[:50]) == labelled + waiting
+    assert list(loop.published.drawn[:50]) == labeled + waiting
     assert list(loop.published.audit[:45]) == waiting
     loop.services.label_studio.close()
     loop.services.redis.close()

@@ -1,4 +1,4 @@
-"""Images as small grey pictures, gradient histograms and colours: enough to learn from, with no network."""
+"""Images as small gray pictures, gradient histograms and colors: enough to learn from, with no network."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from backend.vectorise.base import Features, State
+from backend.vectorize.base import Features, State
 
 SIDE = 32
 CELL = 8
 ORIENTATIONS = 9
-COLOUR_BINS = 4
+COLOR_BINS = 4
 RANK = 64
 FIT_SAMPLE = 20_000
 MAX_PIXELS = 50_000_000
 
 
-class ImageVectoriser:
-    """Pixels (16 x 16, grey), a histogram of oriented gradients (4 x 4 cells) and a colour histogram.
+class ImageVectorizer:
+    """Pixels (16 x 16, gray), a histogram of oriented gradients (4 x 4 cells) and a color histogram.
 
-    Every column is centred; the three groups are scaled to the same total variance, so that none drowns the
+    Every column is centered; the three groups are scaled to the same total variance, so that none drowns the
     others. The embedding is the whole projected on its 64 main directions.
 
     References
@@ -34,7 +34,7 @@ class ImageVectoriser:
     def __init__(self, seed: int = 0):
         self.seed = seed
 
-    def fit(self, values: Sequence[Any]) -> ImageVectoriser:
+    def fit(self, values: Sequence[Any]) -> ImageVectorizer:
         rows = np.arange(len(values))
         if len(values) > FIT_SAMPLE:
             rows = np.sort(np.random.default_rng(self.seed).choice(len(values), FIT_SAMPLE, replace=False))
@@ -42,8 +42,8 @@ class ImageVectoriser:
         table = table[readable] if readable.any() else np.zeros((1, table.shape[1]), dtype=np.float32)
         self.mean_ = table.mean(axis=0)
         self.scale_ = _group_scales(table - self.mean_)
-        centred = (table - self.mean_) * self.scale_
-        self.components_ = _main_directions(centred)[: min(RANK, len(centred))]
+        centered = (table - self.mean_) * self.scale_
+        self.components_ = _main_directions(centered)[: min(RANK, len(centered))]
         return self
 
     def transform(self, values: Sequence[Any]) -> Features:
@@ -57,29 +57,29 @@ class ImageVectoriser:
         return {"seed": self.seed}, {"mean": self.mean_, "scale": self.scale_, "components": self.components_}
 
     @classmethod
-    def from_state(cls, state: State) -> ImageVectoriser:
-        vectoriser = cls(state[0]["seed"])
+    def from_state(cls, state: State) -> ImageVectorizer:
+        vectorizer = cls(state[0]["seed"])
         arrays = state[1]
-        vectoriser.mean_, vectoriser.scale_ = arrays["mean"], arrays["scale"]
-        vectoriser.components_ = arrays["components"]
-        return vectoriser
+        vectorizer.mean_, vectorizer.scale_ = arrays["mean"], arrays["scale"]
+        vectorizer.components_ = arrays["components"]
+        return vectorizer
 
 
 N_PIXELS = (SIDE // 2) ** 2
 N_GRADIENTS = (SIDE // CELL) ** 2 * ORIENTATIONS
-N_COLOURS = COLOUR_BINS**3
+N_COLORS = COLOR_BINS**3
 GROUPS = (
     slice(0, N_PIXELS),
     slice(N_PIXELS, N_PIXELS + N_GRADIENTS),
-    slice(N_PIXELS + N_GRADIENTS, N_PIXELS + N_GRADIENTS + N_COLOURS),
+    slice(N_PIXELS + N_GRADIENTS, N_PIXELS + N_GRADIENTS + N_COLORS),
 )
 
 
-def _group_scales(centred: np.ndarray) -> np.ndarray:
-    scale = np.ones(centred.shape[1], dtype=np.float32)
+def _group_scales(centered: np.ndarray) -> np.ndarray:
+    scale = np.ones(centered.shape[1], dtype=np.float32)
     for group in GROUPS:
-        total = float(np.sqrt(centred[:, group].var(axis=0).sum()))
-        # Grey images have one colour; a group that never varies says nothing.
+        total = float(np.sqrt(centered[:, group].var(axis=0).sum()))
+        # Gray images have one color; a group that never varies says nothing.
         scale[group] = 5.0 / total if total > 1e-6 else 0.0
     return scale
 
@@ -95,9 +95,9 @@ def _describe(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     return table, readable
 
 
-def _main_directions(centred: np.ndarray) -> np.ndarray:
+def _main_directions(centered: np.ndarray) -> np.ndarray:
     """Return the principal axes, the main one first, each with its largest entry positive."""
-    table = centred.astype(np.float64)
+    table = centered.astype(np.float64)
     axes = np.linalg.eigh(table.T @ table)[1][:, ::-1].T
     largest = np.abs(axes).argmax(axis=1)
     return (axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]).astype(np.float32)
@@ -141,13 +141,13 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _describe_one(small: np.ndarray) -> np.ndarray:
-    grey = np.asarray(Image.fromarray(small).convert("L"), dtype=np.float32) / 255
-    pixels = grey.reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3)).ravel()
-    return np.concatenate([pixels, _gradients(grey), _colours(small)])
+    gray = np.asarray(Image.fromarray(small).convert("L"), dtype=np.float32) / 255
+    pixels = gray.reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3)).ravel()
+    return np.concatenate([pixels, _gradients(gray), _colors(small)])
 
 
-def _gradients(grey: np.ndarray) -> np.ndarray:
-    dy, dx = np.gradient(grey)
+def _gradients(gray: np.ndarray) -> np.ndarray:
+    dy, dx = np.gradient(gray)
     strength = np.hypot(dx, dy)
     turn = (np.arctan2(dy, dx) % np.pi) * (ORIENTATIONS / np.pi)
     orientation = np.minimum(turn.astype(int), ORIENTATIONS - 1)
@@ -159,9 +159,9 @@ def _gradients(grey: np.ndarray) -> np.ndarray:
     return np.sqrt(histogram / (np.linalg.norm(histogram) + 1e-3)).ravel().astype(np.float32)
 
 
-def _colours(pixels: np.ndarray) -> np.ndarray:
-    levels = pixels.reshape(-1, 3).astype(int) * COLOUR_BINS // 256
-    index = (levels[:, 0] * COLOUR_BINS + levels[:, 1]) * COLOUR_BINS + levels[:, 2]
-    grey = (levels[:, 0] == levels[:, 1]) & (levels[:, 1] == levels[:, 2])
-    counts = np.bincount(index[~grey], minlength=N_COLOURS)
+def _colors(pixels: np.ndarray) -> np.ndarray:
+    levels = pixels.reshape(-1, 3).astype(int) * COLOR_BINS // 256
+    index = (levels[:, 0] * COLOR_BINS + levels[:, 1]) * COLOR_BINS + levels[:, 2]
+    gray = (levels[:, 0] == levels[:, 1]) & (levels[:, 1] == levels[:, 2])
+    counts = np.bincount(index[~gray], minlength=N_COLORS)
     return np.sqrt(counts / len(index)).astype(np.float32)

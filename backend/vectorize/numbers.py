@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from backend.vectorise.base import Features, State
+from backend.vectorize.base import Features, State
 
 MAX_FEATURES = 20_000
 
 
-class NumberVectoriser:
-    """Standardised numeric columns; a value that is missing or not finite takes the column's mean.
+class NumberVectorizer:
+    """Standardized numeric columns; a value that is missing or not finite takes the column's mean.
 
     A value is a mapping of field names to numbers or to vectors of numbers. A field's width is the one that
     most tasks give it; a vector of another width counts as missing.
     """
 
-    def fit(self, values: Sequence[Mapping[str, Any] | None]) -> NumberVectoriser:
+    def fit(self, values: Sequence[Mapping[str, Any] | None]) -> NumberVectorizer:
         self.widths_ = _widths(v for v in values if isinstance(v, Mapping))
         table = self._table(values)
         known = np.isfinite(table)
@@ -47,11 +47,11 @@ class NumberVectoriser:
         return {"widths": self.widths_}, {"mean": self.mean_, "scale": self.scale_}
 
     @classmethod
-    def from_state(cls, state: State) -> NumberVectoriser:
-        vectoriser = cls()
-        vectoriser.widths_ = state[0]["widths"]
-        vectoriser.mean_, vectoriser.scale_ = state[1]["mean"], state[1]["scale"]
-        return vectoriser
+    def from_state(cls, state: State) -> NumberVectorizer:
+        vectorizer = cls()
+        vectorizer.widths_ = state[0]["widths"]
+        vectorizer.mean_, vectorizer.scale_ = state[1]["mean"], state[1]["scale"]
+        return vectorizer
 
     def _table(self, values: Sequence[Mapping[str, Any] | None]) -> np.ndarray:
         # At least one column, so that tasks without any number still have features: zeros.

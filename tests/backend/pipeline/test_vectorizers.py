@@ -1,4 +1,4 @@
-"""One contract for every vectoriser, then each one's own rules."""
+"""One contract for every vectorizer, then each one's own rules."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from scipy import sparse
 
-from backend.vectorise import VECTORISERS, Features, Vectoriser
-from backend.vectorise import text as text_module
-from backend.vectorise.image import GROUPS, MAX_PIXELS, ImageVectoriser, read_image, thumbnail
-from backend.vectorise.numbers import NumberVectoriser, as_numbers
-from backend.vectorise.text import MAX_CHARACTERS, TextVectoriser, as_text
+from backend.vectorize import VECTORIZERS, Features, Vectorizer
+from backend.vectorize import text as text_module
+from backend.vectorize.image import GROUPS, MAX_PIXELS, ImageVectorizer, read_image, thumbnail
+from backend.vectorize.numbers import NumberVectorizer, as_numbers
+from backend.vectorize.text import MAX_CHARACTERS, TextVectorizer, as_text
 
 
 def picture(pixels: np.ndarray, kind: str = "PNG", **how: Any) -> bytes:
@@ -46,12 +46,12 @@ BROKEN: dict[str, list[Any]] = {
     "image": [None, b"", b"no image", noise(1)[:60], "text", 5, {}],
     "numbers": [None, {}, {"size": None}, {"size": "large"}, {"other": 1}, [1, 2], 5, {"size": float("nan")}],
 }
-KINDS = sorted(VECTORISERS)
+KINDS = sorted(VECTORIZERS)
 
 
-def fitted(kind: str, values: list[Any] | None = None, seed: int = 3) -> Vectoriser:
-    make: Any = VECTORISERS[kind]
-    made: Vectoriser = (make() if kind == "numbers" else make(seed)).fit(
+def fitted(kind: str, values: list[Any] | None = None, seed: int = 3) -> Vectorizer:
+    make: Any = VECTORIZERS[kind]
+    made: Vectorizer = (make() if kind == "numbers" else make(seed)).fit(
         VALUES[kind] if values is None else values
     )
     return made
@@ -67,8 +67,8 @@ def assert_same(one: Features, other: Features) -> None:
     np.testing.assert_array_equal(one.readable, other.readable)
 
 
-def test_every_vectoriser_has_values_for_the_contract() -> None:
-    assert set(VALUES) == set(BROKEN) == set(VECTORISERS)
+def test_every_vectorizer_has_values_for_the_contract() -> None:
+    assert set(VALUES) == set(BROKEN) == set(VECTORIZERS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,7 +90,7 @@ class TestContract:
         buffer.seek(0)
         with np.load(buffer, allow_pickle=False) as stored:
             again = {name: stored[name] for name in stored.files}
-        after = VECTORISERS[kind].from_state((json.loads(json.dumps(values)), again))
+        after = VECTORIZERS[kind].from_state((json.loads(json.dumps(values)), again))
         assert_same(before.transform(VALUES[kind]), after.transform(VALUES[kind]))
 
     def test_values_that_cannot_be_read_have_zero_rows(self, kind: str) -> None:
@@ -100,20 +100,20 @@ class TestContract:
         assert not features.embedding.any()
 
     def test_broken_values_change_no_other_row(self, kind: str) -> None:
-        vectoriser = fitted(kind)
-        mixed = vectoriser.transform([BROKEN[kind][0], *VALUES[kind], BROKEN[kind][1]])
+        vectorizer = fitted(kind)
+        mixed = vectorizer.transform([BROKEN[kind][0], *VALUES[kind], BROKEN[kind][1]])
         assert mixed.readable.tolist() == [False, *[True] * 6, False]
-        assert_same(mixed.rows(np.arange(1, 7)), vectoriser.transform(VALUES[kind]))
+        assert_same(mixed.rows(np.arange(1, 7)), vectorizer.transform(VALUES[kind]))
 
     def test_rows_follow_the_order_of_the_values(self, kind: str) -> None:
-        vectoriser = fitted(kind)
-        turned = vectoriser.transform(VALUES[kind][::-1])
-        assert_same(turned.rows(np.arange(6)[::-1]), vectoriser.transform(VALUES[kind]))
+        vectorizer = fitted(kind)
+        turned = vectorizer.transform(VALUES[kind][::-1])
+        assert_same(turned.rows(np.arange(6)[::-1]), vectorizer.transform(VALUES[kind]))
 
     def test_one_by_one_is_the_same_as_all_at_once(self, kind: str) -> None:
-        vectoriser = fitted(kind)
-        singles = Features.concatenate([vectoriser.transform([v]) for v in VALUES[kind]])
-        together = vectoriser.transform(VALUES[kind])
+        vectorizer = fitted(kind)
+        singles = Features.concatenate([vectorizer.transform([v]) for v in VALUES[kind]])
+        together = vectorizer.transform(VALUES[kind])
         np.testing.assert_allclose(dense(singles.X), dense(together.X), atol=1e-6)
         np.testing.assert_allclose(singles.embedding, together.embedding, atol=1e-5)
 
@@ -122,11 +122,11 @@ class TestContract:
 
     @pytest.mark.parametrize("n", [0, 1, 2])
     def test_few_values_are_enough_to_fit_and_transform(self, kind: str, n: int) -> None:
-        vectoriser = fitted(kind, VALUES[kind][:n])
-        width = vectoriser.transform([]).X.shape[1]
+        vectorizer = fitted(kind, VALUES[kind][:n])
+        width = vectorizer.transform([]).X.shape[1]
         assert width >= 1
         for values in ([], VALUES[kind][:1], VALUES[kind], BROKEN[kind]):
-            features = vectoriser.transform(values)
+            features = vectorizer.transform(values)
             assert features.X.shape == (len(values), width)
             assert features.embedding.shape[0] == len(values)
             assert features.embedding.shape[1] >= 1
@@ -164,40 +164,40 @@ class TestFeatures:
 
 
 class TestNumbers:
-    def test_columns_are_standardised(self) -> None:
+    def test_columns_are_standardized(self) -> None:
         features = (
-            NumberVectoriser().fit([{"a": 1}, {"a": 3}]).transform([{"a": 1}, {"a": 3}, {"a": 2}, {"a": 4}])
+            NumberVectorizer().fit([{"a": 1}, {"a": 3}]).transform([{"a": 1}, {"a": 3}, {"a": 2}, {"a": 4}])
         )
         # mean 2, standard deviation 1
         assert features.X.ravel().tolist() == [-1.0, 1.0, 0.0, 2.0]
 
     def test_fields_stand_in_the_order_of_their_names_and_vectors_stay_together(self) -> None:
-        vectoriser = NumberVectoriser().fit([{"b": [0, 10], "a": 1}, {"b": [2, 30], "a": 3}])
+        vectorizer = NumberVectorizer().fit([{"b": [0, 10], "a": 1}, {"b": [2, 30], "a": 3}])
         # a: mean 2, deviation 1; b: means 1 and 20, deviations 1 and 10
-        assert vectoriser.transform([{"b": [3, 0], "a": 2}]).X.tolist() == [[0.0, 2.0, -2.0]]
+        assert vectorizer.transform([{"b": [3, 0], "a": 2}]).X.tolist() == [[0.0, 2.0, -2.0]]
 
     def test_a_missing_number_takes_the_mean(self) -> None:
-        vectoriser = NumberVectoriser().fit([{"a": 1, "b": 5}, {"a": 3, "b": None}, {"a": None, "b": 7}])
-        features = vectoriser.transform([{"a": 3}, {"b": 7, "a": float("inf")}])
+        vectorizer = NumberVectorizer().fit([{"a": 1, "b": 5}, {"a": 3, "b": None}, {"a": None, "b": 7}])
+        features = vectorizer.transform([{"a": 3}, {"b": 7, "a": float("inf")}])
         assert features.X.tolist() == [[1.0, 0.0], [0.0, 1.0]]
         assert features.readable.all()
 
     def test_the_width_of_a_vector_is_the_majoritys(self) -> None:
-        vectoriser = NumberVectoriser().fit([{"v": [1, 2]}, {"v": [3, 4]}, {"v": [5]}])
-        features = vectoriser.transform([{"v": [5]}, {"v": [1, 2]}])
+        vectorizer = NumberVectorizer().fit([{"v": [1, 2]}, {"v": [3, 4]}, {"v": [5]}])
+        features = vectorizer.transform([{"v": [5]}, {"v": [1, 2]}])
         assert features.readable.tolist() == [False, True]
         assert features.X.tolist() == [[0, 0], [-1, -1]]
 
     def test_a_constant_column_says_nothing_rather_than_infinity(self) -> None:
-        assert NumberVectoriser().fit([{"a": 5}] * 3).transform([{"a": 5}, {"a": 6}]).X.tolist() == [[0], [1]]
+        assert NumberVectorizer().fit([{"a": 5}] * 3).transform([{"a": 5}, {"a": 6}]).X.tolist() == [[0], [1]]
 
     def test_outliers_are_clipped(self) -> None:
-        vectoriser = NumberVectoriser().fit([{"a": -1}, {"a": 1}])
-        assert vectoriser.transform([{"a": 1e9}, {"a": -1e300}]).X.tolist() == [[30], [-30]]
+        vectorizer = NumberVectorizer().fit([{"a": -1}, {"a": 1}])
+        assert vectorizer.transform([{"a": 1e9}, {"a": -1e300}]).X.tolist() == [[30], [-30]]
 
     def test_numbers_near_the_largest_float_stay_finite(self) -> None:
-        vectoriser = NumberVectoriser().fit([{"a": 1.7e308}, {"a": 1.7e308}, {"a": -1.7e308}, {"a": 0}])
-        assert np.isfinite(vectoriser.transform([{"a": 1.7e308}, {"a": -1.7e308}]).X).all()
+        vectorizer = NumberVectorizer().fit([{"a": 1.7e308}, {"a": 1.7e308}, {"a": -1.7e308}, {"a": 0}])
+        assert np.isfinite(vectorizer.transform([{"a": 1.7e308}, {"a": -1.7e308}]).X).all()
 
     @pytest.mark.parametrize(
         ("value", "numbers"),
@@ -218,7 +218,7 @@ class TestNumbers:
         assert as_numbers(value) == numbers
 
     def test_an_integer_beyond_float_counts_as_missing(self) -> None:
-        features = NumberVectoriser().fit([{"a": 1}, {"a": 3}]).transform([{"a": 10**400}])
+        features = NumberVectorizer().fit([{"a": 1}, {"a": 3}]).transform([{"a": 10**400}])
         assert not features.readable.any()
 
 
@@ -245,10 +245,10 @@ class TestText:
         assert as_text(value) == "bottom"
 
     def test_five_megabytes_are_cut(self) -> None:
-        vectoriser = fitted("text")
+        vectorizer = fitted("text")
         long = "stocks rose " * 450_000
         assert len(as_text(long)) == len(as_text([long])) == MAX_CHARACTERS
-        assert_same(vectoriser.transform([long]), vectoriser.transform([long[:MAX_CHARACTERS]]))
+        assert_same(vectorizer.transform([long]), vectorizer.transform([long[:MAX_CHARACTERS]]))
 
     def test_lone_surrogates_and_odd_characters_are_read(self) -> None:
         values = ["the cat \ud800 sat", "\x00 the cat", "猫がいる", "🐈 the cat", "\u202ethe cat"]
@@ -275,15 +275,15 @@ class TestText:
         np.testing.assert_allclose(np.linalg.norm(dense(features.X), axis=1), np.sqrt(5), rtol=1e-5)
 
     def test_blocks_do_not_show(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        vectoriser = fitted("text")
-        whole = vectoriser.transform(VALUES["text"])
+        vectorizer = fitted("text")
+        whole = vectorizer.transform(VALUES["text"])
         monkeypatch.setattr(text_module, "BLOCK", 4)
-        parts = vectoriser.transform(VALUES["text"])
+        parts = vectorizer.transform(VALUES["text"])
         np.testing.assert_allclose(dense(parts.X), dense(whole.X), atol=1e-6)
 
     def test_a_large_pool_is_sampled_by_the_seed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(text_module, "FIT_SAMPLE", 3)
-        one, same, other = (TextVectoriser(seed).fit(VALUES["text"]) for seed in (1, 1, 2))
+        one, same, other = (TextVectorizer(seed).fit(VALUES["text"]) for seed in (1, 1, 2))
         assert_same(one.transform(VALUES["text"]), same.transform(VALUES["text"]))
         assert one.transform([]).X.shape != other.transform([]).X.shape
 
@@ -342,15 +342,15 @@ class TestImages:
         Image.new(mode, (9, 7)).save(buffer, kind)
         assert thumbnail(buffer.getvalue()) is not None
 
-    def test_grey_and_colour_of_one_picture_differ_in_colour_alone(self) -> None:
-        grey = np.full((16, 16), 90, dtype=np.uint8)
+    def test_gray_and_color_of_one_picture_differ_in_color_alone(self) -> None:
+        gray = np.full((16, 16), 90, dtype=np.uint8)
         blue = np.zeros((16, 16, 3), dtype=np.uint8)
         blue[:, :, 2] = 255
-        vectoriser = ImageVectoriser().fit([picture(grey), picture(blue), noise(1)])
-        colours = GROUPS[2]
-        a, b, rgb = vectoriser.transform([picture(grey), picture(np.dstack([grey] * 3)), picture(blue)]).X
+        vectorizer = ImageVectorizer().fit([picture(gray), picture(blue), noise(1)])
+        colors = GROUPS[2]
+        a, b, rgb = vectorizer.transform([picture(gray), picture(np.dstack([gray] * 3)), picture(blue)]).X
         np.testing.assert_array_equal(a, b)
-        assert np.abs(a[colours] - rgb[colours]).max() > 1
+        assert np.abs(a[colors] - rgb[colors]).max() > 1
 
     def test_a_bomb_is_not_decoded(self) -> None:
         side = int(MAX_PIXELS**0.5) + 1
@@ -366,9 +366,9 @@ class TestImages:
             assert read_image(whole[: len(whole) // 2]) is None, kind
 
     def test_a_thumbnail_has_the_features_of_its_file(self) -> None:
-        vectoriser = fitted("image")
+        vectorizer = fitted("image")
         small = [thumbnail(v) for v in VALUES["image"]]
-        assert_same(vectoriser.transform(small), vectoriser.transform(VALUES["image"]))
+        assert_same(vectorizer.transform(small), vectorizer.transform(VALUES["image"]))
 
     def test_the_embedding_keeps_distances(self) -> None:
         features = fitted("image").transform(VALUES["image"])

@@ -11,7 +11,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from backend.vectorise.base import Features, State
+from backend.vectorize.base import Features, State
 
 N_HASHES = 2**18
 RANK = 100
@@ -36,7 +36,7 @@ _COUNTERS = (
 )
 
 
-class TextVectoriser:
+class TextVectorizer:
     """TF-IDF of words and character n-grams, beside its projection on the pool's main directions.
 
     Each text becomes ``[2 * sketch, tfidf]``: `tfidf` has unit length over hashed word 1-2-grams and
@@ -53,7 +53,7 @@ class TextVectoriser:
     def __init__(self, seed: int = 0):
         self.seed = seed
 
-    def fit(self, values: Sequence[Any]) -> TextVectoriser:
+    def fit(self, values: Sequence[Any]) -> TextVectorizer:
         texts = _sample([as_text(v) for v in values], self.seed)
         counts = [_count(counter, texts) for counter in _COUNTERS]
         self.columns_, self.idf_ = [], []
@@ -76,13 +76,13 @@ class TextVectoriser:
         return {"seed": self.seed}, arrays
 
     @classmethod
-    def from_state(cls, state: State) -> TextVectoriser:
+    def from_state(cls, state: State) -> TextVectorizer:
         values, arrays = state
-        vectoriser = cls(values["seed"])
-        vectoriser.columns_ = [arrays[f"columns{i}"] for i in range(len(_COUNTERS))]
-        vectoriser.idf_ = [arrays[f"idf{i}"] for i in range(len(_COUNTERS))]
-        vectoriser.components_ = arrays["components"]
-        return vectoriser
+        vectorizer = cls(values["seed"])
+        vectorizer.columns_ = [arrays[f"columns{i}"] for i in range(len(_COUNTERS))]
+        vectorizer.idf_ = [arrays[f"idf{i}"] for i in range(len(_COUNTERS))]
+        vectorizer.components_ = arrays["components"]
+        return vectorizer
 
     def _transform_block(self, values: Sequence[Any]) -> Features:
         texts = [as_text(v) for v in values]

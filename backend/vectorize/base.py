@@ -1,4 +1,4 @@
-"""What the loop needs of a vectoriser."""
+"""What the loop needs of a vectorizer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-# What a fitted vectoriser is made of: JSON values and arrays, so that no pickle is ever stored.
+# What a fitted vectorizer is made of: JSON values and arrays, so that no pickle is ever stored.
 State = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
@@ -57,10 +57,10 @@ class Features:
         )
 
 
-class Vectoriser(Protocol):
+class Vectorizer(Protocol):
     """Turns task values (texts, image bytes, numbers) into features."""
 
-    def fit(self, values: Sequence[Any]) -> Vectoriser:
+    def fit(self, values: Sequence[Any]) -> Vectorizer:
         """Learn scales and vocabularies from the pool; labels are never seen here."""
 
     def transform(self, values: Sequence[Any]) -> Features:
@@ -70,5 +70,5 @@ class Vectoriser(Protocol):
         """Return everything that `from_state` needs."""
 
     @classmethod
-    def from_state(cls, state: State) -> Vectoriser:
-        """Return the vectoriser that gave `state`."""
+    def from_state(cls, state: State) -> Vectorizer:
+        """Return the vectorizer that gave `state`."""
