@@ -11,12 +11,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from backend.errors import SettingsError
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
+from backend.processes.valkey import running_url
 from backend.settings import Settings
-from backend.valkey import running_url
 
 if TYPE_CHECKING:
-    from backend.model_store import ModelStore
+    from backend.store.models import ModelStore
 
 # In MODEL_DIR; where `clean-al serve` keeps its own Valkey.
 VALKEY_FOLDER = "valkey"
@@ -50,7 +50,7 @@ class Services:
 
     @cached_property
     def store(self) -> ModelStore:
-        from backend.model_store import ModelStore  # scikit-learn: a second that not every command needs
+        from backend.store.models import ModelStore  # scikit-learn: a second that not every command needs
 
         estimator = self.settings.estimator or ""
         return ModelStore(self.settings.model_dir, estimator.partition(":")[0].partition(".")[0] or None)

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.demo.label_studio_server import LabelStudioServer
-from backend.label_studio import LabelStudio
-from backend.observe import observe
+from backend.label_studio.client import LabelStudio
+from backend.loop.observe import observe
 from tests.e2e.loop_runner import Loop, wait_for
 from tests.e2e.projects import Annotator, text_config
 

@@ -31,8 +31,8 @@ import numpy as np
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend.jobs import pending_key, round_queue
-from backend.valkey import EmbeddedValkey
+from backend.loop.jobs import pending_key, round_queue
+from backend.processes.valkey import EmbeddedValkey
 from benchmarks.webhook_peer import CONFIG, LABELS, READ_EARLIER, upstream_example
 
 RESULTS = Path(__file__).parent / "results" / "webhook_latency.json"

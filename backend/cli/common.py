@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from backend.errors import LabelStudioNotFound
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from backend.services import Services
 from backend.settings import Settings, read_settings
 

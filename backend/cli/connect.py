@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from backend import connection
 from backend.cli.common import as_json, project_argument, project_number, resolve_project, services, show
-from backend.doctor import diagnose_project
 from backend.errors import QueueUnavailable, SettingsError
-from backend.jobs import DirtyMarker
+from backend.loop.jobs import DirtyMarker
+from backend.project import connect as connection
+from backend.project.doctor import diagnose_project
 from backend.services import Services
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from backend.cli.common import as_json, project_number, resolve_project, services, show
-from backend.doctor import diagnose
+from backend.project.doctor import diagnose
 
 
 @click.command()

@@ -71,7 +71,10 @@ def export(project: str, target: str, output: str, what: str, as_json: bool, **o
       clean-al export 1 --format cvat -o queue.xml
       clean-al export 1 --format prodigy --what labeled -o done.jsonl.gz
     """
-    from backend.leaving import image_sizes, leaving_tasks  # scikit-learn: `convert` need not wait for it
+    from backend.project.leaving import (  # scikit-learn: `convert` need not wait for it
+        image_sizes,
+        leaving_tasks,
+    )
 
     world = services()
     project_id = resolve_project(world.label_studio, project)

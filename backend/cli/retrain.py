@@ -9,9 +9,10 @@ from redis.exceptions import RedisError
 
 from backend.cli.common import as_json, project_argument, resolve_project, services, show
 from backend.errors import BackendError, QueueUnavailable
-from backend.jobs import DirtyMarker, ask_for_forced_round, force_key, is_connected
-from backend.progress import Progress, ProgressFile
+from backend.loop.jobs import DirtyMarker, ask_for_forced_round, force_key
 from backend.services import Services
+from backend.store.connection import is_connected
+from backend.store.progress import Progress, ProgressFile
 
 
 @click.command()

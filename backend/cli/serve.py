@@ -22,7 +22,7 @@ def serve() -> None:
     Example:
       LABEL_STUDIO_API_KEY=... clean-al serve
     """
-    from backend.supervisor import serve as run
+    from backend.processes.supervisor import serve as run
 
     raise SystemExit(run(_with_logging()))
 
@@ -37,8 +37,8 @@ def worker() -> None:
     Example:
       REDIS_URL=redis://queue:6379/0 MODEL_DIR=/srv/models clean-al worker
     """
-    from backend.poller import Poller
-    from backend.worker import work
+    from backend.loop.poller import Poller
+    from backend.loop.worker import work
 
     _with_logging()
     world = services()
@@ -61,7 +61,7 @@ def web_process() -> None:
 @click.command(hidden=True)
 def worker_process() -> None:
     """Run a worker process."""
-    from backend.worker import work
+    from backend.loop.worker import work
 
     _with_logging()
     work(services())
@@ -70,7 +70,7 @@ def worker_process() -> None:
 @click.command(hidden=True)
 def poll_process() -> None:
     """Run the poll."""
-    from backend.poller import Poller
+    from backend.loop.poller import Poller
 
     _with_logging()
     stop = threading.Event()

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from backend.cli.common import as_json, project_number, services, show
 from backend.errors import BackendError
-from backend.overview import ProjectStatus, project_status
+from backend.project.overview import ProjectStatus, project_status
 
 WIDE = 200
 

@@ -17,11 +17,11 @@ from backend.demo.board import Board
 from backend.demo.projects import ProjectPair
 from backend.demo.simulation import BUDGET, LabeledPool, next_stop
 from backend.errors import BackendError
-from backend.label_studio import LabelStudio
-from backend.model_store import Model, ModelStore, Published
-from backend.overview import project_status
-from backend.progress import ProgressFile
-from backend.vectorize import Features
+from backend.label_studio.client import LabelStudio
+from backend.learning.vectorize import Features
+from backend.project.overview import project_status
+from backend.store.models import Model, ModelStore, Published
+from backend.store.progress import ProgressFile
 
 ROUND_WITHIN = 180.0
 SHOWN_NEXT = 5

@@ -10,8 +10,8 @@ from pathlib import Path
 from backend.demo.datasets import DATASETS
 from backend.demo.simulation import BUDGET, Comparison, compare
 from backend.errors import BackendError
-from backend.files import read_json, write_json
-from backend.keeper import Kept
+from backend.processes.keeper import Kept
+from backend.store.files import read_json, write_json
 
 SEEDS = (0, 1, 2, 3, 4)
 WITHIN = 600.0

@@ -15,7 +15,7 @@ from types import TracebackType
 import requests
 
 from backend.errors import BackendError
-from backend.keeper import Kept
+from backend.processes.keeper import Kept
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ class User:
 class LabelStudioServer:
     """A Label Studio process of our own; as a context manager it is up inside and gone outside.
 
-    It ends with us, however we end (see `backend.keeper`). Started again on the same `data_dir` it knows
-    its projects and users again.
+    It ends with us, however we end (see `backend.processes.keeper`). Started again on the same `data_dir` it
+    knows its projects and users again.
 
     Parameters
     ----------

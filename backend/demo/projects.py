@@ -12,7 +12,7 @@ import numpy as np
 from backend.demo.datasets import Dataset
 from backend.demo.simulation import Split
 from backend.demo.threads import together
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 
 UPLOADS_AT_ONCE = 4
 

@@ -25,9 +25,9 @@ from backend.demo.results import in_words, summarize
 from backend.demo.servers import Servers
 from backend.demo.simulation import LabeledPool, split
 from backend.demo.threads import together
-from backend.files import write_json
-from backend.label_studio import LabelStudio
-from backend.leaving import image_sizes, leaving_tasks
+from backend.label_studio.client import LabelStudio
+from backend.project.leaving import image_sizes, leaving_tasks
+from backend.store.files import write_json
 from exporters import export_tasks
 
 SEED = 0

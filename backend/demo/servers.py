@@ -12,16 +12,16 @@ from types import TracebackType
 import requests
 from pydantic import SecretStr
 
-from backend.connection import connect
 from backend.demo.label_studio_server import HOST, LabelStudioServer
 from backend.demo.simulation import simulation_settings
 from backend.errors import BackendError
-from backend.jobs import DirtyMarker
-from backend.keeper import Kept
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
+from backend.loop.jobs import DirtyMarker
+from backend.processes.keeper import Kept
+from backend.processes.supervisor import environment_of
+from backend.project.connect import connect
 from backend.services import Services
 from backend.settings import Settings
-from backend.supervisor import environment_of
 
 READY_WITHIN = 120.0
 SERVE_GRACE = 25.0

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 from pydantic import SecretStr
 
-from backend.controls import learnable_control
 from backend.demo.datasets import Dataset
-from backend.feature_store import FeatureStore
-from backend.inputs import InputSpec
-from backend.labels import NO_LABELS, Labels
-from backend.model_store import Model
-from backend.options import ProjectOptions
-from backend.round import Situation, choose, learn
+from backend.learning.controls import learnable_control
+from backend.learning.inputs import InputSpec
+from backend.learning.labels import NO_LABELS, Labels
+from backend.learning.vectorize import Features
+from backend.loop.options import ProjectOptions
+from backend.loop.round import Situation, choose, learn
 from backend.services import Services
 from backend.settings import Settings
-from backend.vectorize import Features
+from backend.store.features import FeatureStore
+from backend.store.models import Model
 
 Curve = list[tuple[int, float]]
 """(number of labels, accuracy on the held-out items), from few labels to many."""

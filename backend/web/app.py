@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from backend.model_store import ModelStore
 from backend.settings import Settings
+from backend.store.models import ModelStore
 from backend.web import dashboard, ml_protocol, operations, webhooks
 from backend.web.auth import Gate, trusted_hosts
 from backend.web.collaborators import DirtyMarker, Predictor
@@ -57,7 +57,7 @@ def create_app(
 def redis_marker(settings: Settings) -> DirtyMarker:
     """Return the marker that tells Redis, and gives up on it within a fraction of a second."""
     # Imported when needed, as below: queue and learners are heavy, and an app may be given others.
-    from backend.jobs import DirtyMarker as RedisMarker
+    from backend.loop.jobs import DirtyMarker as RedisMarker
     from backend.services import Services
 
     services = Services(settings)
@@ -66,7 +66,7 @@ def redis_marker(settings: Settings) -> DirtyMarker:
 
 def store_predictor(settings: Settings) -> Predictor:
     """Return the predictor that reads the published models."""
-    from backend.predictor import Predictor as StorePredictor
+    from backend.loop.predictor import Predictor as StorePredictor
     from backend.services import Services
 
     return StorePredictor(Services(settings))

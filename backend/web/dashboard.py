@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from backend.model_store import ModelStore
-from backend.overview import project_status
+from backend.project.overview import project_status
+from backend.store.models import ModelStore
 from backend.web.state import web_state
 
 blueprint = Blueprint("dashboard", __name__)

@@ -8,8 +8,8 @@ from flask import Blueprint, request
 from werkzeug.exceptions import UnprocessableEntity
 
 from backend.errors import ModelStoreError, SettingsError
-from backend.labeling_config import read_controls
-from backend.options import read_options
+from backend.learning.labeling_config import read_controls
+from backend.loop.options import read_options
 from backend.web.bodies import read_object
 from backend.web.fields import (
     DuplicateRequest,

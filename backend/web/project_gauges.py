@@ -8,10 +8,10 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from backend.accuracy import read_accuracy
-from backend.jobs import is_connected
-from backend.model_store import ModelStore
-from backend.progress import ProgressFile
+from backend.learning.accuracy import read_accuracy
+from backend.store.connection import is_connected
+from backend.store.models import ModelStore
+from backend.store.progress import ProgressFile
 
 GAUGES = {
     "labels": "Labels that the last round learned from.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
-from backend.labeling_config import config_digest
+from backend.learning.labeling_config import config_digest
 from backend.settings import Settings
 from backend.web.auth import Gate
 from backend.web.collaborators import Predictor

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.e2e.real_label_studio import RealLabelStudio
 from tests.fakes.label_studio import FakeLabelStudio
 

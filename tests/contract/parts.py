@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.label_studio import LabelStudio, greater
+from backend.label_studio.client import LabelStudio, greater
 
 
 def choice(label: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from backend.errors import LabelStudioNotFound, LabelStudioRejected
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.contract.parts import GOOD, add_tasks, predict
 
 

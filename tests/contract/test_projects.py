@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.errors import LabelStudioNotFound, LabelStudioRejected, LabelStudioUnauthorized
-from backend.label_studio import Counts, LabelStudio
+from backend.label_studio.client import Counts, LabelStudio
 from tests.contract.conftest import CONFIG, Server
 from tests.contract.parts import BAD, GOOD, add_tasks, predict
 

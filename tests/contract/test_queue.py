@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.errors import LabelStudioRejected
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.contract.parts import GOOD, add_tasks, predict, state_of
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.errors import LabelStudioNotFound, LabelStudioRejected
-from backend.label_studio import LabelStudio, greater
+from backend.label_studio.client import LabelStudio, greater
 from tests.contract.conftest import CONFIG
 from tests.contract.parts import BAD, GOOD, add_tasks, predict, state_of
 

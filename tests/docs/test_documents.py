@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.cli import COMMANDS, cli
-from backend.options import ProjectOptions
+from backend.loop.options import ProjectOptions
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.e2e.loop_runner import QUICK, Loop
 from tests.e2e.projects import Annotator
 from tests.e2e.real_label_studio import RealLabelStudio

@@ -19,18 +19,18 @@ from pydantic import AliasChoices
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend import connection
-from backend.jobs import DirtyMarker, pending_key
-from backend.keeper import descendants, process_table
-from backend.label_studio import LabelStudio
-from backend.lease import lock_key
-from backend.model_store import ModelStore, Published
-from backend.observe import observe
-from backend.overview import ProjectStatus, project_status
-from backend.progress import Progress, ProgressFile
+from backend.label_studio.client import LabelStudio
+from backend.loop.jobs import DirtyMarker, pending_key
+from backend.loop.lease import lock_key
+from backend.loop.observe import observe
+from backend.processes.keeper import descendants, process_table
+from backend.processes.valkey import running_url
+from backend.project import connect as connection
+from backend.project.overview import ProjectStatus, project_status
 from backend.services import Services
 from backend.settings import Settings
-from backend.valkey import running_url
+from backend.store.models import ModelStore, Published
+from backend.store.progress import Progress, ProgressFile
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 
 TEXT_CONFIG = """<View>
   <Text name="text" value="$text"/>

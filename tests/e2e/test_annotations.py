@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.e2e.loop_runner import Loop, wait_for
 from tests.e2e.projects import Annotator, choice, text_config, texts
 

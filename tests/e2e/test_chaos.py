@@ -19,9 +19,9 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend.jobs import round_queue
-from backend.label_studio import LabelStudio
-from backend.publish import VERSION_PREFIX
+from backend.label_studio.client import LabelStudio
+from backend.loop.jobs import round_queue
+from backend.loop.publish import VERSION_PREFIX
 from tests.e2e.conftest import MakeLoop
 from tests.e2e.loop_runner import Loop, is_alive, wait_for
 from tests.e2e.projects import Annotator, make_text_project

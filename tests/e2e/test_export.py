@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from defusedxml.ElementTree import parse
 
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.e2e.loop_runner import Loop, wait_for
 from tests.e2e.projects import Annotator, make_image_project, make_text_project, topic_of
 from tests.e2e.truth import assert_nothing_is_lost

@@ -8,7 +8,7 @@ from itertools import cycle
 
 import pytest
 
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.e2e.loop_runner import Loop, is_alive, wait_for
 from tests.e2e.projects import Annotator, make_text_project
 from tests.e2e.truth import assert_few_predictions, assert_nothing_is_lost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.e2e.loop_runner import Loop, wait_for
 from tests.e2e.projects import (
     Annotator,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.label_studio import LabelStudio
-from backend.publish import SAMPLING
+from backend.label_studio.client import LabelStudio
+from backend.loop.publish import SAMPLING
 from tests.e2e.conftest import MakeLoop
 from tests.e2e.loop_runner import Loop, wait_for
 from tests.e2e.projects import Annotator, make_text_project

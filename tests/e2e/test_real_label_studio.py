@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from backend.errors import LabelStudioRejected
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from tests.e2e.real_label_studio import RealLabelStudio
 
 pytestmark = pytest.mark.e2e

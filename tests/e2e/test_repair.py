@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backend.connection import TITLE
-from backend.label_studio import LabelStudio
-from backend.publish import SAMPLING, is_served
+from backend.label_studio.client import LabelStudio
+from backend.loop.publish import SAMPLING, is_served
+from backend.project.connect import TITLE
 from tests.e2e.loop_runner import SLOW_STEP, Loop, wait_for
 from tests.e2e.projects import Annotator, choice, make_text_project, topic_of
 from tests.e2e.real_label_studio import RealLabelStudio

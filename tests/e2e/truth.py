@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from backend.label_studio import LabelStudio, greater
+from backend.label_studio.client import LabelStudio, greater
 from tests.e2e.loop_runner import SLOW_STEP, Loop, wait_for
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import exporters
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from exporters.geometry import box_from_corner
 from exporters.label_studio.config import TYPES, make_config
 from exporters.records import Annotation, Answer, Box, Ellipse, Item, KeyFrame, Polygon, Region, Track

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.ops.processes import marked, wait_until
+from tests.backend.processes.processes import marked, wait_until
 
 COMMAND = [sys.executable, "-P", "-m", "backend.cli", "demo"]
 # Starts a child of its own, as Label Studio might, and never answers.

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from backend.controls import learnable_control
 from backend.demo.datasets import DATASETS, Dataset, digits, docstrings
+from backend.learning.controls import learnable_control
 
 
 @pytest.fixture(scope="module")

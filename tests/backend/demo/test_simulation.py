@@ -25,11 +25,11 @@ from backend.demo.simulation import (
     simulation_settings,
     split,
 )
-from backend.label_studio import LabelStudio
-from backend.options import ProjectOptions
-from backend.round import choose, learn, look
+from backend.label_studio.client import LabelStudio
+from backend.loop.options import ProjectOptions
+from backend.loop.round import choose, learn, look
+from backend.loop.stages import Stages
 from backend.services import Services
-from backend.stages import Stages
 from tests.backend.demo.data import topics
 from tests.fakes.label_studio import FakeLabelStudio
 

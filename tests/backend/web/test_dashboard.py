@@ -8,11 +8,11 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from backend.accuracy import Accuracy
-from backend.files import write_json
-from backend.model_store import ModelStore
-from backend.progress import ProgressFile
+from backend.learning.accuracy import Accuracy
 from backend.settings import Settings
+from backend.store.files import write_json
+from backend.store.models import ModelStore
+from backend.store.progress import ProgressFile
 from backend.web import create_app
 
 from .conftest import Marker, TextLengthPredictor, basic

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from backend.accuracy import Accuracy
-from backend.files import write_json
-from backend.model_store import ModelStore
-from backend.progress import ProgressFile
+from backend.learning.accuracy import Accuracy
+from backend.store.files import write_json
+from backend.store.models import ModelStore
+from backend.store.progress import ProgressFile
 from backend.web.state import web_state
 from tests.backend.web.conftest import WITH_SECRET
 

@@ -1,0 +1,1 @@
+"""Label Studio's HTTP API, as far as the loop needs it."""

@@ -1,0 +1,18 @@
+"""What travels from Label Studio to the rest, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One finished or skipped annotation, as Label Studio holds it."""
+
+    id: int
+    task: int
+    result: list[dict[str, Any]]
+    was_cancelled: bool
+    ground_truth: bool
+    updated_at: str

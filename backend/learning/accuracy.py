@@ -1,0 +1,122 @@
+"""What is known of a model's accuracy over all of a project's tasks, and when it is estimated anew."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from clean_al import IntelligentSampler
+from clean_al.accuracy import ENOUGH_UNIFORM
+
+CONFIDENCE = 0.9
+# An estimate fits the model five more times. Made only when labels or tasks have grown by this share, it
+# costs rounds a small part of their time, be there hundreds of labels or thousands.
+GROWTH = 0.1
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The accuracy over all tasks with its interval, or why it is not known yet.
+
+    Attributes
+    ----------
+    value, low, high : shares between 0 and 1; None while not known
+    confidence : share of such intervals that should hold the true accuracy
+    audit_labels : labels that tasks of the audit share have now
+    needed : audit labels from which on there is an estimate
+    at_labels, at_tasks : the project's labels and tasks when it was estimated
+    unknown_because : what is missing; None when it is known
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float = CONFIDENCE
+    audit_labels: int = 0
+    needed: int = ENOUGH_UNIFORM
+    at_labels: int = 0
+    at_tasks: int = 0
+    unknown_because: str | None = f"0 of {ENOUGH_UNIFORM} audit labels"
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"not known yet: {self.unknown_because}"
+        return (
+            f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%} at {self.confidence:.0%} confidence; "
+            f"estimated at {self.at_labels} labels, {self.audit_labels} audit labels now)"
+        )
+
+    @property
+    def short(self) -> str:
+        """The value and its interval in whole percent, for a table."""
+        return "-" if self.value is None else f"{self.value:.0%} ({self.low:.0%}-{self.high:.0%})"
+
+
+def read_accuracy(report: dict[str, Any]) -> Accuracy:
+    """Return what a stored round report says of accuracy; not known where it says nothing."""
+    stored = report.get("accuracy") or {}
+    known = {f.name for f in fields(Accuracy)}
+    return Accuracy(**{name: value for name, value in stored.items() if name in known})
+
+
+def accuracy_now(
+    sampler: IntelligentSampler,
+    unlabeled: Any,
+    last: Accuracy,
+    *,
+    exploration: float,
+    anew: bool = False,
+) -> Accuracy:
+    """Return the accuracy of the sampler's model over the labeled and the unlabeled tasks together.
+
+    Parameters
+    ----------
+    sampler : fitted with `uniform`, which tells the labels of the audit share, see `backend.loop.audit`
+    unlabeled : array or CSR matrix, the features of the tasks without a label
+    last : what was known before; it stands until labels or tasks are a tenth more or fewer
+    exploration : the audit share, to say how many labels are to go
+    anew : estimate in any case
+
+    Notes
+    -----
+    `clean_al.accuracy` takes the mean calibrated confidence over all tasks and adds the mean residual of the
+    audit labels (right or wrong when held out, minus calibrated confidence). A draw is uniform among the
+    tasks that had no label at the time, yet its residual stands for all tasks. Over the labeled ones the
+    mean residual is about 0, as these have set the calibration; so the estimate is off by about the labeled
+    share of all tasks times the audit's residual. Both are small while most tasks have no label.
+    """
+    labeled = getattr(sampler, "labeled_", None)
+    audited = int(labeled.uniform.sum()) if labeled else 0
+    missing = _missing(sampler, audited, exploration)
+    if labeled is None or missing:
+        return Accuracy(audit_labels=audited, unknown_because=missing)
+    n_labels = len(labeled.y)
+    n_tasks = n_labels + unlabeled.shape[0]
+    if not anew and _still_stands(last, n_labels, n_tasks):
+        return replace(last, audit_labels=audited)
+    try:
+        found = sampler.estimate_accuracy(unlabeled, confidence=CONFIDENCE)
+    except Exception as error:  # noqa: BLE001  a user's own estimator; the order is served, so no round fails
+        why = f"the estimator failed on a part of the labels, {type(error).__name__}: {error}"
+        return Accuracy(audit_labels=audited, unknown_because=why)
+    if math.isnan(found):
+        why = "too few labels of some classes to hold any out"
+        return Accuracy(audit_labels=audited, unknown_because=why)
+    interval = (float(found), float(found.low), float(found.high))
+    return Accuracy(*interval, CONFIDENCE, audited, ENOUGH_UNIFORM, n_labels, n_tasks, None)
+
+
+def _missing(sampler: IntelligentSampler, audited: int, exploration: float) -> str | None:
+    """Return what it takes before there can be an estimate; None when it is there."""
+    if audited < ENOUGH_UNIFORM:
+        have = f"{audited} of {ENOUGH_UNIFORM} audit labels"
+        if not exploration:
+            return f"{have}, and none will come: set the project's option exploration above 0"
+        return f"{have}, about {math.ceil((ENOUGH_UNIFORM - audited) / exploration)} more labels to give"
+    return "labels of two classes are needed" if sampler.model_ is None else None
+
+
+def _still_stands(last: Accuracy, n_labels: int, n_tasks: int) -> bool:
+    pairs = ((n_labels, last.at_labels), (n_tasks, last.at_tasks))
+    return last.value is not None and all(abs(now - then) < GROWTH * then for now, then in pairs)

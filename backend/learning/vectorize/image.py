@@ -1,0 +1,167 @@
+"""Images as small gray pictures, gradient histograms and colors: enough to learn from, with no network."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from backend.learning.vectorize.base import Features, State
+
+SIDE = 32
+CELL = 8
+ORIENTATIONS = 9
+COLOR_BINS = 4
+RANK = 64
+FIT_SAMPLE = 20_000
+MAX_PIXELS = 50_000_000
+
+
+class ImageVectorizer:
+    """Pixels (16 x 16, gray), a histogram of oriented gradients (4 x 4 cells) and a color histogram.
+
+    Every column is centered; the three groups are scaled to the same total variance, so that none drowns the
+    others. The embedding is the whole projected on its 64 main directions.
+
+    References
+    ----------
+    Dalal and Triggs, Histograms of oriented gradients for human detection, 2005.
+    """
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def fit(self, values: Sequence[Any]) -> ImageVectorizer:
+        rows = np.arange(len(values))
+        if len(values) > FIT_SAMPLE:
+            rows = np.sort(np.random.default_rng(self.seed).choice(len(values), FIT_SAMPLE, replace=False))
+        table, readable = _describe([values[int(i)] for i in rows])
+        table = table[readable] if readable.any() else np.zeros((1, table.shape[1]), dtype=np.float32)
+        self.mean_ = table.mean(axis=0)
+        self.scale_ = _group_scales(table - self.mean_)
+        centered = (table - self.mean_) * self.scale_
+        self.components_ = _main_directions(centered)[: min(RANK, len(centered))]
+        return self
+
+    def transform(self, values: Sequence[Any]) -> Features:
+        table, readable = _describe(values)
+        table -= self.mean_
+        table *= self.scale_
+        table[~readable] = 0
+        return Features(table, table @ self.components_.T, readable)
+
+    def state(self) -> State:
+        return {"seed": self.seed}, {"mean": self.mean_, "scale": self.scale_, "components": self.components_}
+
+    @classmethod
+    def from_state(cls, state: State) -> ImageVectorizer:
+        vectorizer = cls(state[0]["seed"])
+        arrays = state[1]
+        vectorizer.mean_, vectorizer.scale_ = arrays["mean"], arrays["scale"]
+        vectorizer.components_ = arrays["components"]
+        return vectorizer
+
+
+N_PIXELS = (SIDE // 2) ** 2
+N_GRADIENTS = (SIDE // CELL) ** 2 * ORIENTATIONS
+N_COLORS = COLOR_BINS**3
+GROUPS = (
+    slice(0, N_PIXELS),
+    slice(N_PIXELS, N_PIXELS + N_GRADIENTS),
+    slice(N_PIXELS + N_GRADIENTS, N_PIXELS + N_GRADIENTS + N_COLORS),
+)
+
+
+def _group_scales(centered: np.ndarray) -> np.ndarray:
+    scale = np.ones(centered.shape[1], dtype=np.float32)
+    for group in GROUPS:
+        total = float(np.sqrt(centered[:, group].var(axis=0).sum()))
+        # Gray images have one color; a group that never varies says nothing.
+        scale[group] = 5.0 / total if total > 1e-6 else 0.0
+    return scale
+
+
+def _describe(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    table = np.zeros((len(values), GROUPS[-1].stop), dtype=np.float32)
+    readable = np.zeros(len(values), dtype=bool)
+    for i, value in enumerate(values):
+        small = value if isinstance(value, np.ndarray) else thumbnail(value)
+        if small is not None:
+            table[i] = _describe_one(small)
+            readable[i] = True
+    return table, readable
+
+
+def _main_directions(centered: np.ndarray) -> np.ndarray:
+    """Return the principal axes, the main one first, each with its largest entry positive."""
+    table = centered.astype(np.float64)
+    axes = np.linalg.eigh(table.T @ table)[1][:, ::-1].T
+    largest = np.abs(axes).argmax(axis=1)
+    return (axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]).astype(np.float32)
+
+
+def thumbnail(value: Any) -> np.ndarray | None:
+    """Return the picture in `value` at the size that is learned from: shape (32, 32, 3), uint8; or None.
+
+    Three kilobytes a picture: the pictures of a whole pool need not be in memory at once.
+    """
+    image = read_image(value)
+    if image is None:
+        return None
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def read_image(value: Any) -> Image.Image | None:
+    """Return the picture in `value` (bytes of an image file) as the browser shows it, or None."""
+    if not isinstance(value, bytes | bytearray):
+        return None
+    try:
+        image = Image.open(io.BytesIO(value))
+        if image.width * image.height > MAX_PIXELS:
+            return None
+        # JPEG can decode at a fraction of its size; the picture is shrunk anyway.
+        image.draft("RGB", (4 * SIDE, 4 * SIDE))
+        return _on_white(ImageOps.exif_transpose(image))
+    except Exception:  # noqa: BLE001  any decoder may fail in its own way on a damaged file
+        return None
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I;16", "I", "F")):
+        pixels = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        spread = float(np.ptp(pixels)) or 1.0
+        return Image.fromarray((255 * (pixels - pixels.min()) / spread).astype(np.uint8)).convert("RGB")
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _describe_one(small: np.ndarray) -> np.ndarray:
+    gray = np.asarray(Image.fromarray(small).convert("L"), dtype=np.float32) / 255
+    pixels = gray.reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3)).ravel()
+    return np.concatenate([pixels, _gradients(gray), _colors(small)])
+
+
+def _gradients(gray: np.ndarray) -> np.ndarray:
+    dy, dx = np.gradient(gray)
+    strength = np.hypot(dx, dy)
+    turn = (np.arctan2(dy, dx) % np.pi) * (ORIENTATIONS / np.pi)
+    orientation = np.minimum(turn.astype(int), ORIENTATIONS - 1)
+    cells = SIDE // CELL
+    cell = (np.arange(SIDE) // CELL)[:, None] * cells + (np.arange(SIDE) // CELL)[None, :]
+    histogram = np.bincount(
+        (cell * ORIENTATIONS + orientation).ravel(), weights=strength.ravel(), minlength=N_GRADIENTS
+    ).reshape(cells * cells, ORIENTATIONS)
+    return np.sqrt(histogram / (np.linalg.norm(histogram) + 1e-3)).ravel().astype(np.float32)
+
+
+def _colors(pixels: np.ndarray) -> np.ndarray:
+    levels = pixels.reshape(-1, 3).astype(int) * COLOR_BINS // 256
+    index = (levels[:, 0] * COLOR_BINS + levels[:, 1]) * COLOR_BINS + levels[:, 2]
+    gray = (levels[:, 0] == levels[:, 1]) & (levels[:, 1] == levels[:, 2])
+    counts = np.bincount(index[~gray], minlength=N_COLORS)
+    return np.sqrt(counts / len(index)).astype(np.float32)

@@ -1,0 +1,113 @@
+"""Numbers and vectors in task data, brought to one scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backend.learning.vectorize.base import Features, State
+
+MAX_FEATURES = 20_000
+
+
+class NumberVectorizer:
+    """Standardized numeric columns; a value that is missing or not finite takes the column's mean.
+
+    A value is a mapping of field names to numbers or to vectors of numbers. A field's width is the one that
+    most tasks give it; a vector of another width counts as missing.
+    """
+
+    def fit(self, values: Sequence[Mapping[str, Any] | None]) -> NumberVectorizer:
+        self.widths_ = _widths(v for v in values if isinstance(v, Mapping))
+        table = self._table(values)
+        known = np.isfinite(table)
+        count = np.maximum(known.sum(0), 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = table.sum(0, where=known) / count
+            self.mean_ = np.where(np.isfinite(mean), mean, 0.0)
+            table -= self.mean_
+            spread = np.sqrt(np.square(table, out=table).sum(0, where=known) / count)
+        self.scale_ = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
+        return self
+
+    def transform(self, values: Sequence[Mapping[str, Any] | None]) -> Features:
+        table = self._table(values)
+        known = np.isfinite(table)
+        with np.errstate(over="ignore"):
+            table -= self.mean_
+            table /= self.scale_
+        table[~known] = 0
+        X = np.clip(table, -30, 30, out=table).astype(np.float32)
+        return Features(X, X, known.any(axis=1))
+
+    def state(self) -> State:
+        return {"widths": self.widths_}, {"mean": self.mean_, "scale": self.scale_}
+
+    @classmethod
+    def from_state(cls, state: State) -> NumberVectorizer:
+        vectorizer = cls()
+        vectorizer.widths_ = state[0]["widths"]
+        vectorizer.mean_, vectorizer.scale_ = state[1]["mean"], state[1]["scale"]
+        return vectorizer
+
+    def _table(self, values: Sequence[Mapping[str, Any] | None]) -> np.ndarray:
+        # At least one column, so that tasks without any number still have features: zeros.
+        table = np.full((len(values), max(1, sum(self.widths_.values()))), np.nan)
+        for row, value in zip(table, values, strict=True):
+            start = 0
+            given = value if isinstance(value, Mapping) else {}
+            for field, width in self.widths_.items():
+                numbers = as_numbers(given.get(field))
+                if numbers is not None and len(numbers) == width:
+                    row[start : start + width] = numbers
+                start += width
+        return table
+
+
+def as_array(value: Any) -> np.ndarray | None:
+    """Return what `as_numbers` does in a fraction of the memory: vectors as float32."""
+    numbers = as_numbers(value)
+    if numbers is None:
+        return None
+    with np.errstate(over="ignore"):
+        return np.array(numbers, dtype=np.float64 if len(numbers) == 1 else np.float32)
+
+
+def as_numbers(value: Any) -> Sequence[float] | np.ndarray | None:
+    """Return a number or a list of numbers as floats (NaN where one is null), or None for anything else."""
+    if isinstance(value, np.ndarray):
+        return value
+    items = value if isinstance(value, list) else [value]
+    if not items or not all(_is_number(i) or (i is None and isinstance(value, list)) for i in items):
+        return None
+    return [math.nan if i is None else _as_float(i) for i in items]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _widths(values: Iterator[Mapping[str, Any]]) -> dict[str, int]:
+    seen: dict[str, dict[int, int]] = {}
+    for value in values:
+        for field, content in value.items():
+            numbers = as_numbers(content)
+            if numbers is not None:
+                votes = seen.setdefault(field, {})
+                votes[len(numbers)] = votes.get(len(numbers), 0) + 1
+    widths: dict[str, int] = {}
+    for field in sorted(seen):
+        width = max(seen[field], key=lambda w: (seen[field][w], w))
+        if sum(widths.values()) + width <= MAX_FEATURES:
+            widths[field] = width
+    return widths

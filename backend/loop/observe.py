@@ -1,0 +1,28 @@
+"""A glance at a project that tells whether anything has changed since a round."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from backend.label_studio.client import LabelStudio
+from backend.learning.labeling_config import config_digest
+
+
+def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
+    """Return what a round depends on in Label Studio, in three cheap calls: the same again means no change.
+
+    It sees what no webhook announces: imports that bring annotations, tasks deleted all at once.
+    """
+    project = label_studio.project(project_id)
+    return {
+        "newest_change": label_studio.newest_change(project_id),
+        "counts": asdict(label_studio.counts(project_id)),
+        "label_config": config_digest(project["label_config"]),
+        "overlap": project.get("maximum_annotations"),
+    } | serving(project)
+
+
+def serving(project: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of an observation that our own rounds write."""
+    return {"model_version": project.get("model_version"), "sampling": project.get("sampling")}

@@ -1,0 +1,93 @@
+"""Answers /predict from the published models, each kept in memory until a newer one is published."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from backend.errors import ModelStoreError
+from backend.learning.controls import Control, learnable_control
+from backend.learning.inputs import MAX_IMAGE_BYTES, read_values
+from backend.services import Services
+from backend.store.models import Model
+
+logger = logging.getLogger(__name__)
+
+MODELS_IN_MEMORY = 16
+
+
+class Predictor:
+    """The published model of each project; threads may share it.
+
+    The labeling config comes from the model's own facts, so a prediction needs no call to Label Studio but
+    for images.
+    """
+
+    def __init__(self, services: Services):
+        self._services = services
+        self._models: OrderedDict[tuple[int, str], Model] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def predict(
+        self, project_id: int, tasks: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return one prediction per task, in their order, and the version of the model that made them."""
+        published = self.model_version(project_id)
+        version, model = self._model(project_id, published) if published else (None, None)
+        if model is None or not tasks:
+            return [{"result": [], "score": 0.0} for _ in tasks], None
+        control = learnable_control(model.facts["label_config"])
+        values = read_values(model.spec, [t.get("data") or {} for t in tasks], self._download)
+        return _predictions(model.probabilities(values), model, control, str(version)), version
+
+    def model_version(self, project_id: int) -> str | None:
+        """Return the version that is served, when there is a model behind it."""
+        published = self._services.store.published(project_id)
+        return published.version if published is not None and published.has_model else None
+
+    def versions(self, project_id: int) -> list[str]:
+        """Return the versions that are kept, newest first."""
+        return self._services.store.versions(project_id)
+
+    def _model(self, project_id: int, version: str) -> tuple[str, Model] | tuple[None, None]:
+        """Return the published version and model, or the newest that is whole where that is damaged."""
+        for candidate in dict.fromkeys([version, *self.versions(project_id)]):
+            try:
+                return candidate, self._loaded(project_id, candidate)
+            except ModelStoreError as error:
+                logger.warning("project %s: model %s is not served: %s", project_id, candidate, error)
+        return None, None
+
+    def _loaded(self, project_id: int, version: str) -> Model:
+        key = (project_id, version)
+        with self._lock:
+            if key in self._models:
+                self._models.move_to_end(key)
+                return self._models[key]
+        model = self._services.store.load(project_id, version)
+        with self._lock:
+            self._models[key] = model
+            while len(self._models) > MODELS_IN_MEMORY:
+                self._models.popitem(last=False)
+        return model
+
+    def _download(self, path: str) -> bytes:
+        return self._services.label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)
+
+
+def _predictions(
+    probabilities: np.ndarray, model: Model, control: Control, version: str
+) -> list[dict[str, Any]]:
+    best = probabilities.argmax(axis=1)
+    return [
+        {
+            "result": control.result_for(model.labels[column], float(row[column])),
+            "score": float(row[column]),
+            "model_version": version,
+        }
+        for row, column in zip(probabilities, best, strict=True)
+    ]

@@ -1,0 +1,65 @@
+"""Telling Label Studio: the queue head in one call, then the switch, then the clearing up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from backend.errors import LabelStudioError
+from backend.label_studio.client import LabelStudio
+from backend.loop.lease import Lease
+from backend.store.models import Published
+
+logger = logging.getLogger(__name__)
+
+SAMPLING = "Uncertainty sampling"
+VERSION_PREFIX = "clean-al-"
+# A bulk deletion locks a SQLite install for a fraction of a second; a long backlog takes several rounds.
+DELETIONS_PER_ROUND = 10
+
+
+def is_served(label_studio: LabelStudio, project: dict[str, Any], published: Published) -> bool:
+    """Return whether annotators get the published head.
+
+    Label Studio itself puts an ML backend's title into the project's model_version, and then serves tasks at
+    random; somebody may also have changed the sampling or deleted the predictions.
+    """
+    if not published.head:
+        return True
+    if project.get("sampling") != SAMPLING or project.get("model_version") != published.version:
+        return False
+    return label_studio.model_versions(project["id"]).get(published.version, 0) > 0
+
+
+def serve_head(
+    label_studio: LabelStudio,
+    project_id: int,
+    predictions: Sequence[dict[str, Any]],
+    version: str,
+    lease: Lease,
+) -> None:
+    """Write a queue head and switch to it; annotators see the old order or the new one, nothing between."""
+    if not predictions:
+        return
+    # One call, since each one makes Label Studio count all tasks of the project anew.
+    label_studio.import_predictions(project_id, list(predictions))
+    lease.check()
+    label_studio.update_project(project_id, model_version=version, sampling=SAMPLING)
+
+
+def clean_up(label_studio: LabelStudio, project_id: int, published: Published, lease: Lease) -> None:
+    """Delete queue heads before the last; the last one stays for those who have it open.
+
+    Whole versions are deleted, never single predictions: these would touch their tasks' updated_at.
+    """
+    keep = {published.version, published.previous}
+    try:
+        counts = label_studio.model_versions(project_id)
+        old = sorted(v for v, n in counts.items() if v.startswith(VERSION_PREFIX) and v not in keep and n)
+        # After the list: while the lease is ours, nobody can have written a newer head that stands on it.
+        lease.check()
+        for version in old[:DELETIONS_PER_ROUND]:
+            label_studio.delete_model_version(project_id, version)
+    except LabelStudioError as error:
+        logger.warning("project %s: old predictions stay until the next round: %s", project_id, error)

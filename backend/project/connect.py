@@ -1,0 +1,235 @@
+"""Switching the loop on for a project, and off again with everything as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from backend.errors import LabelStudioError, LabelStudioNotFound, SettingsError
+from backend.label_studio.client import LabelStudio
+from backend.loop.lease import take_away
+from backend.loop.publish import SAMPLING, VERSION_PREFIX
+from backend.secrets import ml_backend_login, webhook_secret
+from backend.services import Services
+from backend.settings import Settings
+from backend.store.connection import Connection, read_connection, save_connection
+
+TITLE = "Clean AL"
+FOUND = ("sampling", "model_version")
+WEBHOOK_FIELDS = ("url", "send_payload", "send_for_all_actions", "is_active", "headers")
+
+
+def connect(services: Services, project_id: int) -> list[str]:
+    """Switch the loop on for a project and return what was changed, a line each.
+
+    Doing so twice changes nothing more; what was removed by hand in between is made again.
+
+    Raises
+    ------
+    LabelStudioError
+        When the project cannot be read or its sampling cannot be set. What was made until then is known to
+        `disconnect`.
+    """
+    label_studio, store = services.label_studio, services.store
+    project = label_studio.project(project_id)
+    before = read_connection(store, project_id)
+    connection = before or _found(label_studio, project, services.settings)
+    save_connection(store, project_id, replace(connection, on=True))
+    changes: list[str] = [] if before and before.on else ["the loop is on for this project"]
+
+    ours = Ours(services.settings, connection)
+    backend_id, said = _ensure(lambda: _ml_backend(label_studio, project_id, ours), "ML backend")
+    changes += said
+    webhook_id, said = _ensure(lambda: _webhook(label_studio, project_id, ours), "webhook")
+    changes += said
+    if webhook_id is None:
+        every = services.settings.poll_interval
+        changes.append(f"the loop polls this project every {every:g} s instead")
+    connection = replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id, on=True)
+    save_connection(store, project_id, connection)
+
+    # Adding an ML backend makes Label Studio put the backend's title here, which would mean random order.
+    if project.get("sampling") != SAMPLING:
+        label_studio.update_project(project_id, sampling=SAMPLING)
+        changes.append(f"sampling: {project.get('sampling')} -> {SAMPLING}")
+    return changes
+
+
+def disconnect(services: Services, project_id: int, *, forget: bool = False) -> list[str]:
+    """Switch the loop off and return what was put back, a line each; annotations are never touched.
+
+    Parameters
+    ----------
+    forget : bool
+        Also remove the project's models and caches from MODEL_DIR.
+    """
+    label_studio, store = services.label_studio, services.store
+    connection = read_connection(store, project_id)
+    changes: list[str] = []
+    if connection is not None:
+        save_connection(store, project_id, replace(connection, on=False))
+        _end_round(services, project_id)
+        try:
+            changes += _put_back(label_studio, project_id, connection, services.settings)
+        except LabelStudioNotFound:
+            changes.append("the project is gone from Label Studio")
+    (store.folder(project_id) / "connection.json").unlink(missing_ok=True)
+    if connection is not None:
+        changes.append("the loop is off for this project")
+    if forget:
+        store.forget(project_id)
+        changes.append("its models and caches are removed")
+    return changes
+
+
+def _put_back(
+    label_studio: LabelStudio, project_id: int, connection: Connection, settings: Settings
+) -> list[str]:
+    project = label_studio.project(project_id)
+    ours, changes = Ours(settings, connection), []
+    # Before the webhooks: removing a backend removes the webhook that Label Studio made for it.
+    for backend in label_studio.ml_backends(project_id):
+        if ours.backend(backend) and backend["id"] not in connection.found_ml_backends:
+            label_studio.delete_ml_backend(backend["id"])
+            changes.append("ML backend removed")
+    changes += _put_webhooks_back(label_studio, project_id, ours)
+    heads = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
+    changes += _restore(label_studio, project, connection.found)
+    for version in heads:
+        label_studio.delete_model_version(project_id, version)
+    if heads:
+        changes.append(f"{len(heads)} queue heads (predictions) removed")
+    return changes
+
+
+def _put_webhooks_back(label_studio: LabelStudio, project_id: int, ours: Ours) -> list[str]:
+    found = {w["id"]: w for w in ours.connection.found_webhooks}
+    changes = []
+    for webhook in label_studio.webhooks(project_id):
+        before = found.pop(webhook["id"], None)
+        if before is not None:
+            wanted = {name: before[name] for name in WEBHOOK_FIELDS if name in before}
+            if any(webhook.get(name) != value for name, value in wanted.items()):
+                label_studio.update_webhook(webhook["id"], **wanted)
+                changes.append("webhook put back")
+        elif ours.webhook(webhook):
+            label_studio.delete_webhook(webhook["id"])
+            changes.append("webhook removed")
+    return changes
+
+
+def _end_round(services: Services, project_id: int) -> None:
+    """Take the lease from a round that is running: it must not publish any more."""
+    with suppress(RedisError, SettingsError):
+        take_away(services.impatient_redis, project_id)
+
+
+def _restore(label_studio: LabelStudio, project: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    changes = []
+    for name in FOUND:
+        if name not in found or project.get(name) == found[name] or not _is_of_ours(name, project.get(name)):
+            continue
+        try:
+            label_studio.update_project(
+                project["id"], **{name: found[name] if found[name] is not None else ""}
+            )
+            changes.append(f"{name}: {project.get(name)} -> {found[name]}")
+        except LabelStudioError as error:
+            changes.append(f"{name} stays {project.get(name)}: {error}")
+    return changes
+
+
+def _is_of_ours(name: str, value: Any) -> bool:
+    """Whether a project's setting is what the loop has made of it; what a person chose since stays."""
+    if name == "sampling":
+        return bool(value == SAMPLING)
+    return not value or value == TITLE or str(value).startswith(VERSION_PREFIX)
+
+
+def _ensure(make: Callable[[], tuple[int, str | None]], what: str) -> tuple[int | None, list[str]]:
+    """Return the id of what is there now and, where something was changed or refused, a line about it."""
+    try:
+        made, change = make()
+    except LabelStudioError as error:
+        return None, [f"no {what}: {error}"]
+    return made, [change] if change else []
+
+
+def _ml_backend(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple[int, str | None]:
+    settings = ours.settings
+    user, password = ml_backend_login(settings)
+    for backend in label_studio.ml_backends(project_id):
+        if ours.backend(backend):
+            if str(backend.get("url", "")).rstrip("/") == settings.address:
+                return backend["id"], None
+            label_studio.update_ml_backend(backend["id"], url=settings.address)
+            return backend["id"], f"ML backend moved: {settings.address}"
+    made = label_studio.create_ml_backend(
+        project=project_id,
+        url=settings.address,
+        title=TITLE,
+        auth_method="BASIC_AUTH",
+        basic_auth_user=user,
+        basic_auth_pass=password,
+    )
+    return made["id"], f"ML backend added: {settings.address}"
+
+
+def _webhook(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple[int, str | None]:
+    wanted = {
+        "url": f"{ours.settings.address}/webhook/{project_id}",
+        "send_payload": True,
+        "send_for_all_actions": True,
+        "is_active": True,
+        "headers": {"Authorization": f"Bearer {webhook_secret(ours.settings)}"},
+    }
+    there = [w for w in label_studio.webhooks(project_id) if ours.webhook(w)]
+    found = {w["id"] for w in ours.connection.found_webhooks}
+    # Label Studio makes one by itself for each ML backend, without our secret; that one is made use of.
+    there.sort(key=lambda w: (w["id"] not in found, w["id"]))
+    for spare in there[1:]:
+        if spare["id"] not in found:
+            label_studio.delete_webhook(spare["id"])
+    if not there:
+        made = label_studio.create_webhook(project=project_id, **wanted)
+        return made["id"], f"webhook added: {wanted['url']}"
+    if all(there[0].get(name) == value for name, value in wanted.items()):
+        return there[0]["id"], None
+    label_studio.update_webhook(there[0]["id"], **wanted)
+    return there[0]["id"], f"webhook set: {wanted['url']}"
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Tells what belongs to this backend: by its address, or because `connect` made it at an earlier one."""
+
+    settings: Settings
+    connection: Connection
+
+    def backend(self, item: dict[str, Any]) -> bool:
+        """Whether an ML backend is this one."""
+        return item["id"] == self.connection.ml_backend_id or self._url(item) == self.settings.address
+
+    def webhook(self, item: dict[str, Any]) -> bool:
+        """Whether a webhook leads here."""
+        hooks = f"{self.settings.address}/webhook"
+        at_hooks = self._url(item) == hooks or self._url(item).startswith(f"{hooks}/")
+        return item["id"] == self.connection.webhook_id or at_hooks
+
+    @staticmethod
+    def _url(item: dict[str, Any]) -> str:
+        return str(item.get("url", "")).rstrip("/")
+
+
+def _found(label_studio: LabelStudio, project: dict[str, Any], settings: Settings) -> Connection:
+    """Return what is there before anything is changed."""
+    ours = Ours(settings, Connection())
+    return Connection(
+        found={name: project.get(name) for name in FOUND},
+        found_ml_backends=[b["id"] for b in label_studio.ml_backends(project["id"]) if ours.backend(b)],
+        found_webhooks=[w for w in label_studio.webhooks(project["id"]) if ours.webhook(w)],
+    )

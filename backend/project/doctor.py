@@ -1,0 +1,173 @@
+"""Finds what keeps the loop from working, and says what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import requests
+from redis import Redis
+
+from backend.errors import LabelingConfigError, LabelStudioError, SettingsError
+from backend.learning.controls import learnable_control
+from backend.loop.options import project_options
+from backend.loop.publish import SAMPLING
+from backend.project.connect import TITLE
+from backend.services import Services
+from backend.store.connection import is_connected, read_connection
+
+OLDEST_LABEL_STUDIO = (1, 13)
+OLDEST_REDIS = (5, 0)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    level : "ok", "note" (the loop works, but) or "problem" (it does not)
+    """
+
+    level: str
+    what: str
+    found: str
+    fix: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.level == "ok"
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"[{self.level}] {self.what}: {self.found}" + (f" -> {self.fix}" if self.fix else "")
+
+
+def diagnose(services: Services, project_id: int | None = None) -> list[Finding]:
+    """Return what was found about this install and, if given, one project; else all connected ones."""
+    findings = [*_label_studio(services), *_redis(services), *_web(services)]
+    if any(f.level == "problem" and f.what == "Label Studio" for f in findings):
+        return findings
+    ids = [project_id] if project_id is not None else _connected(services)
+    for i in ids:
+        findings += diagnose_project(services, i)
+    return findings
+
+
+def diagnose_project(services: Services, project_id: int) -> list[Finding]:
+    """Return what was found about one project."""
+    label_studio, what = services.label_studio, f"project {project_id}"
+    try:
+        project = label_studio.project(project_id)
+        findings = [_config(what, project)]
+        if not project.get("task_number"):
+            findings.append(Finding("note", what, "it has no tasks yet", "import some; the loop then begins"))
+        connection = read_connection(services.store, project_id)
+        if connection is None or not connection.on:
+            fix = f"clean-al connect {project_id}"
+            return [*findings, Finding("note", what, "the loop is off", fix)]
+        findings += _serving(what, project)
+        if connection.webhook_id is None:
+            findings.append(_polls(services, what))
+        elif connection.webhook_id not in {w["id"] for w in label_studio.webhooks(project_id)}:
+            fix = f"clean-al connect {project_id}"
+            findings.append(Finding("note", what, "our webhook was removed; the poll still works", fix))
+        _, wrong = project_options(label_studio, project_id, services.settings, connection.ml_backend_id)
+        findings += [Finding("note", what, text, "correct them in the ML backend form") for text in wrong]
+        return findings
+    except LabelStudioError as error:
+        return [Finding("problem", what, str(error))]
+
+
+def _label_studio(services: Services) -> Iterator[Finding]:
+    url = services.settings.label_studio_url
+    try:
+        version = services.label_studio.version()
+    except (LabelStudioError, SettingsError) as error:
+        yield Finding("problem", "Label Studio", str(error), f"check LABEL_STUDIO_URL ({url}) and the token")
+        return
+    if _numbers(version) < OLDEST_LABEL_STUDIO:
+        oldest = ".".join(map(str, OLDEST_LABEL_STUDIO))
+        yield Finding("problem", "Label Studio", f"version {version} is too old", f"use {oldest} or newer")
+        return
+    yield Finding("ok", "Label Studio", f"version {version} at {url}")
+    try:
+        user = services.label_studio.whoami()
+        yield Finding("ok", "token", f"accepted, as {user.get('email') or user.get('username')}")
+    except LabelStudioError as error:
+        yield Finding("problem", "token", str(error), "make a Personal Access Token: Account & Settings")
+
+
+def _redis(services: Services) -> Iterator[Finding]:
+    def ask(client: Redis) -> dict[str, Any]:
+        return client.info("server")
+
+    try:
+        info = ask(services.impatient_redis)
+    except SettingsError as error:
+        yield Finding("problem", "queue", str(error))
+        return
+    except Exception as error:  # noqa: BLE001  whatever the client raises, the server does not answer
+        yield Finding("problem", "queue", f"Redis does not answer: {type(error).__name__}", "check REDIS_URL")
+        return
+    version = str(info.get("valkey_version") or info.get("redis_version"))
+    if _numbers(version) < OLDEST_REDIS:
+        yield Finding("problem", "queue", f"Redis {version} is too old", "use Redis 5 or newer, or Valkey")
+        return
+    kind = "embedded" if services.settings.redis_url is None else "REDIS_URL"
+    yield Finding("ok", "queue", f"{info.get('server_name', 'redis')} {version} ({kind})")
+
+
+def _web(services: Services) -> Iterator[Finding]:
+    address = services.settings.address
+    try:
+        answer = requests.get(f"{address}/health", timeout=2)
+        up = answer.ok and answer.json().get("status") == "UP"
+    except (requests.RequestException, ValueError):
+        up = False
+    if up:
+        yield Finding("ok", "backend", f"answers at {address}")
+    else:
+        fix = "start `clean-al serve`, or set CLEAN_AL_PUBLIC_URL to where Label Studio reaches it"
+        yield Finding("problem", "backend", f"does not answer at {address}", fix)
+
+
+def _config(what: str, project: dict[str, Any]) -> Finding:
+    try:
+        control = learnable_control(project.get("label_config") or "")
+    except LabelingConfigError as error:
+        return Finding("problem", what, str(error), "until then tasks are ordered by how typical they are")
+    return Finding("ok", what, f"learns {len(control.labels)} labels on <{control.object_tag}>")
+
+
+def _serving(what: str, project: dict[str, Any]) -> Iterator[Finding]:
+    if project.get("model_version") == TITLE:
+        found = f"model_version is the ML backend's title ({TITLE}): Label Studio serves tasks at random"
+        yield Finding("note", what, found, "the next round repairs it")
+    if project.get("sampling") != SAMPLING:
+        found = f"sampling is {project.get('sampling')}: our order is not used"
+        yield Finding("note", what, found, "the next round repairs it")
+    if int(project.get("maximum_annotations") or 1) > 1:
+        found = "several annotations per task: Label Studio serves started tasks before our order"
+        yield Finding("note", what, found)
+
+
+def _polls(services: Services, what: str) -> Finding:
+    every = services.settings.poll_interval
+    fix = (
+        "where Label Studio and this backend share a private network, start Label Studio with "
+        "SSRF_PROTECTION_ENABLED=false and ML_BLOCK_LOCAL_IP=false, then connect again"
+    )
+    return Finding("note", what, f"Label Studio refuses our webhook; the loop polls every {every:g} s", fix)
+
+
+def _connected(services: Services) -> list[int]:
+    return [i for i in services.store.project_ids() if is_connected(services.store, i)]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in re.findall(r"\d+", version)[:2])

@@ -1,0 +1,1 @@
+"""What is kept in MODEL_DIR: models, features, snapshots, progress and connections."""

@@ -1,0 +1,46 @@
+"""Which projects the loop is on for, and what `connect` found and made in each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from backend.store.files import read_record, write_json
+from backend.store.models import ModelStore
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What `connect` found and made, so that `disconnect` can put it back.
+
+    Attributes
+    ----------
+    found : the project's settings before the first `connect`
+    found_ml_backends : ids of the ML backends at our address that were there before
+    found_webhooks : the webhooks to our address that were there before, as they were
+    webhook_id, ml_backend_id : those in use; None where Label Studio refused
+    on : False from the moment that `disconnect` begins: what it puts back must not be changed again
+    """
+
+    found: dict[str, Any] = field(default_factory=dict)
+    found_ml_backends: list[int] = field(default_factory=list)
+    found_webhooks: list[dict[str, Any]] = field(default_factory=list)
+    webhook_id: int | None = None
+    ml_backend_id: int | None = None
+    on: bool = True
+
+
+def read_connection(store: ModelStore, project_id: int) -> Connection | None:
+    """Return a project's connection, or None when the loop was never on or is off again."""
+    return read_record(store.folder(project_id) / "connection.json", Connection)
+
+
+def is_connected(store: ModelStore, project_id: int) -> bool:
+    """Return whether the loop is switched on for a project."""
+    connection = read_connection(store, project_id)
+    return connection is not None and connection.on
+
+
+def save_connection(store: ModelStore, project_id: int, connection: Connection) -> None:
+    """Keep a project's connection."""
+    write_json(store.folder(project_id) / "connection.json", asdict(connection))

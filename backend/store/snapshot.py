@@ -1,0 +1,301 @@
+"""A project as Label Studio holds it, kept on disk and brought up to date by what has changed.
+
+The snapshot is a cache: every row comes from Label Studio, and a missing or damaged file is read anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.errors import ModelStoreError
+from backend.label_studio.client import Counts, LabelStudio, greater
+from backend.label_studio.records import Annotation
+from backend.store.files import open_private, private_folder
+
+SCHEMA_VERSION = 1
+# Its number comes last, in the same transaction: a crash leaves a file without schema, not half of one.
+SCHEMA = f"""
+BEGIN;
+CREATE TABLE IF NOT EXISTS task (
+    id INTEGER PRIMARY KEY, data TEXT NOT NULL, is_labeled INTEGER NOT NULL, updated_at TEXT NOT NULL,
+    data_version INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS annotation (
+    id INTEGER PRIMARY KEY, task INTEGER NOT NULL, result TEXT NOT NULL, was_cancelled INTEGER NOT NULL,
+    ground_truth INTEGER NOT NULL, updated_at TEXT NOT NULL, completed_by INTEGER
+);
+CREATE INDEX IF NOT EXISTS annotation_task ON annotation (task);
+CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+TASK_FIELDS = ("id", "data", "is_labeled", "updated_at")
+# Transactions may commit a little after the moment that they are stamped with.
+OVERLAP = timedelta(seconds=10)
+# Now and then everything is read, in case that an addition has hidden a deletion in the counts.
+FULL_READ_EVERY = timedelta(hours=24)
+PAGE_SIZE = 1000
+# One round works on a project at a time, so nobody has to wait for long.
+LOCKED_SECONDS = 10.0
+LOOKED_UP_AT_ONCE = 500
+LOOKS_AT_CHANGES = 4
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """What bringing a snapshot up to date took: how many tasks were read, and whether all of them were."""
+
+    tasks_read: int
+    complete: bool
+
+
+class Snapshot:
+    """The tasks and annotations of one project, in a SQLite file."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def refresh(self, label_studio: LabelStudio, project_id: int) -> Refresh:
+        """Bring the snapshot up to date, by changes where that is enough, else from the start."""
+        private_folder(self.path.parent)
+        try:
+            return self._refresh(label_studio, project_id)
+        except sqlite3.DatabaseError as error:
+            # We hold the project's lease: whoever keeps the file locked has lost it and stands still.
+            if not (is_damage(error) or is_locked(error)):
+                raise
+            self.discard()
+            return self._refresh(label_studio, project_id)
+
+    @contextmanager
+    def kept_sound(self) -> Iterator[None]:
+        """Discard the file where the block finds it damaged; the next round then reads everything.
+
+        Raises
+        ------
+        ModelStoreError
+            After that was done.
+        """
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self.discard()
+            raise ModelStoreError(
+                f"{self.path.name} was damaged; the next round reads the project anew"
+            ) from error
+
+    def discard(self) -> None:
+        """Remove the file: the next refresh reads everything."""
+        # First the journal: it must not be rolled into the new file.
+        self.path.with_name(self.path.name + "-journal").unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+    def _refresh(self, label_studio: LabelStudio, project_id: int) -> Refresh:
+        with closing(self._open()) as db:
+            # Asked for before anything is read: what changes while we read is read again next time.
+            newest = label_studio.newest_change(project_id)
+            read = self._catch_up(db, label_studio, project_id, newest)
+            complete = read is None
+            if read is None:
+                begun = datetime.now(UTC).isoformat()
+                read = self._read_everything(db, label_studio, project_id)
+                self._set_note(db, "complete_at", begun)
+            if newest is not None:
+                self._set_note(db, "since", newest)
+            return Refresh(read, complete)
+
+    def _catch_up(
+        self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, newest: str | None
+    ) -> int | None:
+        """Return how many changed tasks were read; None when everything must be read."""
+        since, complete_at = self._note(db, "since"), self._note(db, "complete_at")
+        if since is None or complete_at is None:
+            return None
+        age = datetime.now(UTC) - datetime.fromisoformat(complete_at)
+        if not timedelta(0) <= age < FULL_READ_EVERY:
+            return None
+        read = 0
+        for _ in range(LOOKS_AT_CHANGES):
+            read += self._read_changes(db, label_studio, project_id, datetime.fromisoformat(since))
+            if self._agrees(db, label_studio.counts(project_id)):
+                return read
+            # Something may have come between the two calls; only a difference that stays is a deletion.
+            since, newest = newest, label_studio.newest_change(project_id)
+            if since is None or newest == since:
+                break
+        return None
+
+    def _read_changes(
+        self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, since: datetime
+    ) -> int:
+        where = [greater("updated_at", (since - OVERLAP).isoformat())]
+        return sum(
+            self._store(db, page, with_annotations=True)
+            for page in label_studio.iter_tasks(
+                project_id, include=TASK_FIELDS, where=where, with_annotations=True, page_size=PAGE_SIZE
+            )
+        )
+
+    def _read_everything(self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int) -> int:
+        """Read all tasks, then the annotated ones with their annotations; what is not seen again is gone."""
+        tasks: set[int] = set()
+        for page in label_studio.iter_tasks(project_id, include=TASK_FIELDS, page_size=10 * PAGE_SIZE):
+            tasks.update(int(task["id"]) for task in page)
+            self._store(db, page, with_annotations=False)
+        annotated: set[int] = set()
+        for field in ("total_annotations", "cancelled_annotations"):
+            where = [greater(field, 0)]
+            for page in label_studio.iter_tasks(
+                project_id, include=TASK_FIELDS, where=where, with_annotations=True, page_size=PAGE_SIZE
+            ):
+                annotated.update(int(task["id"]) for task in page)
+                self._store(db, page, with_annotations=True)
+        self._forget(db, "task", "id", tasks | annotated)
+        self._forget(db, "annotation", "task", annotated)
+        return len(tasks)
+
+    def _store(
+        self, db: sqlite3.Connection, page: Sequence[dict[str, Any]], *, with_annotations: bool
+    ) -> int:
+        rows = [
+            (t["id"], json.dumps(t["data"]), int(bool(t.get("is_labeled"))), t["updated_at"], 1) for t in page
+        ]
+        with db:
+            db.executemany(
+                "INSERT INTO task VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " data_version = data_version + (data <> excluded.data), data = excluded.data,"
+                " is_labeled = excluded.is_labeled, updated_at = excluded.updated_at",
+                rows,
+            )
+            if with_annotations:
+                db.executemany("DELETE FROM annotation WHERE task = ?", [(t["id"],) for t in page])
+                db.executemany(
+                    "INSERT OR REPLACE INTO annotation VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [_annotation_row(t["id"], a) for t in page for a in t.get("annotations") or []],
+                )
+        return len(rows)
+
+    def _agrees(self, db: sqlite3.Connection, counts: Counts) -> bool:
+        """Whether nothing changed behind our back: Label Studio does not announce every deletion.
+
+        Nor does it put a new time on tasks that another number of annotations per task opens or closes.
+        """
+        tasks, finished = db.execute("SELECT count(*), ifnull(sum(is_labeled), 0) FROM task").fetchone()
+        every, skipped = db.execute(
+            "SELECT count(*), ifnull(sum(was_cancelled), 0) FROM annotation"
+        ).fetchone()
+        return Counts(tasks, every - skipped, finished, skipped) == counts
+
+    @staticmethod
+    def _forget(db: sqlite3.Connection, table: str, column: str, keep: set[int]) -> None:
+        with db:
+            known = {row[0] for row in db.execute(f"SELECT DISTINCT {column} FROM {table}")}  # noqa: S608
+            gone = [(i,) for i in known - keep]
+            db.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)  # noqa: S608
+            if table == "task":
+                db.executemany("DELETE FROM annotation WHERE task = ?", gone)
+
+    def tasks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return every task's id (ascending), whether it still wants annotations, and its data's version.
+
+        Returns
+        -------
+        ids, open, data_versions : arrays of shape (n_tasks,), int64, bool, int64
+        """
+        with closing(self._open()) as db:
+            rows = db.execute("SELECT id, NOT is_labeled, data_version FROM task ORDER BY id")
+            table = np.fromiter(rows, dtype=np.dtype((np.int64, 3)))
+        return table[:, 0].copy(), table[:, 1].astype(bool), table[:, 2].copy()
+
+    def data(self, ids: Sequence[int] | np.ndarray) -> Iterator[dict[str, Any]]:
+        """Yield the data of tasks, in the order of `ids`; {} for one that is gone."""
+        with closing(self._open()) as db:
+            for i in range(0, len(ids), LOOKED_UP_AT_ONCE):
+                wanted = [int(j) for j in ids[i : i + LOOKED_UP_AT_ONCE]]
+                places = ",".join("?" * len(wanted))
+                found = dict(db.execute(f"SELECT id, data FROM task WHERE id IN ({places})", wanted))  # noqa: S608
+                for j in wanted:
+                    data = json.loads(found.get(j, "{}"))
+                    yield data if isinstance(data, dict) else {}
+
+    def annotations(self) -> Iterator[tuple[int, list[Annotation]]]:
+        """Yield each annotated task's id and its annotations, oldest first."""
+        with closing(self._open()) as db:
+            rows = db.execute(
+                "SELECT id, task, result, was_cancelled, ground_truth, updated_at FROM annotation"
+                " ORDER BY task, updated_at, id"
+            )
+            found = (Annotation(i, t, json.loads(r), bool(c), bool(g), u) for i, t, r, c, g, u in rows)
+            for task, group in groupby(found, key=lambda a: a.task):
+                yield task, list(group)
+
+    def _open(self) -> sqlite3.Connection:
+        # Made here, since SQLite would let everybody read it.
+        os.close(open_private(str(self.path), os.O_RDWR | os.O_CREAT))
+        db = sqlite3.connect(self.path, timeout=LOCKED_SECONDS)
+        try:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, SCHEMA_VERSION):
+                raise sqlite3.DatabaseError(f"snapshot of another version: {version}")
+            if version == 0:
+                db.executescript(SCHEMA)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    @staticmethod
+    def _note(db: sqlite3.Connection, key: str) -> str | None:
+        row = db.execute("SELECT value FROM note WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    @staticmethod
+    def _set_note(db: sqlite3.Connection, key: str, value: str) -> None:
+        with db:
+            db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (key, value))
+
+
+def _annotation_row(task: int, annotation: dict[str, Any]) -> tuple[Any, ...]:
+    by, result = annotation.get("completed_by"), annotation.get("result")
+    return (
+        annotation["id"],
+        task,
+        json.dumps(result if isinstance(result, list) else []),
+        int(bool(annotation.get("was_cancelled"))),
+        int(bool(annotation.get("ground_truth"))),
+        _in_utc(annotation.get("updated_at")),
+        by.get("id") if isinstance(by, dict) else by,
+    )
+
+
+def _in_utc(time: str | None) -> str:
+    """Return a time so that the order of texts is the order of times, whatever zone and precision it has."""
+    if not time:
+        return ""
+    moment = datetime.fromisoformat(time)
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error means that the file is broken, not that it is locked or the disk full."""
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith(("no such table", "no such column"))
+    return isinstance(error, sqlite3.DatabaseError)
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether an error means that another connection does not let go of the file."""
+    return isinstance(error, sqlite3.OperationalError) and "is locked" in str(error)

@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from backend import cli as cli_module
+from backend.cli import COMMANDS, cli
+from backend.errors import LabelStudioUnreachable
+from backend.label_studio.client import LabelStudio
+from backend.learning.accuracy import Accuracy
+from backend.loop.jobs import force_key, pending_key, perform_round
+from backend.project.connect import connect
+from backend.services import Services
+from backend.store.progress import ProgressFile
+from tests.backend.samples import chosen
+from tests.fakes.label_studio import FakeLabelStudio
+
+PUBLIC = sorted(name for name in COMMANDS if not name.startswith("_"))
+SECRETS = ("a-secret-for-these-tests", "p4ssw0rd")
+
+
+class Result:
+    """What a call of the command line gave."""
+
+    def __init__(self, code: int, out: str, err: str):
+        self.code, self.out, self.err = code, out, err
+
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(services: Services, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """Runs `clean-al` in this process; no secret may show, whatever happens."""
+    from tests.fakes import label_studio_outgoing as outgoing
+
+    monkeypatch.setattr(outgoing, "reach", lambda *_: None)
+    monkeypatch.setattr(outgoing, "send_webhook", lambda *_: None)
+    settings = services.settings
+    assert settings.redis_url is not None
+    for name, value in {
+        "LABEL_STUDIO_URL": settings.label_studio_url,
+        "LABEL_STUDIO_API_KEY": settings.api_key,
+        "REDIS_URL": settings.redis_url.get_secret_value(),
+        "MODEL_DIR": str(settings.model_dir),
+        "WEBHOOK_SECRET": SECRETS[0],
+        "CLEAN_AL_PUBLIC_URL": settings.address,
+        "CLEAN_AL_REQUEST_TIMEOUT": "5",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str, **env: str) -> Result:
+        with monkeypatch.context() as patch:
+            for name, value in env.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                cli_module.main(list(arguments))
+        out, err = capfd.readouterr()
+        for secret in (*SECRETS, settings.api_key):
+            assert secret not in out + err
+        assert "Traceback" not in err
+        return Result(int(ended.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert "Example:" in result.output
+    assert f"clean-al {name}" in result.output
+
+
+def test_the_help_lists_every_command_with_what_it_does(call: Call) -> None:
+    shown = call("--help")
+    assert shown.code == 0
+    for name in PUBLIC:
+        assert re.search(rf"^  {name} +\w", shown.out, re.MULTILINE), name
+    assert "_worker" not in shown.out
+    assert call("-h").out == shown.out
+
+
+def test_the_version_is_told(call: Call) -> None:
+    assert re.search(r"\d+\.\d+\.\d+", call("--version").out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["connect"],
+        ["connect", "1", "2"],
+        ["status", "--color"],
+        ["retrain", "1", "--timeout", "x"],
+    ],
+)
+def test_wrong_usage_is_two(call: Call, arguments: list[str]) -> None:
+    result = call(*arguments)
+    assert result.code == 2
+    assert "Usage" in result.err or "Error" in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LABEL_STUDIO_API_KEY", ""),
+        ("LABEL_STUDIO_URL", "p4ssw0rd"),
+        ("LABEL_STUDIO_URL", "http://user:p4ssw0rd@host"),
+        ("REDIS_URL", "p4ssw0rd"),
+        ("REDIS_URL", "redis://:p4ssw0rd/#x@localhost:6379/0"),
+        ("PORT", "p4ssw0rd"),
+        ("LOG_LEVEL", "p4ssw0rd"),
+        ("CLEAN_AL_LEASE", "p4ssw0rd"),
+        ("CLEAN_AL_ESTIMATOR", "p4ssw0rd"),
+        ("BASIC_AUTH_PASS", "p4ssw0rd"),
+        ("HOST", "0.0.0.0"),
+    ],
+)
+def test_wrong_settings_are_two_and_name_the_variable_never_the_value(
+    call: Call, name: str, value: str
+) -> None:
+    result = call("connect", "1", **{name: value})
+    assert result.code == 2
+    assert name in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_connect_status_retrain_disconnect(
+    call: Call, services: Services, project_id: int, label_studio: LabelStudio
+) -> None:
+    ids = label_studio.import_tasks(project_id, [{"data": {"text": f"a cat {i}"}} for i in range(6)])
+    connected = call("connect", "Topics")
+    assert connected.code == 0
+    assert f"project {project_id}: ML backend added" in connected.out
+    assert "the first round is queued" in connected.out
+    assert services.redis.exists(pending_key(project_id))
+    assert "waiting for the first round" in call("status").out
+    perform_round(project_id, services)
+    label_studio.annotate(ids[0], chosen("cats"))
+    perform_round(project_id, services)
+    shown = json.loads(call("status", str(project_id), "--json").out)
+    assert (shown[0]["labels"], shown[0]["candidates"], shown[0]["rounds"]) == (1, 5, 2)
+    assert "waiting for labels" in call("status", str(project_id)).out
+    assert "a round is queued" in call("retrain", str(project_id)).out
+    assert json.loads(call("retrain", str(project_id), "--json").out) == {
+        "project": project_id,
+        "queued": True,
+    }
+    assert services.redis.exists(force_key(project_id))
+    off = json.loads(call("disconnect", str(project_id), "--json").out)
+    assert "the loop is off for this project" in off["changes"]
+    assert "off" in call("status").out
+    assert "was not on" in call("disconnect", str(project_id)).out
+
+
+def test_status_gives_the_accuracy_with_its_interval_or_what_it_takes_to_know_it(
+    call: Call, services: Services, project_id: int
+) -> None:
+    connect(services, project_id)
+    file = ProgressFile(services.store.folder(project_id))
+    assert "accuracy     not known yet: 0 of 30 audit labels" in call("status", str(project_id)).out
+    missing = "12 of 30 audit labels, about 180 more labels to give"
+    file.succeed({"labels": 120, "accuracy": asdict(Accuracy(audit_labels=12, unknown_because=missing))}, {})
+    assert f"accuracy     not known yet: {missing}\n" in call("status", str(project_id)).out
+    assert json.loads(call("status", "--json").out)[0]["accuracy"]["value"] is None
+    known = Accuracy(0.912, 0.881, 0.943, audit_labels=41, at_labels=402, at_tasks=900, unknown_because=None)
+    file.succeed({"labels": 410, "accuracy": asdict(known)}, {})
+    said = "91.2% (88.1% to 94.3% at 90% confidence; estimated at 402 labels, 41 audit labels now)"
+    assert f"accuracy     {said}\n" in call("status", str(project_id)).out
+    assert "91% (88%-94%)" in call("status").out
+    assert json.loads(call("status", "--json").out)[0]["accuracy"] == asdict(known)
+
+
+def test_connect_answers_in_json(call: Call, project_id: int) -> None:
+    told = json.loads(call("connect", str(project_id), "--json").out)
+    assert told["project"] == project_id
+    assert told["changes"]
+    assert {"level", "what", "found", "fix"} == set(told["findings"][0])
+
+
+@pytest.mark.parametrize("name", ["99", "No such title", "²", "9" * 30, "-1", "../1", ""])
+@pytest.mark.parametrize("command", ["connect", "disconnect", "retrain"])
+def test_a_project_that_is_not_there_is_one_and_lists_those_that_are(
+    call: Call, command: str, name: str, project_id: int
+) -> None:
+    result = call(command, "--", name)
+    assert result.code == 1
+    assert f"{project_id} (Topics)" in result.err
+
+
+def test_a_title_of_digits_is_found_when_no_project_has_that_number(
+    call: Call, label_studio: LabelStudio
+) -> None:
+    number = label_studio.create_project(title="2024", label_config="<View/>")["id"]
+    assert f"project {number}:" in call("connect", "2024").out
+
+
+def test_two_projects_of_one_title_need_the_id(
+    call: Call, project_id: int, label_studio: LabelStudio
+) -> None:
+    label_studio.create_project(title="Topics", label_config="<View/>")
+    result = call("connect", "Topics")
+    assert result.code == 1
+    assert "give the id" in result.err
+
+
+@pytest.mark.parametrize("name", ["7", "²", "x", "-1"])
+def test_status_of_an_unknown_project_is_one(call: Call, name: str) -> None:
+    result = call("status", "--", name)
+    assert result.code == 1
+    assert "never on" in result.err
+
+
+def test_status_without_projects_says_how_to_begin(call: Call) -> None:
+    assert "clean-al connect PROJECT" in call("status").out
+    assert json.loads(call("status", "--json").out) == []
+
+
+def test_retrain_of_a_project_that_is_off_says_how_to_switch_it_on(call: Call, project_id: int) -> None:
+    result = call("retrain", str(project_id))
+    assert result.code == 1
+    assert f"clean-al connect {project_id}" in result.err
+
+
+def test_retrain_without_redis_is_one_line(call: Call, services: Services, project_id: int) -> None:
+    connect(services, project_id)
+    result = call("retrain", str(project_id), REDIS_URL="redis://:p4ssw0rd@127.0.0.1:1/0")
+    assert result.code == 1
+    assert "Redis does not answer" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_connect_without_redis_says_when_the_first_round_comes(call: Call, project_id: int) -> None:
+    result = call("connect", str(project_id), REDIS_URL="redis://:p4ssw0rd@127.0.0.1:1/0")
+    assert result.code == 0
+    assert "as soon as `clean-al serve` is up" in result.out
+
+
+def test_retrain_waits_for_its_round(call: Call, services: Services, project_id: int) -> None:
+    connect(services, project_id)
+    worker = threading.Timer(0.5, perform_round, (project_id, services))
+    worker.start()
+    result = call("retrain", str(project_id), "--wait", "--json")
+    worker.join()
+    assert result.code == 0
+    assert json.loads(result.out)["outcome"] == "published"
+    assert not services.redis.exists(force_key(project_id))
+
+
+def test_retrain_tells_that_its_round_failed(
+    call: Call, services: Services, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(services, project_id)
+
+    def run(*_: Any, **__: Any) -> None:
+        raise LabelStudioUnreachable("/api/tasks/: no answer")
+
+    monkeypatch.setattr("backend.loop.jobs.run_round", run)
+    worker = threading.Timer(0.5, perform_round, (project_id, services))
+    worker.start()
+    result = call("retrain", str(project_id), "--wait")
+    worker.join()
+    assert result.code == 1
+    assert "the round failed: /api/tasks/: no answer" in result.err
+
+
+def test_retrain_gives_up_waiting_and_says_what_is_missing(
+    call: Call, services: Services, project_id: int
+) -> None:
+    connect(services, project_id)
+    result = call("retrain", str(project_id), "--wait", "--timeout", "0.5")
+    assert result.code == 1
+    assert "clean-al serve" in result.err
+
+
+class TestDoctor:
+    def findings(self, result: Result) -> dict[tuple[str, str], str]:
+        return {(f["what"], f["level"]): f["found"] + f["fix"] for f in json.loads(result.out)}
+
+    def test_label_studio_that_is_down_is_found(self, call: Call, fake: FakeLabelStudio) -> None:
+        fake.stop()
+        result = call("doctor", "--json")
+        assert result.code == 1
+        assert "LABEL_STUDIO_URL" in self.findings(result)["Label Studio", "problem"]
+
+    def test_a_wrong_token_is_found(self, call: Call) -> None:
+        result = call("doctor", "--json", LABEL_STUDIO_API_KEY="p4ssw0rd")
+        assert result.code == 1
+        assert "Token" in " ".join(self.findings(result).values())
+
+    def test_a_legacy_token_where_they_are_off_is_found(self, call: Call, fake: FakeLabelStudio) -> None:
+        result = call("doctor", "--json", LABEL_STUDIO_API_KEY=fake.legacy_token)
+        assert result.code == 1
+        assert "Personal Access Token" in " ".join(self.findings(result).values())
+
+    def test_redis_that_is_down_is_found(self, call: Call) -> None:
+        result = call("doctor", "--json", REDIS_URL="redis://:p4ssw0rd@127.0.0.1:1/0")
+        assert "REDIS_URL" in self.findings(result)["queue", "problem"]
+
+    def test_a_config_that_is_not_learned_from_names_its_tag(
+        self, call: Call, label_studio: LabelStudio, project_id: int
+    ) -> None:
+        rating = '<View><Text name="t" value="$text"/><Rating name="r" toName="t"/></View>'
+        label_studio.update_project(project_id, label_config=rating)
+        found = self.findings(call("doctor", str(project_id), "--json"))
+        assert '<Rating name="r">' in found[f"project {project_id}", "problem"]
+
+    def test_what_makes_label_studio_serve_at_random_is_found(
+        self, call: Call, services: Services, fake: FakeLabelStudio, project_id: int
+    ) -> None:
+        connect(services, project_id)
+        fake.world.projects[project_id] |= {"model_version": "Clean AL", "sampling": "Uniform sampling"}
+        fake.world.projects[project_id]["maximum_annotations"] = 2
+        text = call("doctor", str(project_id)).out
+        assert "model_version is the ML backend's title" in text
+        assert "sampling is Uniform sampling" in text
+        assert "several annotations per task" in text
+
+    def test_a_removed_webhook_is_found(
+        self, call: Call, services: Services, fake: FakeLabelStudio, project_id: int
+    ) -> None:
+        connect(services, project_id)
+        fake.world.webhooks.clear()
+        assert "our webhook was removed" in call("doctor", str(project_id)).out
+
+    def test_a_project_that_is_off_is_told_so(self, call: Call, services: Services, project_id: int) -> None:
+        assert "the loop is off" in call("doctor", str(project_id)).out
+
+    def test_what_is_in_order_is_said_too(self, call: Call, services: Services, project_id: int) -> None:
+        found = self.findings(call("doctor", "--json"))
+        assert ("Label Studio", "ok") in found
+        assert ("token", "ok") in found
+        assert ("queue", "ok") in found
+        assert ("backend", "problem") in found, "no web process runs here"

@@ -1,0 +1,128 @@
+"""When accuracy is known, what is said while it is not, and when it is estimated anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from backend.learning.accuracy import Accuracy, accuracy_now, read_accuracy
+from clean_al import IntelligentSampler
+
+X = np.random.default_rng(3).normal(size=(1000, 3)).astype(np.float32)
+Y = np.where(X[:, 0] + np.random.default_rng(4).normal(scale=0.5, size=1000) > 0, "yes", "no")
+KNOWN = Accuracy(0.9, 0.85, 0.95, audit_labels=30, at_labels=300, at_tasks=1000, unknown_because=None)
+
+
+def fitted(n: int, n_uniform: int, estimator: Any = None) -> tuple[IntelligentSampler, np.ndarray]:
+    """Return a sampler with n labels, of which the first ones count as drawn, and the other items."""
+    sampler = IntelligentSampler(estimator=estimator, random_state=0)
+    return sampler.fit(X[:n], Y[:n], uniform=np.arange(n) < n_uniform), X[n:]
+
+
+def now(n: int, n_uniform: int, last: Accuracy | None = None, **given: Any) -> Accuracy:
+    sampler, rest = fitted(n, n_uniform, given.pop("estimator", None))
+    return accuracy_now(sampler, rest, last or Accuracy(), **{"exploration": 0.1} | given)
+
+
+@pytest.mark.parametrize(
+    ("n_uniform", "exploration", "said"),
+    [
+        (0, 0.1, "not known yet: 0 of 30 audit labels, about 300 more labels to give"),
+        (12, 0.1, "not known yet: 12 of 30 audit labels, about 180 more labels to give"),
+        (29, 0.3, "not known yet: 29 of 30 audit labels, about 4 more labels to give"),
+        (
+            5,
+            0.0,
+            "not known yet: 5 of 30 audit labels, and none will come: "
+            "set the project's option exploration above 0",
+        ),
+    ],
+)
+def test_with_few_audit_labels_it_says_what_is_missing_and_no_number(
+    n_uniform: int, exploration: float, said: str
+) -> None:
+    found = now(200, n_uniform, exploration=exploration)
+    assert str(found) == said
+    assert (found.value, found.low, found.high, found.audit_labels) == (None, None, None, n_uniform)
+    assert found.short == "-"
+
+
+def test_an_estimate_that_rests_on_too_few_is_withdrawn() -> None:
+    found = now(298, 28, KNOWN)
+    assert found.value is None
+    assert found.unknown_because == "28 of 30 audit labels, about 20 more labels to give"
+
+
+def test_without_a_label_it_is_not_known() -> None:
+    sampler = IntelligentSampler()
+    assert accuracy_now(sampler, X, Accuracy(), exploration=0.1).unknown_because is not None
+
+
+def test_from_thirty_audit_labels_on_it_is_that_of_the_sampler() -> None:
+    sampler, rest = fitted(300, 30)
+    truth = sampler.estimate_accuracy(rest, confidence=0.9)
+    found = accuracy_now(sampler, rest, Accuracy(), exploration=0.1)
+    assert (found.value, found.low, found.high) == (float(truth), truth.low, truth.high)
+    assert (found.audit_labels, found.at_labels, found.at_tasks) == (30, 300, 1000)
+    assert found.low < (sampler.predict(X) == Y).mean() < found.high
+
+
+@pytest.mark.parametrize(
+    ("n", "at_labels", "at_tasks", "stands"),
+    [
+        (300, 300, 1000, True),
+        (329, 300, 1000, True),
+        (330, 300, 1000, False),
+        (300, 333, 1000, True),
+        (300, 334, 1000, False),
+        (300, 300, 900, False),
+        (300, 300, 1200, False),
+    ],
+)
+def test_it_is_estimated_anew_when_labels_or_tasks_are_a_tenth_more_or_fewer(
+    n: int, at_labels: int, at_tasks: int, stands: bool
+) -> None:
+    last = replace(KNOWN, at_labels=at_labels, at_tasks=at_tasks)
+    found = now(n, 31, last)
+    assert found.audit_labels == 31
+    assert (found == replace(last, audit_labels=31)) == stands
+    assert found.at_labels == (at_labels if stands else n)
+    assert now(n, 31, last, anew=True).at_labels == n
+
+
+class OnlyForMany(LogisticRegression):
+    """Fails when it is given a part of the labels."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        if len(y) < 300:
+            raise RuntimeError("too few for me")
+        return super().fit(X, y, sample_weight)
+
+
+def test_an_estimator_that_fails_on_a_part_of_the_labels_is_named_and_stops_nothing() -> None:
+    found = now(300, 30, estimator=OnlyForMany())
+    assert str(found).startswith("not known yet: the estimator failed on a part of the labels, RuntimeError")
+
+
+def test_in_words_it_gives_the_interval_and_what_it_rests_on() -> None:
+    assert str(KNOWN) == (
+        "90.0% (85.0% to 95.0% at 90% confidence; estimated at 300 labels, 30 audit labels now)"
+    )
+    assert KNOWN.short == "90% (85%-95%)"
+
+
+@pytest.mark.parametrize("accuracy", [KNOWN, Accuracy(), Accuracy(audit_labels=4, unknown_because="x")])
+def test_it_comes_back_from_a_stored_report(accuracy: Accuracy) -> None:
+    stored = json.loads(json.dumps({"accuracy": asdict(accuracy)}))
+    assert read_accuracy(stored) == accuracy
+    stored["accuracy"]["of a later version"] = 1
+    assert read_accuracy(stored) == accuracy
+
+
+def test_a_report_from_before_there_were_estimates_says_not_known() -> None:
+    assert str(read_accuracy({"labels": 400})) == "not known yet: 0 of 30 audit labels"

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse, stats
+
+from backend.learning.controls import learnable_control
+from backend.learning.vectorize import Features
+from backend.loop.options import ProjectOptions
+from backend.loop.priorities import Head, as_predictions, choose_head
+from clean_al import IntelligentSampler
+from tests.backend.samples import TEXT_CONFIG, chosen
+
+CONTROL = learnable_control(TEXT_CONFIG)
+
+
+def pool_of(n: int, unreadable: list[int] | None = None, csr: bool = False) -> Features:
+    X = np.random.default_rng(5).normal(size=(n, 4)).astype(np.float32)
+    readable = np.ones(n, dtype=bool)
+    readable[unreadable or []] = False
+    X[~readable] = 0
+    return Features(sparse.csr_matrix(X) if csr else X, X, readable)
+
+
+def trained(pool: Features) -> IntelligentSampler:
+    """Return a sampler that has learned from other items than the pool's."""
+    X = np.random.default_rng(6).normal(size=(20, 4)).astype(np.float32)
+    labels = np.where(X[:, 0] > 0, "right", "left")
+    given = sparse.csr_matrix(X) if sparse.issparse(pool.X) else X
+    return IntelligentSampler(random_state=0).fit(given, labels, embedding=X)
+
+
+def head_of(
+    pool: Features, candidates: Any = None, *, seed: int = 0, cold: bool = False, **given: Any
+) -> Head:
+    rows = np.arange(len(pool)) if candidates is None else np.array(candidates, dtype=np.int64)
+    sampler = IntelligentSampler("typiclust", random_state=0) if cold else trained(pool)
+    return choose_head(sampler, pool, rows, ProjectOptions(**given), np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("csr", [False, True])
+@pytest.mark.parametrize("cold", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 19, 20, 21, 99, 100, 150])
+def test_a_head_has_distinct_candidates_up_to_its_size(n: int, cold: bool, csr: bool) -> None:
+    head = head_of(pool_of(n, csr=csr), cold=cold, queue_size=100, batch_size=20)
+    assert len(head.rows) == len(head.audit) == min(n, 100)
+    assert len(set(head.rows.tolist())) == len(head.rows)
+    assert set(head.rows.tolist()) <= set(range(n))
+
+
+def test_no_candidates_are_no_head() -> None:
+    head = head_of(pool_of(5), [])
+    assert head.rows.tolist() == head.audit.tolist() == []
+
+
+def test_rows_count_among_the_candidates() -> None:
+    pool, candidates = pool_of(30), [3, 4, 17, 25, 29]
+    head = head_of(pool, candidates, exploration=0.0)
+    assert sorted(head.rows.tolist()) == [0, 1, 2, 3, 4]
+    alone = Features(pool.X[candidates], pool.embedding[candidates], pool.readable[candidates])
+    sampler = trained(pool)
+    assert head.rows.tolist() == sampler.select(alone.X, 5, embedding=alone.embedding).tolist()
+
+
+def test_the_batch_comes_first_then_the_reserve() -> None:
+    pool = pool_of(60)
+    head = head_of(pool, exploration=0.0, queue_size=30, batch_size=10)
+    batch = trained(pool).select(pool.X, 10, embedding=pool.embedding)
+    assert head.rows[:10].tolist() == batch.tolist()
+    rest = np.setdiff1d(np.arange(60), batch)
+    reserve = trained(pool).select(pool.X[rest], 20, embedding=pool.embedding[rest])
+    assert head.rows[10:].tolist() == rest[reserve].tolist()
+
+
+def test_the_audit_share_is_spread_evenly() -> None:
+    head = head_of(pool_of(200), queue_size=100, exploration=0.1)
+    assert np.flatnonzero(head.audit).tolist() == [5, 15, 25, 35, 45, 55, 65, 75, 85, 95]
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "audits"), [(100, 0.0, 0), (100, 1.0, 100), (7, 0.1, 1), (3, 0.1, 0), (3, 0.5, 2)]
+)
+def test_the_audit_share_is_rounded(size: int, share: float, audits: int) -> None:
+    head = head_of(pool_of(150), queue_size=size, exploration=share)
+    assert int(head.audit.sum()) == audits
+    assert len(head.rows) == size
+
+
+def test_every_readable_candidate_is_audited_equally_often() -> None:
+    pool, n = pool_of(20, unreadable=[4, 9]), 0
+    counts = np.zeros(20)
+    for seed in range(900):
+        head = head_of(pool, seed=seed, cold=True, queue_size=5, exploration=0.4)
+        counts[head.rows[head.audit]] += 1
+        n += int(head.audit.sum())
+    assert n == 1800
+    assert counts[4] == counts[9] == 0
+    drawn = np.delete(counts, [4, 9])
+    assert stats.chisquare(drawn).pvalue > 0.001
+
+
+def test_audits_do_not_depend_on_the_sampler() -> None:
+    pool = pool_of(50)
+    cold, warm = head_of(pool, cold=True, seed=3), head_of(pool, seed=3)
+    assert cold.rows[cold.audit].tolist() == warm.rows[warm.audit].tolist()
+
+
+def test_what_cannot_be_read_comes_last_and_only_where_there_is_room() -> None:
+    pool = pool_of(10, unreadable=[0, 5])
+    head = head_of(pool)
+    assert head.rows[8:].tolist() == [0, 5]
+    assert not head.audit[8:].any()
+    assert set(head_of(pool, queue_size=8).rows.tolist()) == set(range(10)) - {0, 5}
+    assert head_of(pool, queue_size=9).rows[8:].tolist() == [0]
+
+
+def test_a_pool_that_cannot_be_read_at_all_is_served_by_id() -> None:
+    head = head_of(pool_of(4, unreadable=[0, 1, 2, 3]), cold=True)
+    assert head.rows.tolist() == [0, 1, 2, 3]
+
+
+def test_the_same_seed_gives_the_same_head_and_another_one_another() -> None:
+    pool = pool_of(80)
+    assert head_of(pool, seed=1).rows.tolist() == head_of(pool, seed=1).rows.tolist()
+    assert head_of(pool, seed=1).rows.tolist() != head_of(pool, seed=2).rows.tolist()
+
+
+def test_predictions_rank_from_zero_upwards_and_show_the_best_label() -> None:
+    probabilities = np.array([[0.2, 0.7, 0.1], [0.5, 0.2, 0.3], [0.1, 0.1, 0.8]])
+    made = list(
+        as_predictions(np.array([9, 2, 5]), probabilities, ["cats", "conflict", "money"], CONTROL, "v1")
+    )
+    assert [p["task"] for p in made] == [9, 2, 5]
+    assert [p["score"] for p in made] == [0, 1 / 3, 2 / 3]
+    assert {p["model_version"] for p in made} == {"v1"}
+    assert [p["result"][0]["value"]["choices"] for p in made] == [["conflict"], ["cats"], ["money"]]
+    assert [p["result"][0]["score"] for p in made] == [0.7, 0.5, 0.8]
+    assert made[0]["result"] == [chosen("conflict")[0] | {"score": 0.7}]
+
+
+@pytest.mark.parametrize("n", [1, 2, 100, 1000])
+def test_scores_are_strictly_increasing_from_zero_and_below_one(n: int) -> None:
+    scores = [p["score"] for p in as_predictions(np.arange(n), None, [], CONTROL, "v1")]
+    assert scores[0] == 0
+    assert all(a < b for a, b in itertools.pairwise(scores))
+    assert scores[-1] < 1
+
+
+def test_without_a_model_predictions_only_rank() -> None:
+    made = list(as_predictions(np.array([4, 2]), None, [], None, "v1"))
+    assert [(p["task"], p["result"]) for p in made] == [(4, []), (2, [])]
