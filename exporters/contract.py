@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from exporters.errors import InputError
 from exporters.files import Outputs
 from exporters.json_stream import read_objects
-from exporters.label_studio.config import LabelingConfig
+from exporters.label_studio.labeling_config import LabelingConfig
 from exporters.options import Options
 from exporters.records import Item
 from exporters.report import Ledger

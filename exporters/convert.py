@@ -11,9 +11,9 @@ from exporters.contract import Copier, Format, Job, Writer
 from exporters.errors import LossError, OptionError
 from exporters.files import open_input
 from exporters.formats import FORMATS, by_content, by_suffix, format_named
-from exporters.label_studio.config import parse_config
 from exporters.label_studio.copy import TaskCopier
 from exporters.label_studio.format import LABEL_STUDIO
+from exporters.label_studio.labeling_config import read_labeling_config
 from exporters.label_studio.reader import read_tasks
 from exporters.options import Options, make_options
 from exporters.records import Item
@@ -61,7 +61,7 @@ def export_tasks(
         With `strict`, when anything was lost.
     """
     target = format_named(format)
-    job = Job(Path(output), title=name, config=parse_config(label_config), options=_options(options))
+    job = Job(Path(output), title=name, config=read_labeling_config(label_config), options=_options(options))
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
     if target is LABEL_STUDIO:
         return _copy(placed, TaskCopier, job)
@@ -118,7 +118,7 @@ def convert(
     to_name = to_format or by_suffix(path)
     if to_name is None:
         raise OptionError(f"{path.name}: say its format; valid: {', '.join(FORMATS)}")
-    target, config = format_named(to_name), parse_config(label_config)
+    target, config = format_named(to_name), read_labeling_config(label_config)
     with open_input(source) as file:
         form = format_named(from_format or by_content(file, source))
         job = Job(path, title=name or source.name.split(".")[0], config=config, options=chosen)

@@ -141,9 +141,7 @@ class CvatWriter:
 
 def _declared(job: Job) -> Labels:
     pairs = [(label, "") for label in job.options.labels]
-    pairs += [
-        pair for control in job.config.controls for pair in zip(control.labels, control.colors, strict=True)
-    ]
+    pairs += [pair for control in job.config.controls for pair in control.offers()]
     return Labels(pairs)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from exporters.contract import Job
 from exporters.files import beside
 from exporters.json_stream import dump
-from exporters.label_studio.config import make_config
+from exporters.label_studio.make_config import make_config
 from exporters.label_studio.options import LabelStudioOptions
 from exporters.label_studio.schema import OBJECTS, Schema
 from exporters.label_studio.write_shapes import MAKE, PICTURES
