@@ -75,8 +75,11 @@ class ProjectOptions(BaseModel):
         notes = tuple(
             f"option questions: no control {name!r} to learn; there are {offered}" for name in unknown
         )
-        wanted = tuple(control for control in controls if control.name in self.questions)
-        return wanted or tuple(controls), notes
+        if isinstance(self.questions, dict):
+            wanted = [control for control in controls if self.questions.get(control.name, 1.0) > 0]
+        else:
+            wanted = [control for control in controls if control.name in self.questions]
+        return tuple(wanted or controls), notes
 
 
 def read_options(extra_params: Any) -> ProjectOptions:

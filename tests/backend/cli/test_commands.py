@@ -308,10 +308,10 @@ class TestDoctor:
     def test_a_config_that_is_not_learned_from_names_its_tag(
         self, call: Call, label_studio: LabelStudio, project_id: int
     ) -> None:
-        rating = '<View><Text name="t" value="$text"/><Rating name="r" toName="t"/></View>'
-        label_studio.update_project(project_id, label_config=rating)
+        note = '<View><Text name="t" value="$text"/><TextArea name="r" toName="t"/></View>'
+        label_studio.update_project(project_id, label_config=note)
         found = self.findings(call("doctor", str(project_id), "--json"))
-        assert '<Rating name="r">' in found[f"project {project_id}", "problem"]
+        assert '<TextArea name="r">' in found[f"project {project_id}", "problem"]
 
     def test_what_makes_label_studio_serve_at_random_is_found(
         self, call: Call, services: Services, fake: FakeLabelStudio, project_id: int

@@ -34,7 +34,7 @@ from backend.loop.round import RoundReport
 from backend.project.connect import connect
 from backend.project.overview import project_status
 from backend.services import Services
-from backend.store.connection import Connection
+from backend.store.connection import Connection, read_connection
 from backend.store.files import read_json, write_json
 from backend.store.progress import FIRST_PAUSE, LONGEST_PAUSE, Progress, ProgressFile
 from tests.backend.samples import chosen
@@ -639,6 +639,6 @@ class TestPoll:
 
 def test_a_round_in_poll_mode_after_connect(services: Services, project_id: int) -> None:
     connect(services, project_id)
-    connection = jobs.read_connection(services.store, project_id)
+    connection = read_connection(services.store, project_id)
     assert isinstance(connection, Connection)
     assert jobs.is_connected(services.store, project_id)
