@@ -8,6 +8,7 @@ BackendError
 │   ├── LabelStudioNotFound        no such project, task or webhook (any more)
 │   └── LabelStudioRejected        any other 4xx: what we asked for is not allowed
 ├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
+├── ProjectNotOrderable        a project that would only be served at random; says why, and what would help
 ├── QueueUnavailable           Redis does not answer
 ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
 └── RoundSuperseded            another worker has taken this project over; publish nothing
@@ -50,6 +51,10 @@ class LabelStudioRejected(LabelStudioError):
 
 class LabelingConfigError(BackendError):
     """The labeling config has nothing that we can learn from."""
+
+
+class ProjectNotOrderable(BackendError):
+    """Not even an order can be made of a project's tasks; nothing was changed in it."""
 
 
 class QueueUnavailable(BackendError):

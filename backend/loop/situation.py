@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from backend.learning.labeling_config import config_digest, shown_objects
 from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
 from backend.learning.tasks import ReadData, ReadPredictions, Tasks
+from backend.loop.observe import foreign_versions
 from backend.loop.options import ProjectOptions, project_options
 from backend.loop.stages import Stages
 from backend.services import Services
@@ -38,6 +39,7 @@ class Situation:
     labels : what annotators have said, question by question
     open : ids of the tasks that still want annotations
     data, predictions : read these of tasks, see `Tasks`
+    others : how many predictions each of other models' versions has in the project
     notes : what whoever looks after the project should know
     """
 
@@ -49,6 +51,7 @@ class Situation:
     data: ReadData
     notes: tuple[str, ...] = ()
     predictions: ReadPredictions | None = None
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -75,6 +78,7 @@ class Situation:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(config_digest(self.project["label_config"]).encode())
         digest.update(self.options.model_dump_json().encode())
+        digest.update(json.dumps(sorted(self.others.items())).encode())
         digest.update(json.dumps([asdict(spec) for spec in self.pool.reader.inputs]).encode())
         for labels in self.labels.questions:
             digest.update(json.dumps([labels.control.name, *map(to_json, labels.answers)]).encode())
@@ -94,13 +98,16 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     label_studio = services.label_studio
     project = label_studio.project(project_id)
     connection = read_connection(services.store, project_id)
-    options, notes = project_options(
-        label_studio, project_id, services.settings, connection.ml_backend_id if connection else None
-    )
-    snapshot = Snapshot(services.store.folder(project_id) / "snapshot.sqlite")
+    folder = services.store.folder(project_id)
+    backend_id = connection.ml_backend_id if connection else None
+    options, notes = project_options(label_studio, project_id, services.settings, backend_id, folder)
+    snapshot = Snapshot(folder / "snapshot.sqlite")
     with snapshot.kept_sound():
         snapshot.refresh(label_studio, project_id)
-        return _situation(services, project, snapshot, options, notes, stages)
+        others = foreign_versions(label_studio, project_id)
+        snapshot.refresh_predictions(label_studio, project_id, others)
+        situation = _situation(services, project, snapshot, options, notes, stages)
+        return replace(situation, others=others)
 
 
 def _situation(

@@ -41,7 +41,7 @@ def setup() -> dict[str, Any]:
 
 @blueprint.post("/predict")
 def predict() -> dict[str, Any]:
-    """Answer one entry per task, in their order: a prediction, or an empty list before there is a model.
+    """Answer one entry per task, in their order: a prediction, or an empty list where there is none to show.
 
     Label Studio stores what it gets. An empty prediction would be stored too, and one without a version, as
     there is none yet, makes it refuse to open the task; an empty list stores nothing.
@@ -53,7 +53,8 @@ def predict() -> dict[str, Any]:
     if version is None:
         return {"results": [[] for _ in body.tasks], "model_version": None}
     web_state().metrics.predictions.inc(len(predictions))
-    return {"results": [for_storing(p, version) for p in predictions], "model_version": version}
+    answers = [for_storing(p, version) if p.get("result") else [] for p in predictions]
+    return {"results": answers, "model_version": version}
 
 
 @blueprint.post("/train")
