@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from backend.loop.jobs import pending_key, round_queue
+from backend.loop.jobs import round_queue
+from backend.loop.marks import pending_key
 from backend.web import gunicorn_app
 from tests.backend.web.conftest import SECRET, WITH_SECRET
 from tests.backend.web.servers import Valkey, Web, wait_until
