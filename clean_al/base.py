@@ -17,10 +17,13 @@ from clean_al.metrics import SamplingMetrics, batch_diversity, batch_efficiency
 from clean_al.points import Points
 from clean_al.pool import Options, Pool, Strategy
 from clean_al.savings import LabelSavings, label_savings
+from clean_al.strategies.hybrid import HYBRID
 from clean_al.strategies.typiclust import TYPICLUST
+from clean_al.strategies.uncertainty import UNCERTAINTY
 from clean_al.validation import (
     check_costs,
     check_count,
+    check_doubt,
     check_embedding,
     check_features,
     check_labels,
@@ -106,6 +109,7 @@ class BaseSampler(BaseEstimator):
         embedding: Any = None,
         costs: Any = None,
         exploration: float | None = None,
+        doubt: Any = None,
     ) -> np.ndarray:
         """Choose the rows of X to label next: n_samples distinct row numbers, the best first.
 
@@ -127,6 +131,10 @@ class BaseSampler(BaseEstimator):
             What labeling each item costs (seconds, money), above zero: informativeness per cost counts then.
         exploration : float in [0, 1], optional
             Share of this batch drawn uniformly at random, in place of exploration_weight.
+        doubt : array of shape (n,), optional
+            How unsure something else is of each item (higher is less sure), in place of the classifier; no
+            model is needed then. Within [0, 1] it is a weight as it is, else only its order counts. What
+            looks into the classifier (committee, badge, ...) gives way to uncertainty or hybrid.
 
         Returns
         -------
@@ -141,7 +149,8 @@ class BaseSampler(BaseEstimator):
         """
         options = self._check()
         X = check_features(X, "X", n_features=getattr(self, "n_features_in_", None))
-        pool = self._pool(X, check_embedding(embedding, X.shape[0]), options, check_costs(costs, X.shape[0]))
+        pool = self._pool(X, check_embedding(embedding, X.shape[0]), options)
+        pool.costs, pool.doubt = check_costs(costs, len(pool)), check_doubt(doubt, len(pool))
         n = check_count(n_samples, "n_samples", high=len(pool), of=" (the rows of X)")
         plan = self._plan(batch_mode, batch_diversity_threshold, n_clusters, n, len(pool))
         share = options.weights.exploration
@@ -253,7 +262,7 @@ class BaseSampler(BaseEstimator):
             return np.random.default_rng()
         return np.random.default_rng([check_count(state, "random_state", low=0), n_labeled])
 
-    def _pool(self, X: Any, embedding: np.ndarray | None, options: Options, costs: Any) -> Pool:
+    def _pool(self, X: Any, embedding: np.ndarray | None, options: Options) -> Pool:
         if X.shape[0] == 0:
             raise ValueError("X is empty: there is nothing left to select from")
         labeled: Labeled | None = getattr(self, "labeled_", None)
@@ -270,7 +279,6 @@ class BaseSampler(BaseEstimator):
             rng=self._rng(0 if labeled is None else len(labeled.y)),
             options=options,
             labeled=labeled,
-            costs=costs,
             memory=self.memory_,
         )
 
@@ -283,19 +291,24 @@ class BaseSampler(BaseEstimator):
         return BatchPlan(mode, check_number(threshold, "batch_diversity_threshold"), min(clusters, n_pool))
 
     def _choose(self, pool: Pool, n: int, plan: BatchPlan, share: float) -> tuple[np.ndarray, np.ndarray]:
-        strategy = self._strategy()
+        strategy = _in_place_of(self._strategy(), pool)
         if pool.labeled is not None and pool.labeled.multilabel and not strategy.multilabel:
             raise ValueError(
                 f"{getattr(self, 'strategy', type(self).__name__)!r} does not work with multilabel y: "
                 "choose auto, hybrid, uncertainty or a diversity method"
             )
-        if strategy.needs_model and pool.model is None:
-            strategy = TYPICLUST
         guard = NearCopies(pool, self.duplicate_threshold)
         n_uniform = int(share * n + 0.5)
         # Past the guard: draws that avoided copies would speak of different items, not of all items.
         drawn = pool.rng.choice(len(pool), n_uniform, replace=False) if n_uniform else np.empty(0, np.intp)
         return _interleaved(compose(pool, strategy, n - len(drawn), plan, guard, drawn), drawn)
+
+
+def _in_place_of(strategy: Strategy, pool: Pool) -> Strategy:
+    """The strategy itself, or what stands in for one that needs a model which nobody has or nobody asks."""
+    if pool.doubt is not None and strategy.needs_model and not strategy.obeys_doubt:
+        return UNCERTAINTY if strategy.batch is None else HYBRID
+    return TYPICLUST if strategy.needs_model and not pool.can_rank else strategy
 
 
 def _interleaved(chosen: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,7 @@ def compose(
     rows, by_score = np.empty(0, np.intp), True
     if plan.mode is None and strategy.batch is not None and (pool.costs is None or strategy.weighs_costs):
         rows = _own_batch(pool, strategy, n, guard, taken)
-        by_score = pool.model is not None and (strategy.needs_model or strategy.weighs_costs)
+        by_score = pool.can_rank and (strategy.needs_model or strategy.weighs_costs)
     if len(rows) < n and by_score:
         # Copies of one item can fill a whole preselection: the best of all others come then.
         scores = strategy.scores(pool)

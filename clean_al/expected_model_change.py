@@ -62,7 +62,7 @@ class ExpectedModelChange(BaseSampler):
         if getattr(self, "model_", None) is None:
             raise ValueError("the model is not fitted: call fit with labels of at least two classes first")
         X = check_features(X, "X", n_features=self.n_features_in_)
-        pool = self._pool(X, None, self._options(), None)
+        pool = self._pool(X, None, self._options())
         return EXPECTED_MODEL_CHANGE.scores(pool)
 
     def _options(self) -> Options:

@@ -39,7 +39,7 @@ class SamplingMetrics:
 
 def batch_efficiency(pool: Pool, rows: np.ndarray) -> float:
     """How uncertain the batch is, between a random batch (0) and the most uncertain one (1)."""
-    if pool.model is None or len(rows) == 0:
+    if not pool.can_rank or len(rows) == 0:
         return float("nan")
     u = pool.uncertainty
     best = np.sort(u)[len(u) - len(rows) :].mean()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.stats import rankdata
 
 from clean_al.costs import per_cost
 from clean_al.labeled import Labeled
@@ -45,6 +46,7 @@ class Pool:
     model : fitted classifier, or None before two classes are known
     labeled : the labeled items themselves; None without any
     costs : what labeling each item costs, shape (n,), or None
+    doubt : how unsure something else is of each item, shape (n,), in place of the model's own; or None
     memory : what strategies keep between calls, under their own names
     rng : the only source of randomness
     """
@@ -57,6 +59,7 @@ class Pool:
     options: Options
     labeled: Labeled | None = None
     costs: np.ndarray | None = None
+    doubt: np.ndarray | None = None
     memory: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -73,9 +76,19 @@ class Pool:
         """
         return scored_in_blocks(class_probabilities, score, self.model, self.X, self.options.n_jobs)
 
+    @property
+    def can_rank(self) -> bool:
+        """Whether `uncertainty` is known: by a model, or by a doubt from outside."""
+        return self.model is not None or self.doubt is not None
+
     @cached_property
     def uncertainty(self) -> np.ndarray:
-        """How unsure the model is of each item, by the uncertainty method of the options; shape (n,)."""
+        """How unsure the model is of each item, by the uncertainty method of the options; shape (n,).
+
+        A doubt from outside takes its place: within [0, 1] as it is, on any other scale by its order alone.
+        """
+        if self.doubt is not None:
+            return _as_weights(self.doubt)
         measure = UNCERTAINTY_METHODS[self.options.uncertainty_method]
         if self.labeled is not None and self.labeled.multilabel:
             measure = over_labels(measure)
@@ -85,6 +98,12 @@ class Pool:
     def value(self) -> np.ndarray:
         """Uncertainty, per cost where items differ in cost; shape (n,)."""
         return self.uncertainty if self.costs is None else per_cost(self.uncertainty, self.costs)
+
+
+def _as_weights(doubt: np.ndarray) -> np.ndarray:
+    """Doubts in [0, 1]: on another scale mean ranks in (0, 1], because strategies weigh items by them."""
+    within = doubt.min(initial=0.0) >= 0 and doubt.max(initial=0.0) <= 1
+    return doubt if within else rankdata(doubt) / len(doubt)
 
 
 def scored_in_blocks(
@@ -118,11 +137,13 @@ class Strategy:
     weighs_costs : whether batch takes the costs of items into account; else scores per cost decide
     multilabel : whether it works when an item can have several labels
     needs_model : whether scores need a fitted model; before there is one, the cold start chooses
+    obeys_doubt : whether it takes what it needs of the model from `pool.uncertainty` alone
     """
 
     scores: Callable[[Pool], np.ndarray]
     batch: Callable[[Pool, int], np.ndarray] | None = None
     needs_model: bool = True
+    obeys_doubt: bool = False
     weighs_costs: bool = False
     multilabel: bool = True
     learner: Callable[[Any, int | None, int | None], Any] | None = None

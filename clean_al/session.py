@@ -23,7 +23,7 @@ from clean_al.validation import (
 )
 
 STOP_SET = 2000
-
+PER_ITEM = ("costs", "doubt")
 
 EXPORT_FORMATS: dict[str, tuple[str, str]] = {
     "label_studio": ("LabelStudioExporter", "samples"),
@@ -137,7 +137,8 @@ class LabelingSession:
         ----------
         n_samples : int, at least 1
         X_unlabeled, embedding : the pool, if the session was made without one
-        **select : batch_mode, batch_diversity_threshold, n_clusters; costs for the whole pool
+        **select : batch_mode, batch_diversity_threshold, n_clusters; costs and doubt for the
+            whole pool
 
         Raises
         ------
@@ -149,8 +150,9 @@ class LabelingSession:
         if len(left) == 0:
             raise ValueError("the pool is empty: every item is labeled or skipped; ask should_stop() first")
         n = min(check_count(n_samples, "n_samples"), len(left))
-        if select.get("costs") is not None:
-            select["costs"] = np.asarray(select["costs"])[left]
+        for name in PER_ITEM:
+            if select.get(name) is not None:
+                select[name] = self._of_the_pool(select[name], name)[left]
         rows, uniform = self._selected(left, n, select)
         self._batch = dict(zip(rows.tolist(), uniform.tolist(), strict=True))
         return rows
@@ -241,6 +243,15 @@ class LabelingSession:
                 )
             points = last.pool.points.X
             self._set_pool(last.pool.X, None if points is last.pool.X else points)
+
+    def _of_the_pool(self, values: Any, name: str) -> np.ndarray:
+        array = np.asarray(values)
+        if array.shape != (len(self._open),):
+            raise ValueError(
+                f"{name} must have one number per row of the pool, shape ({len(self._open)},), "
+                f"not {array.shape}"
+            )
+        return array
 
     def _selected(self, left: np.ndarray, n: int, select: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Audit items are owed over all labels together, so that small batches get their share too."""

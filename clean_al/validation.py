@@ -110,6 +110,22 @@ def check_costs(costs: Any, n_rows: int) -> np.ndarray | None:
     return array
 
 
+def check_doubt(doubt: Any, n_rows: int) -> np.ndarray | None:
+    """Return doubts from outside as floats of shape (n_rows,), higher for less sure; None as None."""
+    if doubt is None:
+        return None
+    try:
+        array = np.asarray(doubt, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"doubt must hold numbers, one per row of X, shape ({n_rows},)") from None
+    if array.shape != (n_rows,):
+        raise ValueError(f"doubt must have one number per row of X, shape ({n_rows},), not {array.shape}")
+    if not np.isfinite(array).all():
+        rows = np.flatnonzero(~np.isfinite(array))[:5].tolist()
+        raise ValueError(f"doubt must be finite, rows {rows} are not: give unknown items the highest doubt")
+    return array
+
+
 def check_mask(mask: Any, n_rows: int, name: str) -> np.ndarray:
     """Return a mask as bools of shape (n_rows,); a single bool stands for all rows."""
     array = np.asarray(mask)

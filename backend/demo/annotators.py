@@ -18,6 +18,7 @@ from backend.demo.projects import ProjectPair
 from backend.demo.simulation import BUDGET, LabeledPool, next_stop
 from backend.errors import BackendError
 from backend.label_studio.client import LabelStudio
+from backend.learning.answers import Guess
 from backend.learning.vectorize import Features
 from backend.project.overview import project_status
 from backend.store.models import Model, ModelStore, Published
@@ -84,10 +85,10 @@ class LoopAnnotator:
         self._board.loop_round(self._pair.dataset.name, rounds, n_labels, accuracy, coming)
 
     def _accuracy(self, model: Model) -> float:
-        """Return the held-out accuracy of a published model, from its own vectorizer to its classifier."""
-        # The pool stays as it is, so every round has the same vectorizer.
+        """Return the held-out accuracy of a published model, from its own reader to its guesses."""
+        # The pool stays as it is, so every round has the same reader.
         if self._held_features is None:
-            self._held_features = model.vectorizer.transform(self._pool.held_values)
+            self._held_features = model.reader.transform([self._pool.held_values])
         return self._pool.accuracy(model, self._held_features)
 
 
@@ -116,7 +117,7 @@ def annotate_next(label_studio: LabelStudio, project: int, rows: dict[int, int],
     if task is None:
         raise BackendError(f"project {project}: Label Studio has no task left")
     row = rows[task["id"]]
-    (result,) = pool.control.result_for(str(pool.truth[row]), 1.0)
+    (result,) = pool.control.result_for(Guess(pool.truth[row], 1.0))
     del result["score"]  # a model's, not a person's
     label_studio.annotate(task["id"], [result])
     return row

@@ -15,13 +15,16 @@ import numpy as np
 from pydantic import SecretStr
 
 from backend.demo.datasets import Dataset
-from backend.learning.controls import learnable_control
+from backend.learning.answers import Guess
+from backend.learning.controls import learnable_controls
 from backend.learning.inputs import InputSpec
-from backend.learning.labels import NO_LABELS, Labels
+from backend.learning.labels import Labels, ProjectLabels
+from backend.learning.tasks import Tasks
 from backend.learning.vectorize import Features
+from backend.loop.learn import Lesson, learn
 from backend.loop.options import ProjectOptions
-from backend.loop.round import Situation, choose, learn
-from backend.services import Services
+from backend.loop.round import choose
+from backend.loop.situation import Situation
 from backend.settings import Settings
 from backend.store.features import FeatureStore
 from backend.store.models import Model
@@ -75,19 +78,18 @@ class LabeledPool:
         self.options = options or ProjectOptions()
         self.settings = simulation_settings(seed)
         self.label_config = dataset.label_config
-        self.control = learnable_control(dataset.label_config)
+        (self.control,) = learnable_controls(dataset.label_config)
         self.truth = dataset.truth[parts.pool]
         self.held_truth = dataset.truth[parts.held_out]
-        self._services = Services(self.settings)
-        self._spec = InputSpec(dataset.kind, (dataset.field,))
+        self._field, inputs = dataset.field, (InputSpec(dataset.kind, (dataset.field,)),)
         ids = np.arange(1, len(parts.pool) + 1, dtype=np.int64)
-        values = [dataset.values[i] for i in parts.pool]
+        self._values = values = [dataset.values[i] for i in parts.pool]
         with TemporaryDirectory() as folder:
             self._pool = FeatureStore(Path(folder)).refresh(
-                self._spec, ids, np.ones_like(ids), lambda wanted: [values[i - 1] for i in wanted], seed
+                inputs, ids, np.ones_like(ids), lambda wanted: [[values[i - 1] for i in wanted]], seed
             )
         self.held_values = [dataset.values[i] for i in parts.held_out]
-        self._held_features = self._pool.vectorizer.transform(self.held_values)
+        self._held_features = self._pool.reader.transform([self.held_values])
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -95,21 +97,19 @@ class LabeledPool:
     def situation(self, rows: np.ndarray) -> Situation:
         """Return the project as a round sees it once the tasks at these rows of the pool are labeled."""
         ids, rows = self._pool.task_ids, np.sort(rows)
-        labels = NO_LABELS
-        if len(rows):
-            values = tuple(self.truth[rows].tolist())
-            labels = Labels(ids[rows], values, frozenset(), 0, 0, {}, ())
+        labels = ProjectLabels((Labels(self.control, ids[rows], tuple(self.truth[rows].tolist())),))
         is_open = np.ones(len(ids), dtype=bool)
         is_open[rows] = False
         project = {"id": 0, "label_config": self.label_config}
-        return Situation(
-            project, self.options, self.control, self._spec, self._pool, labels, ids[is_open], ()
-        )
+        return Situation(project, self.options, self._pool, labels, ids[is_open], self._data)
 
-    def fit(self, rows: np.ndarray) -> tuple[Any, Model | None, Situation]:
-        """Return the sampler and the model that a round makes of these labels, and what it saw."""
+    def _data(self, ids: np.ndarray) -> list[dict[str, Any]]:
+        return [{self._field: self._values[i - 1]} for i in ids]
+
+    def fit(self, rows: np.ndarray) -> tuple[Lesson, Model | None, Situation]:
+        """Return what a round learns and the model that a round makes of these labels, and what it saw."""
         situation = self.situation(rows)
-        return *learn(situation, self._services, "simulated"), situation
+        return *learn(situation, self.settings, "simulated"), situation
 
     def accuracy(self, model: Model | None, held_features: Features | None = None) -> float:
         """Return the share of held-out items that a model labels rightly; without one, of the first label.
@@ -117,12 +117,15 @@ class LabeledPool:
         Parameters
         ----------
         held_features : Features, optional
-            By the model's own vectorizer, where that is not the pool's.
+            By the model's own reader, where that is not the pool's.
         """
         if model is None:
-            return float((self.held_truth == self.control.labels[0]).mean())
-        X = (held_features or self._held_features).X
-        return float((model.classifier.predict(X) == self.held_truth).mean())
+            return float((self.held_truth == self.control.offered[0]).mean())
+        tasks = Tasks.of([], held_features or self._held_features)
+        guesses: list[Guess] = model.guesses_of(tasks)[self.control.name]
+        return float(
+            np.mean([guess.answer == truth for guess, truth in zip(guesses, self.held_truth, strict=True)])
+        )
 
     def full_data_accuracy(self) -> float:
         """Return the held-out accuracy once every task of the pool is labeled."""
@@ -150,11 +153,11 @@ def loop_rounds(pool: LabeledPool) -> Iterator[tuple[np.ndarray, float]]:
     """
     rows = np.empty(0, dtype=np.int64)
     while True:
-        sampler, model, situation = pool.fit(rows)
+        lesson, model, situation = pool.fit(rows)
         yield rows, pool.accuracy(model)
         if len(rows) == len(pool):
             return
-        head, _ = choose(sampler, situation, pool.settings.seed)
+        head = choose(lesson, situation, pool.settings.seed)
         n_served = next_stop(len(rows), pool.options.batch_size) - len(rows)
         rows = np.concatenate([rows, situation.candidates[head.rows][:n_served] - 1])
 

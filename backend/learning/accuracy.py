@@ -60,6 +60,15 @@ def read_accuracy(report: dict[str, Any]) -> Accuracy:
     return Accuracy(**{name: value for name, value in stored.items() if name in known})
 
 
+def read_accuracies(report: dict[str, Any]) -> dict[str, Accuracy]:
+    """Return what a stored round report says of each question's accuracy, by the questions' names."""
+    return {
+        question["name"]: read_accuracy(question)
+        for question in report.get("questions") or ()
+        if isinstance(question, dict) and isinstance(question.get("name"), str)
+    }
+
+
 def accuracy_now(
     sampler: IntelligentSampler,
     unlabeled: Any,
@@ -91,6 +100,9 @@ def accuracy_now(
     missing = _missing(sampler, audited, exploration)
     if labeled is None or missing:
         return Accuracy(audit_labels=audited, unknown_because=missing)
+    if labeled.multilabel:
+        why = "it is not estimated for questions with several answers at once"
+        return Accuracy(audit_labels=audited, unknown_because=why)
     n_labels = len(labeled.y)
     n_tasks = n_labels + unlabeled.shape[0]
     if not anew and _still_stands(last, n_labels, n_tasks):

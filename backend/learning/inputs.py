@@ -1,129 +1,154 @@
-"""Which part of a task's data is learned from, and how its values are had."""
+"""Which parts of a task's data are learned from, and the reader that turns them into features."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 
-from backend.errors import LabelingConfigError, LabelStudioError, LabelStudioUnreachable
-from backend.learning.labeling_config import read_controls
-from backend.learning.vectorize.image import thumbnail
-from backend.learning.vectorize.numbers import as_array, as_numbers
+from backend.errors import LabelingConfigError
+from backend.learning.vectorize import (
+    VECTORIZERS,
+    Download,
+    Features,
+    InputSpec,
+    Shown,
+    Standing,
+    State,
+    Vectorizer,
+)
 
-TEXT_TAGS = ("Text", "HyperText", "Paragraphs")
-IMAGE_TAG = "Image"
-EMBEDDING_FIELD = "embedding"
 MAX_IMAGE_BYTES = 32 * 2**20
-DOWNLOADS_AT_ONCE = 4
-DOWNLOADS_QUEUED = 1000
+EMBEDDING_FIELD = "embedding"
+SCALE_SAMPLE = 2000
+
+# What a reader reads of some tasks: for each of its inputs, a value a task.
+Values = list[list[Any]]
 
 
-@dataclass(frozen=True)
-class InputSpec:
-    """What is read of each task: the kind of vectorizer and the fields of the task data."""
+def choose_inputs(
+    shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str] = ()
+) -> tuple[InputSpec, ...]:
+    """Return what to read of each task, seeing a sample of task data; see VECTORIZERS for the precedence.
 
-    kind: str
-    fields: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What annotators are shown: an object tag of the labeling config and its field of the task data."""
-
-    object_tag: str
-    field: str
-
-
-def shown_object(label_config: str) -> Shown:
-    """Return the text or image that annotators are shown, or nothing that we read."""
-    for tag in read_controls(label_config):
-        if tag.object_tag in (*TEXT_TAGS, IMAGE_TAG) and tag.field:
-            return Shown(tag.object_tag, tag.field)
-    return Shown("", "")
-
-
-def choose_input(shown: Shown, sample: Sequence[Mapping[str, Any]], fields: Sequence[str] = ()) -> InputSpec:
-    """Return what to learn from, seeing a sample of task data.
-
-    In this order: the fields that the project names; a vector named `embedding`; the text or the image that
-    annotators are shown; every numeric field.
+    Parameters
+    ----------
+    shown : what annotators see, in the config's order
+    named : the fields that the project asks for
 
     Raises
     ------
     LabelingConfigError
-        When the tasks have none of these.
+        When the tasks have nothing that can be read.
     """
-    if fields:
-        return InputSpec("numbers", tuple(fields))
-    if _most(sample, lambda data: isinstance(data.get(EMBEDDING_FIELD), list)):
-        return InputSpec("numbers", (EMBEDDING_FIELD,))
-    if shown.object_tag == IMAGE_TAG and shown.field:
-        return InputSpec("image", (shown.field,))
-    if shown.object_tag in TEXT_TAGS and shown.field:
-        return InputSpec("text", (shown.field,))
-    numeric = sorted({k for data in sample for k, v in data.items() if as_numbers(v) is not None})
-    if numeric:
-        return InputSpec("numbers", tuple(numeric))
+    found = [
+        (kind.STANDING, InputSpec(name, fields))
+        for name, kind in VECTORIZERS.items()
+        for fields in kind.fields_in(shown, sample, named)
+    ]
+    for standing in (Standing.ALONE, Standing.BESIDE, Standing.LAST):
+        specs = tuple(dict.fromkeys(spec for where, spec in found if where is standing))
+        if specs:
+            return specs if standing is Standing.BESIDE else specs[:1]
+    tags = ", ".join(dict.fromkeys(f"<{s.object_tag}>" for s in shown)) or "this config"
     raise LabelingConfigError(
-        f"task data: nothing to learn from on <{shown.object_tag or '?'}>; add a vector named "
+        f"task data: nothing to learn from on {tags}; add a vector named "
         f"`{EMBEDDING_FIELD}` or numeric fields to the task data, or use <Text> or <Image>"
     )
 
 
-def read_values(
-    spec: InputSpec, data: Iterable[Mapping[str, Any]], download: Callable[[str], bytes]
-) -> list[Any]:
-    """Return what the vectorizer of `spec.kind` reads of each task; None where it cannot be had.
+@dataclass(frozen=True)
+class Reader:
+    """Reads tasks and gives their features: a fitted vectorizer an input, their features side by side.
+
+    Attributes
+    ----------
+    inputs, vectorizers : one of each an input
+    scales : tuple of float
+        What each input's features are multiplied with, so that none drowns the others.
+    """
+
+    inputs: tuple[InputSpec, ...]
+    vectorizers: tuple[Vectorizer, ...]
+    scales: tuple[float, ...]
+
+    @classmethod
+    def fitted(cls, inputs: tuple[InputSpec, ...], values: Values, seed: int) -> Self:
+        """Return a reader that has learned scales and vocabularies from the values of a pool."""
+        made = [VECTORIZERS[spec.kind](seed).fit(column) for spec, column in zip(inputs, values, strict=True)]
+        if len(made) < 2:
+            return cls(inputs, tuple(made), (1.0,) * len(made))
+        columns = zip(made, values, strict=True)
+        return cls(inputs, tuple(made), _even([v.transform(column[:SCALE_SAMPLE]) for v, column in columns]))
+
+    @property
+    def n_sketch(self) -> int:
+        """How many of the first features are a text's sketch; none where several inputs are read."""
+        return self.vectorizers[0].n_sketch if len(self.vectorizers) == 1 else 0
+
+    def transform(self, values: Values) -> Features:
+        """Return the features of some tasks; a task is readable where one of its inputs is."""
+        parts = [v.transform(column) for v, column in zip(self.vectorizers, values, strict=True)]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return _nothing(0)
+        X = [part.X * np.float32(scale) for part, scale in zip(parts, self.scales, strict=True)]
+        places = [p.embedding * np.float32(scale) for p, scale in zip(parts, self.scales, strict=True)]
+        stacked = sparse.hstack(X, format="csr") if any(map(sparse.issparse, X)) else np.hstack(X)
+        return Features(stacked, np.hstack(places), np.any([part.readable for part in parts], axis=0))
+
+    def features_of(self, data: Sequence[Mapping[str, Any]], download: Download) -> Features:
+        """Return the features of tasks by their data."""
+        return self.transform(read_values(self.inputs, data, download))
+
+    def state(self) -> State:
+        """Return everything that `from_state` needs."""
+        described: list[dict[str, Any]] = []
+        arrays: dict[str, np.ndarray] = {}
+        for i, (spec, vectorizer) in enumerate(zip(self.inputs, self.vectorizers, strict=True)):
+            values, own = vectorizer.state()
+            described.append({"kind": spec.kind, "fields": list(spec.fields), "values": values})
+            arrays |= {f"{i}.{name}": array for name, array in own.items()}
+        return {"inputs": described, "scales": list(self.scales)}, arrays
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Return the reader that gave `state`."""
+        described, arrays = state
+        inputs, vectorizers = [], []
+        for i, stored in enumerate(described["inputs"]):
+            own = {n.partition(".")[2]: a for n, a in arrays.items() if n.partition(".")[0] == str(i)}
+            inputs.append(InputSpec(stored["kind"], tuple(stored["fields"])))
+            vectorizers.append(VECTORIZERS[stored["kind"]].from_state((stored["values"], own)))
+        return cls(tuple(inputs), tuple(vectorizers), tuple(map(float, described["scales"])))
+
+
+def read_values(inputs: Sequence[InputSpec], data: Sequence[Mapping[str, Any]], download: Download) -> Values:
+    """Return what a reader of these inputs takes of each task; None where it cannot be had.
 
     Raises
     ------
     LabelStudioUnreachable
-        When images cannot be fetched now; a picture that is missing, refused or damaged is None instead.
+        When files cannot be fetched now.
     """
-    if spec.kind == "numbers":
-        return [{field: as_array(look_up(d, field)) for field in spec.fields} for d in data]
-    (field,) = spec.fields
-    values = [look_up(d, field) for d in data]
-    if spec.kind == "text":
-        return values
-    pictures: list[Any] = []
-    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-        for i in range(0, len(values), DOWNLOADS_QUEUED):
-            pictures += pool.map(lambda value: _fetch(value, download), values[i : i + DOWNLOADS_QUEUED])
-    return pictures
+    return [VECTORIZERS[spec.kind].read(spec.fields, data, download) for spec in inputs]
 
 
-def look_up(data: Mapping[str, Any], field: str) -> Any:
-    """Return `data[field]`, reading dots as nesting where there is no such key."""
-    if field in data:
-        return data[field]
-    value: Any = data
-    for part in field.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+def _even(parts: Sequence[Features]) -> tuple[float, ...]:
+    """Return factors that give every input rows as long as the first one's, in the mean of squares."""
+    lengths = []
+    for part in parts:
+        values = part.X.data if isinstance(part.X, sparse.csr_matrix) else part.X
+        squares = float(np.square(values).sum())
+        lengths.append(float(np.sqrt(squares / max(int(part.readable.sum()), 1))))
+    first = next((length for length in lengths if length > 0), 1.0)
+    return tuple(first / length if length > 0 else 1.0 for length in lengths)
 
 
-def _fetch(value: Any, download: Callable[[str], bytes]) -> np.ndarray | None:
-    if isinstance(value, list) and value:
-        value = value[0]
-    if not isinstance(value, str) or not value:
-        return None
-    try:
-        # Shrunk here and now: the files of a whole pool would not fit into memory.
-        return thumbnail(download(value))
-    except LabelStudioUnreachable as error:
-        # 500 for one file is an answer about that file; it must not keep the project from going on.
-        if error.status != 500:
-            raise
-        return None
-    except LabelStudioError:
-        return None
-
-
-def _most(sample: Iterable[Mapping[str, Any]], holds: Callable[[Mapping[str, Any]], bool]) -> bool:
-    answers = [holds(data) for data in sample]
-    return sum(answers) * 2 > len(answers)
+def _nothing(n: int) -> Features:
+    empty = np.zeros((n, 1), dtype=np.float32)
+    return Features(empty, empty, np.zeros(n, dtype=bool))

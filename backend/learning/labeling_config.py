@@ -12,6 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from backend.errors import LabelingConfigError
+from backend.learning.vectorize import Shown
 
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 64
@@ -59,6 +60,18 @@ def read_controls(label_config: str) -> list[ControlTag]:
     }
     repeated = {id(e) for repeater in root.iter("Repeater") for e in repeater.iter()}
     return [_control(e, objects, id(e) in repeated) for e in root.iter() if e.get("toName") and e.get("name")]
+
+
+def shown_objects(label_config: str) -> list[Shown]:
+    """Return what annotators are shown, in the config's order: the objects of all its controls.
+
+    Raises
+    ------
+    LabelingConfigError
+        As for `read_controls`.
+    """
+    tags = read_controls(label_config)
+    return list(dict.fromkeys(Shown(tag.object_tag, tag.field) for tag in tags if tag.object_tag))
 
 
 def config_digest(label_config: str) -> str:

@@ -1,93 +1,133 @@
-"""From annotations to one label per task. The rules stand in docs/loop.md, section Labels."""
+"""From annotations to one answer per task and question. The rules stand in docs/loop.md, section Labels."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from backend.label_studio.records import Annotation
+from backend.learning.answers import Answer
 from backend.learning.controls import Control
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What the annotators have said so far.
+    """What the annotators have answered to one question so far.
 
     Attributes
     ----------
+    control : whose question it is
     task_ids : array of shape (n_labeled,), int64
-        The tasks with a label, ascending.
-    values : tuple of n_labeled labels, one per task
-    skipped : ids of tasks that were only ever skipped
-    empty : number of tasks whose annotations choose nothing
-    disagreeing : number of tasks on which annotators chose different labels
-    left_config : how many tasks carry each label that the config no longer has; not learned from
-    never_seen : the config's labels that nobody has chosen yet
+        The tasks with an answer, ascending.
+    answers : tuple of n_labeled answers, one per task
+    empty : number of tasks whose annotations do not answer it
+    disagreeing : number of tasks to which annotators gave different answers
+    left_config : how many tasks carry each answer that the config no longer has; not learned from
+    unreadable : number of tasks with an annotation that the control could not make sense of
     """
 
+    control: Control
     task_ids: np.ndarray
-    values: tuple[str, ...]
-    skipped: frozenset[int]
-    empty: int
-    disagreeing: int
-    left_config: dict[str, int]
-    never_seen: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    empty: int = 0
+    disagreeing: int = 0
+    left_config: dict[str, int] = field(default_factory=dict)
+    unreadable: int = 0
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.answers)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many tasks carry each label."""
+        return self.control.counts(self.answers)
 
     @property
-    def classes(self) -> int:
-        """How many different labels were chosen."""
-        return len(set(self.values))
+    def never_seen(self) -> tuple[str, ...]:
+        """The config's labels that nobody has chosen yet."""
+        return tuple(label for label in self.control.offered if label not in self.counts)
 
 
-NO_LABELS = Labels(np.empty(0, dtype=np.int64), (), frozenset(), 0, 0, {}, ())
+@dataclass(frozen=True)
+class ProjectLabels:
+    """What the annotators of a project have said so far, question by question.
+
+    Attributes
+    ----------
+    questions : the answers to each, in the config's order
+    skipped : ids of tasks that were only ever skipped
+    """
+
+    questions: tuple[Labels, ...] = ()
+    skipped: frozenset[int] = frozenset()
+
+    @cached_property
+    def task_ids(self) -> np.ndarray:
+        """The tasks with an answer to any question, ascending; shape (n_labeled,), int64."""
+        ids = [labels.task_ids for labels in self.questions]
+        return np.unique(np.concatenate(ids)) if ids else np.empty(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.task_ids)
 
 
-def read_labels(annotated: Iterable[tuple[int, Sequence[Annotation]]], control: Control) -> Labels:
-    """Return one label per task: the ground truth's, else the majority's, else the latest of the tied."""
-    known: dict[int, str] = {}
-    left: Counter[str] = Counter()
+NO_LABELS = ProjectLabels()
+
+
+def read_labels(
+    annotated: Iterable[tuple[int, Sequence[Annotation]]], controls: Sequence[Control]
+) -> ProjectLabels:
+    """Return one answer per task and question: the ground truth's, else what its control makes of all."""
+    tallies = [_Tally(control) for control in controls]
     skipped: set[int] = set()
-    empty = disagreeing = 0
     for task, given in annotated:
         finished = [a for a in given if not a.was_cancelled]
         if not finished:
             skipped.add(task)
             continue
-        votes = _votes(finished, control)
-        disagreeing += len(set(votes)) > 1
-        usable = [v for v in votes if v in control.labels]
+        deciding = [a for a in finished if a.ground_truth] or finished
+        for tally in tallies:
+            tally.add(task, deciding)
+    return ProjectLabels(tuple(tally.labels() for tally in tallies), frozenset(skipped))
+
+
+class _Tally:
+    """Gathers the answers to one question, task by task."""
+
+    def __init__(self, control: Control):
+        self.control = control
+        self.known: dict[int, Answer] = {}
+        self.left: Counter[str] = Counter()
+        self.empty = self.disagreeing = self.unreadable = 0
+
+    def add(self, task: int, deciding: Sequence[Annotation]) -> None:
+        try:
+            found = [self.control.answer_of(a.result) for a in deciding]
+        except Exception:  # noqa: BLE001  annotations may be imported, and hold anything; one must not end the round
+            self.unreadable += 1
+            return
+        answers = [answer for answer in found if answer is not None]
+        self.disagreeing += len(set(answers)) > 1
+        usable = [answer for answer in answers if self.control.in_config(answer)]
         if usable:
-            known[task] = _decide(usable)
-        elif votes:
-            left[_decide(votes)] += 1
+            self.known[task] = self.control.settle(usable)
+        elif answers:
+            self.left.update(self.control.counts([self.control.settle(answers)]).keys())
         else:
-            empty += 1
-    ids = sorted(known)
-    return Labels(
-        task_ids=np.array(ids, dtype=np.int64),
-        values=tuple(known[i] for i in ids),
-        skipped=frozenset(skipped),
-        empty=empty,
-        disagreeing=disagreeing,
-        left_config=dict(left),
-        never_seen=tuple(label for label in control.labels if label not in set(known.values())),
-    )
+            self.empty += 1
 
-
-def _votes(finished: Sequence[Annotation], control: Control) -> list[str]:
-    """Return the labels that count, oldest first: the ground truth's alone where there is one."""
-    deciding = [a for a in finished if a.ground_truth] or finished
-    labels = (control.label_of(a.result) for a in deciding)
-    return [label for label in labels if label is not None]
-
-
-def _decide(votes: Sequence[str]) -> str:
-    counts = Counter(votes)
-    most = max(counts.values())
-    return next(label for label in reversed(votes) if counts[label] == most)
+    def labels(self) -> Labels:
+        ids = sorted(self.known)
+        return Labels(
+            control=self.control,
+            task_ids=np.array(ids, dtype=np.int64),
+            answers=tuple(self.known[i] for i in ids),
+            empty=self.empty,
+            disagreeing=self.disagreeing,
+            left_config=dict(self.left),
+            unreadable=self.unreadable,
+        )

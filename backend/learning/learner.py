@@ -11,23 +11,21 @@ from backend.errors import SettingsError
 from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
 
 
-def _logistic_regression(kind: str, seed: int, n_sketch: int) -> ClassifierMixin:
-    if kind == "text":
+def _logistic_regression(seed: int, n_sketch: int) -> ClassifierMixin:
+    if n_sketch:
         return SketchedLogisticRegression(n_sketch, max_iter=500, random_state=seed)
     return SparseLogisticRegression(max_iter=500, random_state=seed)
 
 
-def _random_forest(kind: str, seed: int, n_sketch: int) -> ClassifierMixin:
+def _random_forest(seed: int, n_sketch: int) -> ClassifierMixin:
     return RandomForestClassifier(200, min_samples_leaf=2, random_state=seed)
 
 
 ESTIMATORS = {"logistic_regression": _logistic_regression, "random_forest": _random_forest}
 
 
-def make_estimator(
-    kind: str, *, name: str | None, trusted: str | None, seed: int, n_sketch: int = 0
-) -> ClassifierMixin:
-    """Return an unfitted classifier for features of `kind` ("text", "image" or "numbers").
+def make_estimator(*, name: str | None, trusted: str | None, seed: int, n_sketch: int = 0) -> ClassifierMixin:
+    """Return an unfitted classifier.
 
     Parameters
     ----------
@@ -43,7 +41,7 @@ def make_estimator(
     if name is None and trusted:
         return _imported(trusted)
     try:
-        return ESTIMATORS[name or "logistic_regression"](kind, seed, n_sketch)
+        return ESTIMATORS[name or "logistic_regression"](seed, n_sketch)
     except KeyError:
         raise SettingsError(
             f"estimator: {name!r} is not built in; use one of {', '.join(ESTIMATORS)}, "

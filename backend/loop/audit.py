@@ -17,10 +17,9 @@ from __future__ import annotations
 import numpy as np
 
 from backend.loop.options import ProjectOptions
-from backend.loop.priorities import Head, choose_head
+from backend.loop.priorities import Chooser, Head
 from backend.store.features import PoolFeatures
 from backend.store.models import Published
-from clean_al import IntelligentSampler
 
 # Of a project's labeled draws, the newest ones that are remembered: far more than an interval gains from.
 REMEMBERED = 20_000
@@ -32,7 +31,7 @@ def were_drawn(published: Published | None, task_ids: np.ndarray) -> np.ndarray:
 
 
 def audited_head(
-    sampler: IntelligentSampler,
+    chooser: Chooser,
     pool: PoolFeatures,
     candidates: np.ndarray,
     labeled: np.ndarray,
@@ -40,7 +39,10 @@ def audited_head(
     rng: np.random.Generator,
     published: Published | None,
 ) -> Head:
-    """Return the head of `choose_head`, in which the draws of earlier rounds come before new ones.
+    """Return the next `queue_size` candidates: the chooser's best, with the audit share at its places.
+
+    Draws of earlier rounds come before new ones. Candidates that cannot be read come last, where there is
+    room.
 
     Parameters
     ----------
@@ -48,19 +50,30 @@ def audited_head(
     published : the head before
     """
     rows, features = pool.rows_of(candidates), pool.features
-    size = min(options.queue_size, int(features.readable[rows].sum()))
+    readable = rows[features.readable[rows]]
+    size = min(options.queue_size, len(readable))
     n_audits = round(size * options.exploration)
-    drawn = _draws(published)
-    waiting = pool.rows_of(drawn[np.isin(drawn, candidates)])
-    kept = waiting[features.readable[waiting]][:n_audits]
-    others, n_others = np.setdiff1d(rows, kept), size - len(kept)
-    share = (n_audits - len(kept)) / n_others if n_others else 0.0
-    rest = options.model_copy(update={"queue_size": options.queue_size - len(kept), "exploration": share})
-    part = choose_head(sampler, features, others, rest, rng)
-    picked = others[part.rows]
-    places = _audit_places(size, n_audits, options, labels_until_audit(published, labeled, options))
-    head, audit = _woven(picked[~part.audit], np.concatenate([kept, picked[part.audit]]), places)
-    return Head(np.searchsorted(rows, head), audit)
+    drawn = _audits(_draws(published), pool, candidates, readable, n_audits, rng)
+    chosen = chooser.best(features, np.setdiff1d(readable, drawn), size - len(drawn), options)
+    places = _audit_places(size, len(drawn), options, labels_until_audit(published, labeled, options))
+    head, audit = _woven(chosen, drawn, places)
+    unreadable = rows[~features.readable[rows]][: options.queue_size - size]
+    head = np.concatenate([head, unreadable])
+    return Head(np.searchsorted(rows, head), np.pad(audit, (0, len(unreadable))))
+
+
+def _audits(
+    before: np.ndarray,
+    pool: PoolFeatures,
+    candidates: np.ndarray,
+    readable: np.ndarray,
+    n: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return n rows of the audit share, in the order of the draw: those that wait, then as many new ones."""
+    waiting = pool.rows_of(before[np.isin(before, candidates)])
+    kept = waiting[pool.features.readable[waiting]][:n]
+    return np.concatenate([kept, rng.permutation(np.setdiff1d(readable, kept))[: n - len(kept)]])
 
 
 def labels_until_audit(

@@ -7,12 +7,14 @@ from typing import Any
 
 from backend.label_studio.client import LabelStudio
 from backend.learning.labeling_config import config_digest
+from backend.loop.publish import VERSION_PREFIX
 
 
 def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
-    """Return what a round depends on in Label Studio, in three cheap calls: the same again means no change.
+    """Return what a round depends on in Label Studio, in four cheap calls: the same again means no change.
 
-    It sees what no webhook announces: imports that bring annotations, tasks deleted all at once.
+    It sees what no webhook announces: imports that bring annotations or predictions, tasks deleted all at
+    once.
     """
     project = label_studio.project(project_id)
     return {
@@ -20,7 +22,14 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
         "counts": asdict(label_studio.counts(project_id)),
         "label_config": config_digest(project["label_config"]),
         "overlap": project.get("maximum_annotations"),
+        "predictions": foreign_versions(label_studio, project_id),
     } | serving(project)
+
+
+def foreign_versions(label_studio: LabelStudio, project_id: int) -> dict[str, int]:
+    """Return how many predictions each model version has that is none of our queue heads."""
+    versions = label_studio.model_versions(project_id)
+    return {version: n for version, n in versions.items() if not version.startswith(VERSION_PREFIX)}
 
 
 def serving(project: dict[str, Any]) -> dict[str, Any]:

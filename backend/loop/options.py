@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.errors import SettingsError
 from backend.label_studio.client import LabelStudio
+from backend.learning.controls import Control
 from backend.learning.learner import ESTIMATORS
 from backend.settings import Settings
 from clean_al import IntelligentSampler
@@ -52,12 +54,29 @@ class ProjectOptions(BaseModel):
     exploration: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
     estimator: str | None = None
     features: tuple[str, ...] = Field((), max_length=1000)
+    questions: tuple[str, ...] | dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = ()
 
     def for_sampler(self) -> dict[str, Any]:
         """Return what the project says about the sampler; the rest keeps the library's defaults."""
         given = {name: getattr(self, name) for name in FOR_SAMPLER}
         given |= {f"{name}_weight": share for name, share in self.weights or () if share is not None}
         return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def question_weights(self) -> dict[str, float]:
+        """How much each named question's doubt counts; others count 1."""
+        return dict(self.questions) if isinstance(self.questions, dict) else {}
+
+    def among(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[str, ...]]:
+        """Return the questions to learn, and what is wrong with the names that the project gave."""
+        names = [control.name for control in controls]
+        unknown = [name for name in self.questions if name not in names]
+        offered = ", ".join(names)
+        notes = tuple(
+            f"option questions: no control {name!r} to learn; there are {offered}" for name in unknown
+        )
+        wanted = tuple(control for control in controls if control.name in self.questions)
+        return wanted or tuple(controls), notes
 
 
 def read_options(extra_params: Any) -> ProjectOptions:

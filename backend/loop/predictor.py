@@ -7,11 +7,10 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-import numpy as np
-
 from backend.errors import ModelStoreError
-from backend.learning.controls import Control, learnable_control
-from backend.learning.inputs import MAX_IMAGE_BYTES, read_values
+from backend.learning.controls import learnable_controls
+from backend.learning.inputs import MAX_IMAGE_BYTES
+from backend.loop.priorities import result_of
 from backend.services import Services
 from backend.store.models import Model
 
@@ -40,9 +39,16 @@ class Predictor:
         version, model = self._model(project_id, published) if published else (None, None)
         if model is None or not tasks:
             return [{"result": [], "score": 0.0} for _ in tasks], None
-        control = learnable_control(model.facts["label_config"])
-        values = read_values(model.spec, [t.get("data") or {} for t in tasks], self._download)
-        return _predictions(model.probabilities(values), model, control, str(version)), version
+        controls = learnable_controls(model.facts["label_config"])
+        guesses = model.guesses([t.get("data") or {} for t in tasks], self._download)
+        answers = []
+        for row in range(len(tasks)):
+            of_task = {name: given[row] for name, given in guesses.items()}
+            score = sum(guess.confidence for guess in of_task.values()) / len(of_task)
+            answers.append(
+                {"result": result_of(of_task, controls), "score": score, "model_version": str(version)}
+            )
+        return answers, version
 
     def model_version(self, project_id: int) -> str | None:
         """Return the version that is served, when there is a model behind it."""
@@ -77,17 +83,3 @@ class Predictor:
 
     def _download(self, path: str) -> bytes:
         return self._services.label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)
-
-
-def _predictions(
-    probabilities: np.ndarray, model: Model, control: Control, version: str
-) -> list[dict[str, Any]]:
-    best = probabilities.argmax(axis=1)
-    return [
-        {
-            "result": control.result_for(model.labels[column], float(row[column])),
-            "score": float(row[column]),
-            "model_version": version,
-        }
-        for row, column in zip(probabilities, best, strict=True)
-    ]

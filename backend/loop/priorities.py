@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from backend.learning.answers import Guess
 from backend.learning.controls import Control
 from backend.learning.vectorize import Features
 from backend.loop.options import ProjectOptions
@@ -30,80 +31,63 @@ class Head:
     audit: np.ndarray
 
 
-def choose_head(
-    sampler: IntelligentSampler,
-    pool: Features,
-    candidates: np.ndarray,
-    options: ProjectOptions,
-    rng: np.random.Generator,
-) -> Head:
-    """Return the next `queue_size` candidates: one batch as the sampler wants it, then a reserve.
+@dataclass(frozen=True)
+class Chooser:
+    """A sampler, and the doubts that it goes by where it has learned no answers itself.
 
-    The batch is what annotators get until the next round; the reserve is for many annotators, and for the
-    time in which no round ends. Every 1/`exploration`-th place goes to a task drawn uniformly. Candidates
-    that cannot be read come last, where there is room.
-
-    Parameters
+    Attributes
     ----------
-    candidates : array of shape (n_candidates,), int64
-        The rows of the pool to choose among, ascending.
+    rows : array of shape (n_candidates,), int64, ascending
+        The rows of the pool that the doubts are about.
+    doubt : array of shape (n_candidates,), higher for less sure; None when the sampler knows by itself
     """
-    readable = candidates[pool.readable[candidates]]
-    size = min(options.queue_size, len(readable))
-    drawn = rng.permutation(readable)[: round(size * options.exploration)]
-    chosen = _best(sampler, pool, np.setdiff1d(readable, drawn), size - len(drawn), options)
-    rows, audit = _interleave(chosen, drawn)
-    if size < options.queue_size:
-        unreadable = candidates[~pool.readable[candidates]][: options.queue_size - size]
-        rows = np.concatenate([rows, unreadable])
-        audit = np.concatenate([audit, np.zeros(len(unreadable), dtype=bool)])
-    return Head(np.searchsorted(candidates, rows), audit)
 
+    sampler: IntelligentSampler
+    rows: np.ndarray
+    doubt: np.ndarray | None = None
 
-def _best(
-    sampler: IntelligentSampler, pool: Features, rows: np.ndarray, n: int, options: ProjectOptions
-) -> np.ndarray:
-    picked = np.empty(0, dtype=np.int64)
-    for want in (min(options.batch_size, n), n - min(options.batch_size, n)):
-        if want:
-            left = np.setdiff1d(rows, picked)
-            free = pool.rows(left)
-            picked = np.concatenate([picked, left[sampler.select(free.X, want, embedding=free.embedding)]])
-    return picked
+    def best(self, pool: Features, rows: np.ndarray, n: int, options: ProjectOptions) -> np.ndarray:
+        """Return n of these rows of the pool: one batch as the sampler wants it, then a reserve.
 
+        The batch is what annotators get until the next round; the reserve is for many annotators, and for
+        the time in which no round ends.
+        """
+        picked = np.empty(0, dtype=np.int64)
+        for want in (min(options.batch_size, n), n - min(options.batch_size, n)):
+            if want:
+                left = np.setdiff1d(rows, picked)
+                picked = np.concatenate([picked, left[self._select(pool.rows(left), left, want)]])
+        return picked
 
-def _interleave(chosen: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Spread the drawn rows evenly, the first one in the middle of the first stretch."""
-    total = len(chosen) + len(drawn)
-    audit = np.zeros(total, dtype=bool)
-    if len(drawn):
-        step = total / len(drawn)
-        audit[(step / 2 + step * np.arange(len(drawn))).astype(int)] = True
-    rows = np.empty(total, dtype=np.int64)
-    rows[audit], rows[~audit] = drawn, chosen
-    return rows, audit
+    def _select(self, free: Features, rows: np.ndarray, n: int) -> np.ndarray:
+        doubt = None if self.doubt is None else self.doubt[np.searchsorted(self.rows, rows)]
+        return self.sampler.select(free.X, n, embedding=free.embedding, doubt=doubt)
 
 
 def as_predictions(
     task_ids: np.ndarray,
-    probabilities: np.ndarray | None,
-    labels: list[str],
-    control: Control | None,
+    guesses: Mapping[str, Sequence[Guess]],
+    controls: Sequence[Control],
     version: str,
 ) -> Iterator[dict[str, Any]]:
     """Yield one Label Studio prediction per task of the head, in order.
 
     The score is rank / n: Label Studio serves the lowest first, so the batch keeps its order. The model's own
     confidence stands inside the result.
+
+    Parameters
+    ----------
+    guesses : for each question that is learned, one a task
     """
     for rank, task in enumerate(task_ids):
-        result: list[dict[str, Any]] = []
-        if probabilities is not None and control is not None:
-            best = int(np.argmax(probabilities[rank]))
-            result = control.result_for(labels[best], float(probabilities[rank, best]))
         yield {
             "task": int(task),
             "model_version": version,
             "score": rank / len(task_ids),
-            "result": result,
+            "result": result_of({name: given[rank] for name, given in guesses.items()}, controls),
         }
+
+
+def result_of(guesses: Mapping[str, Guess], controls: Sequence[Control]) -> list[dict[str, Any]]:
+    """Return the prediction result that shows a guess of each question, in the config's order."""
+    return [item for c in controls if c.name in guesses for item in c.result_for(guesses[c.name])]

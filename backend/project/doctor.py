@@ -11,7 +11,7 @@ import requests
 from redis import Redis
 
 from backend.errors import LabelingConfigError, LabelStudioError, SettingsError
-from backend.learning.controls import learnable_control
+from backend.learning.controls import Control, learnable_controls
 from backend.loop.options import project_options
 from backend.loop.publish import SAMPLING
 from backend.project.connect import TITLE
@@ -138,10 +138,16 @@ def _web(services: Services) -> Iterator[Finding]:
 
 def _config(what: str, project: dict[str, Any]) -> Finding:
     try:
-        control = learnable_control(project.get("label_config") or "")
+        controls = learnable_controls(project.get("label_config") or "")
     except LabelingConfigError as error:
         return Finding("problem", what, str(error), "until then tasks are ordered by how typical they are")
-    return Finding("ok", what, f"learns {len(control.labels)} labels on <{control.object_tag}>")
+    return Finding("ok", what, f"learns {', '.join(map(_in_words, controls))}")
+
+
+def _in_words(control: Control) -> str:
+    tag, labels = control.tag, len(control.offered)
+    of = f"{labels} labels of " if labels else ""
+    return f'{of}<{tag.tag} name="{tag.name}"> on <{tag.object_tag}>'
 
 
 def _serving(what: str, project: dict[str, Any]) -> Iterator[Finding]:

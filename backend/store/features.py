@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from backend.learning.inputs import InputSpec
-from backend.learning.vectorize import VECTORIZERS, Features, Vectorizer
+from backend.learning.inputs import Reader, Values
+from backend.learning.vectorize import Features, InputSpec
 from backend.store.files import atomic_file, read_json, write_json
 
 # Scales and vocabularies are learned anew when the pool has grown by this share since they last were.
 REFIT_GROWTH = 0.2
 # Raised when a vectorizer changes: features of different makes must not meet in one matrix.
-FORMAT = 1
+FORMAT = 2
 
-ReadValues = Callable[[np.ndarray], list[Any]]
+Inputs = tuple[InputSpec, ...]
+ReadValues = Callable[[np.ndarray], Values]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class PoolFeatures:
     task_ids: np.ndarray
     data_versions: np.ndarray
     features: Features
-    vectorizer: Vectorizer
+    reader: Reader
 
     def __contains__(self, task_id: int) -> bool:
         row = int(np.searchsorted(self.task_ids, task_id))
@@ -48,7 +49,7 @@ class FeatureStore:
         self.folder = folder
 
     def refresh(
-        self, spec: InputSpec, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
+        self, inputs: Inputs, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
     ) -> PoolFeatures:
         """Return the features of tasks `ids`, vectorizing only those that are new or have changed.
 
@@ -57,9 +58,9 @@ class FeatureStore:
         ids, data_versions : arrays of shape (n_tasks,), int64; ids ascending
         read : gives the values of the tasks with these ids
         """
-        known = self._load(spec)
+        known = self._load(inputs)
         if known is None or self._outgrown(known, ids):
-            return self._fit(spec, ids, data_versions, read, seed)
+            return self._fit(inputs, ids, data_versions, read, seed)
         pool, fitted_on = known
         at = np.minimum(np.searchsorted(pool.task_ids, ids), max(len(pool.task_ids) - 1, 0))
         same = (
@@ -69,30 +70,29 @@ class FeatureStore:
         )
         if same.all() and len(ids) == len(pool.task_ids):
             return pool
-        fresh = pool.vectorizer.transform(read(ids[~same]))
+        fresh = pool.reader.transform(read(ids[~same]))
         joined = Features.concatenate([pool.features.rows(at[same]), fresh])
         order = np.argsort(np.concatenate([ids[same], ids[~same]]), kind="stable")
-        pool = PoolFeatures(ids, data_versions, joined.rows(order), pool.vectorizer)
-        self._save(spec, pool, fitted_on)
+        pool = PoolFeatures(ids, data_versions, joined.rows(order), pool.reader)
+        self._save(pool, fitted_on)
         return pool
 
     def _fit(
-        self, spec: InputSpec, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
+        self, inputs: Inputs, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
     ) -> PoolFeatures:
         values = read(ids)
-        kind = VECTORIZERS[spec.kind]
-        vectorizer: Vectorizer = (kind() if spec.kind == "numbers" else kind(seed)).fit(values)  # type: ignore[call-arg]
-        pool = PoolFeatures(ids, data_versions, vectorizer.transform(values), vectorizer)
-        self._save(spec, pool, len(ids))
+        reader = Reader.fitted(inputs, values, seed)
+        pool = PoolFeatures(ids, data_versions, reader.transform(values), reader)
+        self._save(pool, len(ids))
         return pool
 
     @staticmethod
     def _outgrown(known: tuple[PoolFeatures, int], ids: np.ndarray) -> bool:
         return not known[1] / (1 + REFIT_GROWTH) <= len(ids) <= known[1] * (1 + REFIT_GROWTH)
 
-    def _save(self, spec: InputSpec, pool: PoolFeatures, fitted_on: int) -> None:
-        values, arrays = pool.vectorizer.state()
-        stored = {f"vectoriser.{name}": array for name, array in arrays.items()}
+    def _save(self, pool: PoolFeatures, fitted_on: int) -> None:
+        described, arrays = pool.reader.state()
+        stored = {f"reader.{name}": array for name, array in arrays.items()}
         stored |= {"ids": pool.task_ids, "versions": pool.data_versions, "embedding": pool.features.embedding}
         stored["readable"] = pool.features.readable
         X = pool.features.X
@@ -106,32 +106,35 @@ class FeatureStore:
         name = f"features-{secrets.token_hex(8)}.npz"
         with atomic_file(self.folder / name) as file:
             np.savez(file, **stored)  # type: ignore[arg-type]
-        described = {"format": FORMAT, "arrays": name, "kind": spec.kind, "fields": list(spec.fields)}
-        write_json(self.folder / "features.json", described | {"vectoriser": values, "fitted_on": fitted_on})
+        kept = {"format": FORMAT, "arrays": name, "fitted_on": fitted_on, "reader": described}
+        write_json(self.folder / "features.json", kept)
         for pattern in ("features-*.npz", ".features-*.npz.*"):
             for old in self.folder.glob(pattern):
                 if old.name != name:
                     old.unlink(missing_ok=True)
 
-    def _load(self, spec: InputSpec) -> tuple[PoolFeatures, int] | None:
-        """Return what was kept, and of how many tasks its vectorizer was fitted; None to begin anew."""
+    def _load(self, inputs: Inputs) -> tuple[PoolFeatures, int] | None:
+        """Return what was kept, and of how many tasks its reader was fitted; None to begin anew."""
         try:
-            described = read_json(self.folder / "features.json") or {}
-            made_for = (described.get("format"), described.get("kind"), described.get("fields"))
-            return (
-                self._restore(spec, described) if made_for == (FORMAT, spec.kind, list(spec.fields)) else None
-            )
+            kept = read_json(self.folder / "features.json") or {}
+            if kept.get("format") != FORMAT or _inputs_of(kept["reader"]) != inputs:
+                return None
+            return self._restore(kept)
         except Exception:  # noqa: BLE001  a damaged file fails in any way; a cache is then made anew
             return None
 
-    def _restore(self, spec: InputSpec, described: dict[str, Any]) -> tuple[PoolFeatures, int]:
-        path = self.folder / Path(described["arrays"]).name
+    def _restore(self, kept: dict[str, Any]) -> tuple[PoolFeatures, int]:
+        path = self.folder / Path(kept["arrays"]).name
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             a = {name: stored[name] for name in stored.files}
-        state = {n.removeprefix("vectoriser."): v for n, v in a.items() if n.startswith("vectoriser.")}
-        vectorizer = VECTORIZERS[spec.kind].from_state((described["vectoriser"], state))
+        state = {n.removeprefix("reader."): v for n, v in a.items() if n.startswith("reader.")}
+        reader = Reader.from_state((kept["reader"], state))
         features = Features(_matrix(a), a["embedding"], a["readable"])
-        return PoolFeatures(a["ids"], a["versions"], features, vectorizer), int(described["fitted_on"])
+        return PoolFeatures(a["ids"], a["versions"], features, reader), int(kept["fitted_on"])
+
+
+def _inputs_of(described: dict[str, Any]) -> Inputs:
+    return tuple(InputSpec(stored["kind"], tuple(stored["fields"])) for stored in described["inputs"])
 
 
 def _matrix(arrays: dict[str, np.ndarray]) -> np.ndarray | sparse.csr_matrix:

@@ -2,8 +2,8 @@
 
 MODEL_DIR/projects/<id>/
     published.json              what Label Studio is served, under which fence, and the audit share's draws
-    models/<version>/           manifest.json (checksums), model.json, arrays.npz [, estimator.skops]
-    features/                   the pool's features, see feature_store.py
+    models/<version>/           manifest.json (checksums), model.json, arrays.npz [, estimator-N.NAME.skops]
+    features/                   the pool's features, see features.py
     progress.json, poll.json    what the last round and the last look saw, see progress.py and poller.py
     snapshot.sqlite             the project as last read, see snapshot.py
     connection.json             what `connect` found and made, see connection.py
@@ -13,27 +13,15 @@ MODEL_DIR/projects/<id>/
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import os
 import re
 import secrets
 import shutil
 import time
-import zipfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from importlib import import_module
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
-
-import numpy as np
-from sklearn.base import ClassifierMixin
 
 from backend.errors import ModelStoreError, RoundSuperseded
-from backend.learning.inputs import InputSpec
-from backend.learning.vectorize import VECTORIZERS, Vectorizer
 from backend.store.files import (
     private_folder,
     read_json,
@@ -42,48 +30,13 @@ from backend.store.files import (
     write_atomically,
     write_json,
 )
-from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression, class_probabilities
+from backend.store.model_format import SKOPS, Model, deserialized, own_types, serialized
 
 KEEP = 5
 ABANDONED_SECONDS = 3600
-# What the built-in estimators consist of beyond what skops lets in by itself; none of these runs code of its
-# own choosing when it is loaded.
-KNOWN_TYPES = frozenset(
-    {
-        "clean_al.committee.Committee",
-        "clean_al.learners.SketchedLogisticRegression",
-        "clean_al.learners.SparseLogisticRegression",
-        "sklearn.tree._tree.Tree",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-    }
-)
-# Stored as their weights alone; both predict as logistic regression does.
-LINEAR = (SparseLogisticRegression, SketchedLogisticRegression)
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
-
-
-@dataclass(frozen=True)
-class Model:
-    """What turns task data into probabilities: an input, a vectorizer and a fitted classifier."""
-
-    spec: InputSpec
-    vectorizer: Vectorizer
-    classifier: ClassifierMixin
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels that the model knows, in the order of its probabilities' columns."""
-        return [str(label) for label in self.classifier.classes_]
-
-    def probabilities(self, values: Sequence[Any]) -> np.ndarray:
-        """Return the probability of each label for each value; shape (n_values, n_labels)."""
-        return self.probabilities_of(self.vectorizer.transform(values).X)
-
-    def probabilities_of(self, X: Any) -> np.ndarray:
-        """Return the probability of each label for each row of features; shape (n_rows, n_labels)."""
-        return class_probabilities(self.classifier, X)
+# The files of a model; whatever else a manifest names is not looked at.
+FILE = re.compile(r"model\.json|arrays\.npz|estimator[a-z0-9.-]*\.skops")
 
 
 @dataclass(frozen=True)
@@ -141,9 +94,10 @@ class ModelStore:
             When its estimator is of a kind that `load` would refuse.
         """
         final = self._model_folder(project_id, version)
-        contents = _serialize(model)
-        if "estimator.skops" in contents:
-            _own_types(contents["estimator.skops"], self.trusted_package)
+        contents = serialized(model)
+        for name, content in contents.items():
+            if name.endswith(SKOPS):
+                own_types(content, self.trusted_package)
         temporary = private_folder(final.with_name(f".{final.name}.{secrets.token_hex(4)}"))
         try:
             for name, content in contents.items():
@@ -166,11 +120,12 @@ class ModelStore:
         manifest = read_json(folder / "manifest.json")
         if not isinstance(manifest, dict):
             raise ModelStoreError(f"project {project_id}: model {version} is missing or has no manifest")
-        contents = {}
-        for name in ("model.json", "arrays.npz", "estimator.skops"):
-            if name in manifest:
-                contents[name] = self._checked(folder / name, manifest[name])
-        return _deserialize(contents, self.trusted_package)
+        contents = {
+            name: self._checked(folder / name, checksum)
+            for name, checksum in manifest.items()
+            if FILE.fullmatch(name)
+        }
+        return deserialized(contents, self.trusted_package)
 
     def publish(self, project_id: int, published: Published) -> None:
         """Make `published` what is served; refused when a later round was here first.
@@ -233,100 +188,3 @@ class ModelStore:
 
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _serialize(model: Model) -> dict[str, bytes]:
-    values, arrays = model.vectorizer.state()
-    arrays = {f"vectoriser.{name}": array for name, array in arrays.items()}
-    described: dict[str, Any] = {
-        "spec": asdict(model.spec),
-        "vectoriser": values,
-        "labels": model.labels,
-        "facts": model.facts,
-    }
-    contents = {}
-    # Of exactly these classes: a subclass may predict in another way.
-    if type(model.classifier) in LINEAR:
-        seen = np.flatnonzero(model.classifier.coef_.any(axis=0))
-        described["n_features"] = int(model.classifier.coef_.shape[1])
-        arrays |= {
-            "coef.columns": seen.astype(np.int32),
-            "coef.values": model.classifier.coef_[:, seen],
-            "intercept": model.classifier.intercept_,
-        }
-    else:
-        contents["estimator.skops"] = _skops().dumps(model.classifier)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    return {"model.json": json.dumps(described).encode(), "arrays.npz": buffer.getvalue(), **contents}
-
-
-def _deserialize(contents: dict[str, bytes], trusted_package: str | None) -> Model:
-    try:
-        described = json.loads(contents["model.json"])
-        with np.load(io.BytesIO(contents["arrays.npz"]), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        spec = InputSpec(described["spec"]["kind"], tuple(described["spec"]["fields"]))
-        state = {n.removeprefix("vectoriser."): a for n, a in arrays.items() if n.startswith("vectoriser.")}
-        vectorizer = VECTORIZERS[spec.kind].from_state((described["vectoriser"], state))
-        return Model(
-            spec, vectorizer, _classifier(described, arrays, contents, trusted_package), described["facts"]
-        )
-    except (
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise ModelStoreError(f"the stored model is not one of ours: {type(error).__name__}") from error
-
-
-def _classifier(
-    described: dict[str, Any],
-    arrays: dict[str, np.ndarray],
-    contents: dict[str, bytes],
-    trusted_package: str | None,
-) -> ClassifierMixin:
-    if "estimator.skops" in contents:
-        content = contents["estimator.skops"]
-        own = _own_types(content, trusted_package)
-        try:
-            return _skops().loads(content, trusted=own)
-        except Exception as error:
-            raise ModelStoreError(f"the stored estimator was refused: {type(error).__name__}") from error
-    classifier = SparseLogisticRegression()
-    classifier.classes_ = np.array(described["labels"])
-    classifier.coef_ = np.zeros((arrays["coef.values"].shape[0], described["n_features"]))
-    classifier.coef_[:, arrays["coef.columns"]] = arrays["coef.values"]
-    classifier.intercept_ = arrays["intercept"]
-    classifier.n_features_in_ = described["n_features"]
-    return classifier
-
-
-def _skops() -> ModuleType:
-    """Return skops.io, loaded at its first use: that takes a second, and the built-in learner needs none."""
-    return import_module("skops.io")
-
-
-def _own_types(content: bytes, trusted_package: str | None) -> list[str]:
-    """Return the types in a stored estimator that need our word: known ones, and the configured package's.
-
-    Raises
-    ------
-    ModelStoreError
-        When there are others.
-    """
-    try:
-        unknown = _skops().get_untrusted_types(data=content)
-    except Exception as error:
-        raise ModelStoreError(f"the stored estimator cannot be read: {type(error).__name__}") from error
-    strange = [t for t in unknown if t not in KNOWN_TYPES and t.partition(".")[0] != trusted_package]
-    if strange:
-        raise ModelStoreError(
-            f"the estimator holds {', '.join(strange[:5])}: stored are only types of scikit-learn that skops "
-            "knows, and of the package in CLEAN_AL_ESTIMATOR"
-        )
-    return unknown

@@ -23,7 +23,7 @@ from backend.label_studio.client import Counts, LabelStudio, greater
 from backend.label_studio.records import Annotation
 from backend.store.files import open_private, private_folder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Its number comes last, in the same transaction: a crash leaves a file without schema, not half of one.
 SCHEMA = f"""
 BEGIN;
@@ -36,10 +36,15 @@ CREATE TABLE IF NOT EXISTS annotation (
     ground_truth INTEGER NOT NULL, updated_at TEXT NOT NULL, completed_by INTEGER
 );
 CREATE INDEX IF NOT EXISTS annotation_task ON annotation (task);
+CREATE TABLE IF NOT EXISTS prediction (
+    task INTEGER NOT NULL, model_version TEXT NOT NULL, id INTEGER NOT NULL, score REAL, result TEXT NOT NULL,
+    PRIMARY KEY (task, model_version)
+);
 CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
+PREDICTION_FIELDS = ("id", "predictions", "model_version", "score", "result")
 TASK_FIELDS = ("id", "data", "is_labeled", "updated_at")
 # Transactions may commit a little after the moment that they are stamped with.
 OVERLAP = timedelta(seconds=10)
@@ -242,15 +247,41 @@ class Snapshot:
             for task, group in groupby(found, key=lambda a: a.task):
                 yield task, list(group)
 
+    def refresh_predictions(self, label_studio: LabelStudio, project_id: int, version: str) -> int:
+        """Read what a model version of another predicted, anew, and return of how many tasks it is known."""
+        with closing(self._open()) as db:
+            pages = label_studio.iter_tasks(
+                project_id, include=PREDICTION_FIELDS, with_annotations=True, page_size=PAGE_SIZE
+            )
+            rows = (row for page in pages for task in page for row in _prediction_rows(task, version))
+            with db:
+                db.execute("DELETE FROM prediction WHERE model_version = ?", (version,))
+                # The newest of a task comes last and stays.
+                db.executemany("INSERT OR REPLACE INTO prediction VALUES (?, ?, ?, ?, ?)", rows)
+            (known,) = db.execute(
+                "SELECT count(*) FROM prediction WHERE model_version = ?", (version,)
+            ).fetchone()
+        return int(known)
+
+    def predictions(self, ids: Sequence[int] | np.ndarray, version: str) -> list[dict[str, Any] | None]:
+        """Return what a model version predicted of these tasks, as last read; None where nothing is known."""
+        with closing(self._open()) as db:
+            rows = db.execute(
+                "SELECT task, score, result FROM prediction WHERE model_version = ?", (version,)
+            )
+            known = {task: {"score": score, "result": json.loads(result)} for task, score, result in rows}
+        return [known.get(int(i)) for i in ids]
+
     def _open(self) -> sqlite3.Connection:
         # Made here, since SQLite would let everybody read it.
         os.close(open_private(str(self.path), os.O_RDWR | os.O_CREAT))
         db = sqlite3.connect(self.path, timeout=LOCKED_SECONDS)
         try:
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version not in (0, SCHEMA_VERSION):
+            if not 0 <= version <= SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(f"snapshot of another version: {version}")
-            if version == 0:
+            if version < SCHEMA_VERSION:
+                # Later versions only added tables: what is there stays.
                 db.executescript(SCHEMA)
         except BaseException:
             db.close()
@@ -279,6 +310,19 @@ def _annotation_row(task: int, annotation: dict[str, Any]) -> tuple[Any, ...]:
         _in_utc(annotation.get("updated_at")),
         by.get("id") if isinstance(by, dict) else by,
     )
+
+
+def _prediction_rows(task: dict[str, Any], version: str) -> Iterator[tuple[Any, ...]]:
+    given = [p for p in task.get("predictions") or [] if p.get("model_version") == version]
+    for prediction in sorted(given, key=lambda p: int(p.get("id") or 0)):
+        result, score = prediction.get("result"), prediction.get("score")
+        yield (
+            task["id"],
+            version,
+            int(prediction.get("id") or 0),
+            float(score) if isinstance(score, int | float) else None,
+            json.dumps(result if isinstance(result, list) else []),
+        )
 
 
 def _in_utc(time: str | None) -> str:

@@ -14,7 +14,7 @@ from clean_al.strategies.typiclust import TYPICLUST
 
 
 def _stage(pool: Pool) -> Strategy:
-    return TYPICLUST if pool.model is None else HYBRID
+    return HYBRID if pool.can_rank else TYPICLUST
 
 
 def scores(pool: Pool) -> np.ndarray:
@@ -27,4 +27,4 @@ def batch(pool: Pool, n: int) -> np.ndarray:
     return _stage(pool).choose(pool, n)
 
 
-AUTO = Strategy(scores, batch, needs_model=False, weighs_costs=True)
+AUTO = Strategy(scores, batch, needs_model=False, obeys_doubt=True, weighs_costs=True)

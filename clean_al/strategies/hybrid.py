@@ -81,4 +81,4 @@ PICKERS: dict[str, Picker] = {
     "determinantal": determinantal_picks,
     "facility_location": facility_picks,
 }
-HYBRID = Strategy(scores, batch, weighs_costs=True)
+HYBRID = Strategy(scores, batch, obeys_doubt=True, weighs_costs=True)

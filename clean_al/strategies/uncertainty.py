@@ -16,4 +16,4 @@ def scores(pool: Pool) -> np.ndarray:
     return pool.uncertainty
 
 
-UNCERTAINTY = Strategy(scores)
+UNCERTAINTY = Strategy(scores, obeys_doubt=True)

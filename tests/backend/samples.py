@@ -40,7 +40,7 @@ def annotation(
 
 def shared(part: str) -> Path:
     """Return a folder of the shared real files, or skip the test."""
-    root = Path(os.environ.get("CLEAN_AL_SHARED", Path(__file__).parents[4] / "shared"))
+    root = Path(os.environ.get("CLEAN_AL_SHARED", Path(__file__).parents[3] / "shared"))
     if not (root / part).is_dir():
         pytest.skip(f"no shared files here: {part}")
     return root / part

@@ -28,6 +28,7 @@ def pool_of(
     seen: Any = None,
     model: Any = None,
     uncertainty: Any = None,
+    doubt: Any = None,
     weights: tuple[float, float] = (0.5, 0.5),
     seed: int = 0,
     **options: Any,
@@ -46,6 +47,7 @@ def pool_of(
         rng=np.random.default_rng(seed),
         options=Options(Weights(*weights, 0.0), **options),
         labeled=labeled,
+        doubt=None if doubt is None else np.asarray(doubt, float),
     )
     if uncertainty is not None:
         pool.__dict__["uncertainty"] = np.asarray(uncertainty, float)

@@ -83,6 +83,21 @@ def test_the_whole_pool_can_be_asked_for(name, mode, data):
     assert sorted(rows.tolist()) == list(range(len(pool)))
 
 
+@pytest.mark.parametrize("fit", [True, False])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_doubt_from_outside_needs_no_model_and_is_obeyed_where_a_model_is_asked(name, mode, fit, data):
+    X, y, pool = data
+    choosing = sampler(name).fit(X, y) if fit else sampler(name)
+    doubt = pool[:, 0] - pool[:, 0].min()
+    rows = choosing.select(pool, 6, batch_mode=mode, doubt=doubt)
+    assert len(set(rows.tolist())) == 6
+    if STRATEGIES[name].needs_model or name == "auto":
+        assert doubt[rows].mean() > doubt.mean()
+    again = sampler(name).fit(X, y) if fit else sampler(name)
+    np.testing.assert_array_equal(again.select(pool, 6, batch_mode=mode, doubt=3 * doubt + 7), rows)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_sparse_and_float32_pools_are_answered(name, data):
     X, y, pool = data

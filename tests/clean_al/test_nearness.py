@@ -110,6 +110,6 @@ def test_binary_features_are_not_taken_for_one_another(kept):
     labeled = pool[:6]
     sampler = IntelligentSampler("coreset", random_state=0).fit(labeled, np.arange(6) % 2)
     sampler.select(pool[6:], 5)
-    nearest = nearness.nearest_seen(sampler._pool(pool[200:], None, sampler._options(), None))
+    nearest = nearness.nearest_seen(sampler._pool(pool[200:], None, sampler._options()))
     plain = ((pool[200:, None] - labeled[None]) ** 2).sum(axis=2).min(axis=1)
     np.testing.assert_allclose(nearest, plain)

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from backend.learning.vectorize.base import Features, State, Vectorizer
+from backend.learning.vectorize.base import (
+    Download,
+    Features,
+    InputSpec,
+    Shown,
+    Standing,
+    State,
+    Vectorizer,
+    look_up,
+)
 from backend.learning.vectorize.image import ImageVectorizer
-from backend.learning.vectorize.numbers import NumberVectorizer
+from backend.learning.vectorize.numbers import NumberVectorizer, SpareNumbers
 from backend.learning.vectorize.text import TextVectorizer
 
-VECTORIZERS: dict[str, type[TextVectorizer] | type[ImageVectorizer] | type[NumberVectorizer]] = {
-    "text": TextVectorizer,
-    "image": ImageVectorizer,
-    "numbers": NumberVectorizer,
+# The order is the precedence: the first that stands alone and finds something is all that is read; else all
+# that stand beside one another are, in this order; else the first of those that come last.
+VECTORIZERS: dict[str, type[Vectorizer]] = {
+    kind.KIND: kind for kind in (NumberVectorizer, ImageVectorizer, TextVectorizer, SpareNumbers)
 }
 
-__all__ = ["VECTORIZERS", "Features", "State", "Vectorizer"]
+__all__ = [
+    "VECTORIZERS",
+    "Download",
+    "Features",
+    "InputSpec",
+    "Shown",
+    "Standing",
+    "State",
+    "Vectorizer",
+    "look_up",
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from enum import Enum
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -57,18 +59,102 @@ class Features:
         )
 
 
-class Vectorizer(Protocol):
-    """Turns task values (texts, image bytes, numbers) into features."""
+@dataclass(frozen=True)
+class Shown:
+    """What annotators are shown: an object tag of the labeling config and its field of the task data."""
 
-    def fit(self, values: Sequence[Any]) -> Vectorizer:
+    object_tag: str
+    field: str
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What is read of each task: the kind of vectorizer and the fields of the task data."""
+
+    kind: str
+    fields: tuple[str, ...]
+
+
+class Standing(Enum):
+    """When a vectorizer has a say, where several find something to read."""
+
+    ALONE = "it is all that is read"
+    BESIDE = "it is read beside the others"
+    LAST = "it is read where nothing else can be"
+
+
+Download = Callable[[str], bytes]
+
+
+class Vectorizer(ABC):
+    """Turns a part of the task data (a text, a picture, numbers) into features.
+
+    Parameters
+    ----------
+    seed : int, for all that is random in `fit`
+    """
+
+    KIND: ClassVar[str]
+    STANDING: ClassVar[Standing] = Standing.BESIDE
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    @classmethod
+    @abstractmethod
+    def fields_in(
+        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+    ) -> list[tuple[str, ...]]:
+        """Return the fields to read, a tuple for each copy of this vectorizer; none when there is nothing.
+
+        Parameters
+        ----------
+        shown : what annotators see, in the config's order
+        sample : the data of some tasks
+        named : the fields that the project asks for
+        """
+
+    @classmethod
+    @abstractmethod
+    def read(
+        cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
+    ) -> list[Any]:
+        """Return what `fit` and `transform` take of each task; None where it cannot be had.
+
+        Raises
+        ------
+        LabelStudioUnreachable
+            When files cannot be fetched now; one that is missing, refused or damaged is None instead.
+        """
+
+    @abstractmethod
+    def fit(self, values: Sequence[Any]) -> Self:
         """Learn scales and vocabularies from the pool; labels are never seen here."""
 
+    @abstractmethod
     def transform(self, values: Sequence[Any]) -> Features:
         """Return the features of `values`; None stands for a value that could not be read."""
 
+    @abstractmethod
     def state(self) -> State:
         """Return everything that `from_state` needs."""
 
     @classmethod
-    def from_state(cls, state: State) -> Vectorizer:
+    @abstractmethod
+    def from_state(cls, state: State) -> Self:
         """Return the vectorizer that gave `state`."""
+
+    @property
+    def n_sketch(self) -> int:
+        """How many of the first features are a sketch of the others; see `SketchedLogisticRegression`."""
+        return 0
+
+
+def look_up(data: Mapping[str, Any], field: str) -> Any:
+    """Return `data[field]`, reading dots as nesting where there is no such key."""
+    if field in data:
+        return data[field]
+    value: Any = data
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from backend.learning.vectorize.base import Features, State
+from backend.errors import LabelStudioError, LabelStudioUnreachable
+from backend.learning.vectorize.base import Download, Features, Shown, State, Vectorizer, look_up
 
+TAG = "Image"
+DOWNLOADS_AT_ONCE = 4
+DOWNLOADS_QUEUED = 1000
 SIDE = 32
 CELL = 8
 ORIENTATIONS = 9
@@ -20,7 +25,7 @@ FIT_SAMPLE = 20_000
 MAX_PIXELS = 50_000_000
 
 
-class ImageVectorizer:
+class ImageVectorizer(Vectorizer):
     """Pixels (16 x 16, gray), a histogram of oriented gradients (4 x 4 cells) and a color histogram.
 
     Every column is centered; the three groups are scaled to the same total variance, so that none drowns the
@@ -31,10 +36,26 @@ class ImageVectorizer:
     Dalal and Triggs, Histograms of oriented gradients for human detection, 2005.
     """
 
-    def __init__(self, seed: int = 0):
-        self.seed = seed
+    KIND = "image"
 
-    def fit(self, values: Sequence[Any]) -> ImageVectorizer:
+    @classmethod
+    def fields_in(
+        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+    ) -> list[tuple[str, ...]]:
+        return [(s.field,) for s in shown if s.object_tag == TAG and s.field]
+
+    @classmethod
+    def read(
+        cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
+    ) -> list[Any]:
+        values = [look_up(d, fields[0]) for d in data]
+        pictures: list[Any] = []
+        with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+            for i in range(0, len(values), DOWNLOADS_QUEUED):
+                pictures += pool.map(lambda value: _fetch(value, download), values[i : i + DOWNLOADS_QUEUED])
+        return pictures
+
+    def fit(self, values: Sequence[Any]) -> Self:
         rows = np.arange(len(values))
         if len(values) > FIT_SAMPLE:
             rows = np.sort(np.random.default_rng(self.seed).choice(len(values), FIT_SAMPLE, replace=False))
@@ -57,7 +78,7 @@ class ImageVectorizer:
         return {"seed": self.seed}, {"mean": self.mean_, "scale": self.scale_, "components": self.components_}
 
     @classmethod
-    def from_state(cls, state: State) -> ImageVectorizer:
+    def from_state(cls, state: State) -> Self:
         vectorizer = cls(state[0]["seed"])
         arrays = state[1]
         vectorizer.mean_, vectorizer.scale_ = arrays["mean"], arrays["scale"]
@@ -101,6 +122,23 @@ def _main_directions(centered: np.ndarray) -> np.ndarray:
     axes = np.linalg.eigh(table.T @ table)[1][:, ::-1].T
     largest = np.abs(axes).argmax(axis=1)
     return (axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]).astype(np.float32)
+
+
+def _fetch(value: Any, download: Download) -> np.ndarray | None:
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        # Shrunk here and now: the files of a whole pool would not fit into memory.
+        return thumbnail(download(value))
+    except LabelStudioUnreachable as error:
+        # 500 for one file is an answer about that file; it must not keep the project from going on.
+        if error.status != 500:
+            raise
+        return None
+    except LabelStudioError:
+        return None
 
 
 def thumbnail(value: Any) -> np.ndarray | None:

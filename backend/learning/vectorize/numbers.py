@@ -4,23 +4,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from backend.learning.vectorize.base import Features, State
+from backend.learning.vectorize.base import (
+    Download,
+    Features,
+    Shown,
+    Standing,
+    State,
+    Vectorizer,
+    look_up,
+)
 
+EMBEDDING_FIELD = "embedding"
 MAX_FEATURES = 20_000
 
 
-class NumberVectorizer:
+class NumberVectorizer(Vectorizer):
     """Standardized numeric columns; a value that is missing or not finite takes the column's mean.
 
     A value is a mapping of field names to numbers or to vectors of numbers. A field's width is the one that
     most tasks give it; a vector of another width counts as missing.
     """
 
-    def fit(self, values: Sequence[Mapping[str, Any] | None]) -> NumberVectorizer:
+    KIND = "numbers"
+    STANDING = Standing.ALONE
+
+    @classmethod
+    def fields_in(
+        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+    ) -> list[tuple[str, ...]]:
+        if named:
+            return [tuple(named)]
+        holding = sum(isinstance(data.get(EMBEDDING_FIELD), list) for data in sample)
+        return [(EMBEDDING_FIELD,)] if holding * 2 > len(sample) else []
+
+    @classmethod
+    def read(
+        cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
+    ) -> list[Any]:
+        return [{field: as_array(look_up(d, field)) for field in fields} for d in data]
+
+    def fit(self, values: Sequence[Mapping[str, Any] | None]) -> Self:
         self.widths_ = _widths(v for v in values if isinstance(v, Mapping))
         table = self._table(values)
         known = np.isfinite(table)
@@ -47,7 +74,7 @@ class NumberVectorizer:
         return {"widths": self.widths_}, {"mean": self.mean_, "scale": self.scale_}
 
     @classmethod
-    def from_state(cls, state: State) -> NumberVectorizer:
+    def from_state(cls, state: State) -> Self:
         vectorizer = cls()
         vectorizer.widths_ = state[0]["widths"]
         vectorizer.mean_, vectorizer.scale_ = state[1]["mean"], state[1]["scale"]
@@ -65,6 +92,20 @@ class NumberVectorizer:
                     row[start : start + width] = numbers
                 start += width
         return table
+
+
+class SpareNumbers(NumberVectorizer):
+    """Every numeric field of the task data, for projects that show nothing else that can be read."""
+
+    KIND = "spare numbers"
+    STANDING = Standing.LAST
+
+    @classmethod
+    def fields_in(
+        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+    ) -> list[tuple[str, ...]]:
+        numeric = sorted({k for data in sample for k, v in data.items() if as_numbers(v) is not None})
+        return [tuple(numeric)] if numeric else []
 
 
 def as_array(value: Any) -> np.ndarray | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -11,8 +11,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from backend.learning.vectorize.base import Features, State
+from backend.learning.vectorize.base import Download, Features, Shown, State, Vectorizer, look_up
 
+TAGS = frozenset({"Text", "HyperText", "Paragraphs"})
 N_HASHES = 2**18
 RANK = 100
 # The sketch counts twice: with few labels it decides; with many the learner shortens it.
@@ -36,7 +37,7 @@ _COUNTERS = (
 )
 
 
-class TextVectorizer:
+class TextVectorizer(Vectorizer):
     """TF-IDF of words and character n-grams, beside its projection on the pool's main directions.
 
     Each text becomes ``[2 * sketch, tfidf]``: `tfidf` has unit length over hashed word 1-2-grams and
@@ -50,10 +51,22 @@ class TextVectorizer:
     Deerwester et al., Indexing by latent semantic analysis, 1990. Weinberger et al., Feature hashing, 2009.
     """
 
-    def __init__(self, seed: int = 0):
-        self.seed = seed
+    KIND = "text"
 
-    def fit(self, values: Sequence[Any]) -> TextVectorizer:
+    @classmethod
+    def fields_in(
+        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+    ) -> list[tuple[str, ...]]:
+        return [(s.field,) for s in shown if s.object_tag in TAGS and s.field]
+
+    @classmethod
+    def read(
+        cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
+    ) -> list[Any]:
+        (field,) = fields
+        return [look_up(d, field) for d in data]
+
+    def fit(self, values: Sequence[Any]) -> Self:
         texts = _sample([as_text(v) for v in values], self.seed)
         counts = [_count(counter, texts) for counter in _COUNTERS]
         self.columns_, self.idf_ = [], []
@@ -69,6 +82,10 @@ class TextVectorizer:
         parts = [self._transform_block(values[i : i + BLOCK]) for i in range(0, len(values), BLOCK)]
         return Features.concatenate(parts or [self._transform_block([])])
 
+    @property
+    def n_sketch(self) -> int:
+        return int(self.components_.shape[0])
+
     def state(self) -> State:
         arrays = {"components": self.components_}
         for i, (columns, idf) in enumerate(zip(self.columns_, self.idf_, strict=True)):
@@ -76,7 +93,7 @@ class TextVectorizer:
         return {"seed": self.seed}, arrays
 
     @classmethod
-    def from_state(cls, state: State) -> TextVectorizer:
+    def from_state(cls, state: State) -> Self:
         values, arrays = state
         vectorizer = cls(values["seed"])
         vectorizer.columns_ = [arrays[f"columns{i}"] for i in range(len(_COUNTERS))]

@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from backend.demo.datasets import DATASETS, Dataset, digits, docstrings
-from backend.learning.controls import learnable_control
+from backend.learning.controls import learnable_controls
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,12 @@ def test_a_digit_is_the_same_picture_enlarged() -> None:
 @pytest.mark.parametrize("name", DATASETS)
 def test_the_loop_learns_from_the_labeling_config(name: str) -> None:
     found = DATASETS[name]()
-    control = learnable_control(found.label_config)
-    assert control.labels == found.labels
-    assert (control.object_tag.lower(), control.field) == (found.kind, found.field)
+    (control,) = learnable_controls(found.label_config)
+    assert control.offered == found.labels
+    assert (control.tag.object_tag.lower(), control.tag.field) == (found.kind, found.field)
 
 
 def test_labels_with_quotes_stay_whole_in_the_config() -> None:
     labels = ('a "b"', "c & d", "<e>")
     found = Dataset("n", "t", "text", "text", ("1", "2", "3"), np.array(labels), 'What\'s "this"?')
-    assert set(learnable_control(found.label_config).labels) == set(labels)
+    assert set(learnable_controls(found.label_config)[0].offered) == set(labels)

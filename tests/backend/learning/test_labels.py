@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from backend.learning.controls import learnable_control
-from backend.learning.labels import Labels, read_labels
+from backend.label_studio.records import Annotation
+from backend.learning.controls import SingleChoice, learnable_controls
+from backend.learning.labels import Labels, ProjectLabels, read_labels
 from tests.backend.samples import TEXT_CONFIG, annotation
 
-CONTROL = learnable_control(TEXT_CONFIG)
+CONTROLS = learnable_controls(TEXT_CONFIG)
 
 
 def label_of(*given: tuple[str | None, str]) -> str | None:
@@ -15,8 +18,8 @@ def label_of(*given: tuple[str | None, str]) -> str | None:
         annotation(i, 1, label, skipped="skipped" in how, truth="truth" in how)
         for i, (label, how) in enumerate(given)
     ]
-    labels = read_labels([(1, made)], CONTROL)
-    return labels.values[0] if len(labels) else None
+    (labels,) = read_labels([(1, made)], CONTROLS).questions
+    return str(labels.answers[0]) if len(labels) else None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ def test_ground_truth_then_the_majority_then_the_latest(
 
 
 def test_one_project_worked_by_hand() -> None:
-    labels = read_labels(
+    found = read_labels(
         [
             (9, [annotation(1, 9, "cats")]),
             (2, [annotation(2, 2, "conflict"), annotation(3, 2, "cats"), annotation(4, 2, "conflict")]),
@@ -57,27 +60,87 @@ def test_one_project_worked_by_hand() -> None:
             (6, [annotation(8, 6, "dogs"), annotation(9, 6, "birds"), annotation(10, 6, "birds")]),
             (7, [annotation(11, 7, "cats"), annotation(12, 7, None, skipped=True)]),
         ],
-        CONTROL,
+        CONTROLS,
     )
+    (labels,) = found.questions
     assert labels.task_ids.tolist() == [2, 7, 9]
-    assert labels.values == ("conflict", "cats", "cats")
-    assert labels.skipped == {3}
+    assert labels.answers == ("conflict", "cats", "cats")
+    assert found.skipped == {3}
+    assert found.task_ids.tolist() == [2, 7, 9]
     assert labels.empty == 1
     assert labels.disagreeing == 2
     assert labels.left_config == {"dogs": 1, "birds": 1}
     assert labels.never_seen == ("money",)
-    assert labels.classes == 2
+    assert labels.counts == {"conflict": 1, "cats": 2}
     assert len(labels) == 3
 
 
 def test_a_task_whose_ground_truth_is_settled_is_no_disagreement() -> None:
     given = [annotation(1, 1, "cats", truth=True), annotation(2, 1, "money")]
-    assert read_labels([(1, given)], CONTROL).disagreeing == 0
+    (labels,) = read_labels([(1, given)], CONTROLS).questions
+    assert labels.disagreeing == 0
 
 
 def test_no_annotations_are_no_labels() -> None:
-    labels = read_labels([], CONTROL)
+    found = read_labels([], CONTROLS)
+    assert isinstance(found, ProjectLabels)
+    (labels,) = found.questions
     assert isinstance(labels, Labels)
-    assert len(labels) == labels.classes == 0
-    assert labels.task_ids.dtype == "int64"
+    assert len(found) == len(labels) == 0
+    assert labels.task_ids.dtype == found.task_ids.dtype == "int64"
+    assert read_labels([], ()).task_ids.dtype == "int64"
     assert labels.never_seen == ("cats", "money", "conflict")
+
+
+TWO = """
+<View>
+  <Text name="text" value="$text"/>
+  <Choices name="topic" toName="text"><Choice value="cats"/><Choice value="money"/></Choices>
+  <Rating name="stars" toName="text" maxRating="5"/>
+</View>
+"""
+
+
+def stars(number: int, task: int, rating: Any, *more: Any) -> Annotation:
+    value = {"rating": rating}
+    item = {"from_name": "stars", "to_name": "text", "type": "rating", "value": value}
+    return Annotation(number, task, [item, *more], False, False, f"2026-01-01T00:00:{number:02d}.000000Z")
+
+
+def test_each_question_has_its_own_answers() -> None:
+    both = stars(1, 1, 4, *annotation(1, 1, "cats").result)
+    given = [(1, [both]), (2, [annotation(2, 2, "money")]), (3, [stars(3, 3, 2)])]
+    found = read_labels(given, learnable_controls(TWO))
+    topic, rating = found.questions
+    assert (topic.task_ids.tolist(), topic.answers, topic.empty) == ([1, 2], ("cats", "money"), 1)
+    assert (rating.task_ids.tolist(), rating.answers, rating.empty) == ([1, 3], (4, 2), 1)
+    assert found.task_ids.tolist() == [1, 2, 3]
+    assert rating.counts == {"4": 1, "2": 1}
+    assert rating.never_seen == ("1", "3", "5")
+
+
+def test_ratings_are_settled_by_their_median_and_nonsense_is_told() -> None:
+    given = [
+        (1, [stars(1, 1, 1), stars(2, 1, 5), stars(3, 1, 2)]),
+        (2, [stars(4, 2, 2), stars(5, 2, 4)]),
+        (3, [stars(6, 3, 9)]),
+        (4, [stars(7, 4, "many")]),
+        (5, [stars(8, 5, float("nan"))]),
+        (6, [stars(9, 6, 2.5)]),
+    ]
+    _, rating = read_labels(given, learnable_controls(TWO)).questions
+    assert dict(zip(rating.task_ids.tolist(), rating.answers, strict=True)) == {1: 2, 2: 2}
+    assert (rating.disagreeing, rating.left_config, rating.empty) == (2, {"9": 1}, 3)
+
+
+def test_an_annotation_that_a_control_chokes_on_costs_that_task_alone() -> None:
+    class Choking(SingleChoice):
+        def answer_of(self, result: Any) -> str | None:
+            if "bad" in str(result):
+                raise KeyError("bad")
+            return super().answer_of(result)
+
+    (control,) = learnable_controls(TEXT_CONFIG)
+    given = [(1, [annotation(1, 1, "cats")]), (2, [annotation(2, 2, "bad")])]
+    (labels,) = read_labels(given, (Choking(control.tag),)).questions
+    assert (labels.task_ids.tolist(), labels.unreadable) == ([1], 1)

@@ -15,7 +15,7 @@ from backend.learning.accuracy import Accuracy, accuracy_now
 from backend.learning.vectorize import Features
 from backend.loop.audit import REMEMBERED, audited_head, labels_until_audit, remembered_draws, were_drawn
 from backend.loop.options import ProjectOptions
-from backend.loop.priorities import choose_head
+from backend.loop.priorities import Chooser
 from backend.store.features import PoolFeatures
 from backend.store.models import Published
 from clean_al import IntelligentSampler
@@ -47,8 +47,8 @@ def head_of(
     """Return the head's task ids and those of its audit places."""
     known = ids() if labeled is None else labeled
     candidates = np.setdiff1d(pool.task_ids, known)
-    sampler = IntelligentSampler(strategy, random_state=0)
-    head = audited_head(sampler, pool, candidates, known, options, np.random.default_rng(7), published)
+    chooser = Chooser(IntelligentSampler(strategy, random_state=0), pool.rows_of(candidates))
+    head = audited_head(chooser, pool, candidates, known, options, np.random.default_rng(7), published)
     return candidates[head.rows].tolist(), candidates[head.rows[head.audit]].tolist()
 
 
@@ -85,13 +85,15 @@ class TestWhenTheNextAuditIsDue:
 
 
 class TestAHead:
-    def test_the_first_one_is_that_of_the_priorities(self) -> None:
+    def test_the_first_one_is_the_choosers_with_the_share_spread_evenly(self) -> None:
         pool = pool_of(150)
-        rng, sampler = np.random.default_rng(7), IntelligentSampler("random", random_state=0)
-        plain = choose_head(sampler, pool.features, np.arange(150), TENTH, rng)
         head, audit = head_of(pool, TENTH)
-        assert head == pool.task_ids[plain.rows].tolist()
         assert audit == [head[i] for i in (5, 15, 25, 35, 45, 55, 65, 75, 85, 95)]
+        drawn = np.random.default_rng(7).permutation(150)[:10]
+        assert audit == (100 + drawn).tolist()
+        sampler, rest = IntelligentSampler("random", random_state=0), np.setdiff1d(np.arange(150), drawn)
+        best = Chooser(sampler, np.arange(150)).best(pool.features, rest, 90, TENTH)
+        assert [task for task in head if task not in audit] == (100 + best).tolist()
 
     def test_what_was_drawn_and_has_no_label_comes_first_and_is_only_topped_up(self) -> None:
         pool = pool_of(150)
@@ -186,7 +188,8 @@ class Project:
         candidates = np.setdiff1d(self.pool.task_ids, self.labeled)
         rng = np.random.default_rng([self.seed, len(self.labeled)])
         arguments = (self.options, rng, self.published)
-        head = audited_head(self.sampler, self.pool, candidates, self.labeled, *arguments)
+        chooser = Chooser(self.sampler, self.pool.rows_of(candidates))
+        head = audited_head(chooser, self.pool, candidates, self.labeled, *arguments)
         audit = candidates[head.rows[head.audit]]
         self.published = served(
             audit=tuple(audit.tolist()),

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from backend.learning.controls import learnable_control
+from backend.learning.answers import Guess
+from backend.learning.controls import learnable_controls
 from backend.learning.vectorize import Features
+from backend.loop.audit import audited_head
 from backend.loop.options import ProjectOptions
-from backend.loop.priorities import Head, as_predictions, choose_head
+from backend.loop.priorities import Chooser, Head, as_predictions
+from backend.store.features import PoolFeatures
 from clean_al import IntelligentSampler
 from tests.backend.samples import TEXT_CONFIG, chosen
 
-CONTROL = learnable_control(TEXT_CONFIG)
+CONTROLS = learnable_controls(TEXT_CONFIG)
 
 
 def pool_of(n: int, unreadable: list[int] | None = None, csr: bool = False) -> Features:
@@ -38,7 +41,10 @@ def head_of(
 ) -> Head:
     rows = np.arange(len(pool)) if candidates is None else np.array(candidates, dtype=np.int64)
     sampler = IntelligentSampler("typiclust", random_state=0) if cold else trained(pool)
-    return choose_head(sampler, pool, rows, ProjectOptions(**given), np.random.default_rng(seed))
+    ids = np.arange(len(pool))
+    stored = PoolFeatures(ids, ids, pool, None)  # type: ignore[arg-type]
+    rng = np.random.default_rng(seed)
+    return audited_head(Chooser(sampler, rows), stored, rows, ids[:0], ProjectOptions(**given), rng, None)
 
 
 @pytest.mark.parametrize("csr", [False, True])
@@ -128,11 +134,22 @@ def test_the_same_seed_gives_the_same_head_and_another_one_another() -> None:
     assert head_of(pool, seed=1).rows.tolist() != head_of(pool, seed=2).rows.tolist()
 
 
-def test_predictions_rank_from_zero_upwards_and_show_the_best_label() -> None:
-    probabilities = np.array([[0.2, 0.7, 0.1], [0.5, 0.2, 0.3], [0.1, 0.1, 0.8]])
-    made = list(
-        as_predictions(np.array([9, 2, 5]), probabilities, ["cats", "conflict", "money"], CONTROL, "v1")
-    )
+def test_doubts_of_candidates_reach_the_sampler_whatever_rows_are_left() -> None:
+    pool, candidates = pool_of(40), np.array([3, 7, 8, 20, 21, 22, 35])
+    sampler = IntelligentSampler("uncertainty", random_state=0, duplicate_threshold=0.0)
+    doubt = np.array([0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4])
+    options = ProjectOptions(batch_size=2, exploration=0.0)
+    best = Chooser(sampler, candidates, doubt).best(pool, np.delete(candidates, 3), 4, options)
+    assert best.tolist() == [7, 22, 35, 21]
+
+
+def guesses(*given: tuple[str, float]) -> dict[str, list[Guess]]:
+    return {"topic": [Guess(label, confidence) for label, confidence in given]}
+
+
+def test_predictions_rank_from_zero_upwards_and_show_the_guess() -> None:
+    given = guesses(("conflict", 0.7), ("cats", 0.5), ("money", 0.8))
+    made = list(as_predictions(np.array([9, 2, 5]), given, CONTROLS, "v1"))
     assert [p["task"] for p in made] == [9, 2, 5]
     assert [p["score"] for p in made] == [0, 1 / 3, 2 / 3]
     assert {p["model_version"] for p in made} == {"v1"}
@@ -143,12 +160,12 @@ def test_predictions_rank_from_zero_upwards_and_show_the_best_label() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 100, 1000])
 def test_scores_are_strictly_increasing_from_zero_and_below_one(n: int) -> None:
-    scores = [p["score"] for p in as_predictions(np.arange(n), None, [], CONTROL, "v1")]
+    scores = [p["score"] for p in as_predictions(np.arange(n), {}, CONTROLS, "v1")]
     assert scores[0] == 0
     assert all(a < b for a, b in itertools.pairwise(scores))
     assert scores[-1] < 1
 
 
 def test_without_a_model_predictions_only_rank() -> None:
-    made = list(as_predictions(np.array([4, 2]), None, [], None, "v1"))
+    made = list(as_predictions(np.array([4, 2]), {}, (), "v1"))
     assert [(p["task"], p["result"]) for p in made] == [(4, []), (2, [])]

@@ -460,8 +460,8 @@ class TestSituations:
     @pytest.mark.parametrize(
         "config",
         [
-            '<View><Text name="t" value="$text"/><Rating name="r" toName="t"/></View>',
-            TEXT_CONFIG.replace('choice="single"', 'choice="multiple"'),
+            '<View><Text name="t" value="$text"/><TextArea name="r" toName="t"/></View>',
+            TEXT_CONFIG.replace('choice="single"', 'choice="single" perRegion="true"'),
         ],
     )
     def test_a_config_to_learn_nothing_from_is_still_ordered(

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from backend.learning.inputs import InputSpec
+from backend.learning.vectorize import InputSpec
 from backend.store import features as feature_store
 from backend.store.features import FeatureStore, PoolFeatures
 
-TEXT, NUMBERS = InputSpec("text", ("text",)), InputSpec("numbers", ("size",))
+TEXT, NUMBERS = (InputSpec("text", ("text",)),), (InputSpec("numbers", ("size",)),)
 WORDS = ("cat", "dog", "bird", "fish", "stock", "bond", "gold", "coin")
 
 
@@ -28,15 +28,15 @@ class Project:
             return {"size": float(i * 10 + self.versions[i])}
         return f"a {WORDS[i % 8]} and a {WORDS[(i // 8 + self.versions[i]) % 8]} number {i}"
 
-    def values(self, ids: np.ndarray) -> list[Any]:
+    def values(self, ids: np.ndarray) -> list[list[Any]]:
         self.read.append(ids.tolist())
-        return [self.value(int(i)) for i in ids]
+        return [[self.value(int(i)) for i in ids]]
 
-    def refresh(self, folder: Path, spec: InputSpec | None = None) -> PoolFeatures:
+    def refresh(self, folder: Path, inputs: tuple[InputSpec, ...] | None = None) -> PoolFeatures:
         ids = np.array(sorted(self.versions), dtype=np.int64)
         versions = np.array([self.versions[int(i)] for i in ids], dtype=np.int64)
-        spec = spec or (NUMBERS if self.kind == "numbers" else TEXT)
-        return FeatureStore(folder).refresh(spec, ids, versions, self.values, seed=0)
+        inputs = inputs or (NUMBERS if self.kind == "numbers" else TEXT)
+        return FeatureStore(folder).refresh(inputs, ids, versions, self.values, seed=0)
 
 
 def rows(pool: PoolFeatures) -> np.ndarray:
@@ -47,7 +47,7 @@ def rows(pool: PoolFeatures) -> np.ndarray:
 def assert_rows_are_right(pool: PoolFeatures, project: Project) -> None:
     """Every row must be what the vectorizer makes of that task's value now."""
     assert pool.task_ids.tolist() == sorted(project.versions)
-    fresh = pool.vectorizer.transform([project.value(int(i)) for i in pool.task_ids])
+    fresh = pool.reader.transform([[project.value(int(i)) for i in pool.task_ids]])
     expected = fresh.X.toarray() if sparse.issparse(fresh.X) else fresh.X
     np.testing.assert_allclose(rows(pool), expected, atol=1e-6)
     np.testing.assert_allclose(pool.features.embedding, fresh.embedding, atol=1e-5)
@@ -129,7 +129,7 @@ def test_an_empty_project_becomes_one_with_tasks(tmp_path: Path, project: Projec
 def test_another_input_is_another_matter(tmp_path: Path) -> None:
     project = Project(5, "numbers")
     project.refresh(tmp_path)
-    pool = project.refresh(tmp_path, InputSpec("numbers", ("size", "weight")))
+    pool = project.refresh(tmp_path, (InputSpec("numbers", ("size", "weight")),))
     assert len(project.read) == 2
     assert pool.features.X.shape[0] == 5
 
@@ -195,7 +195,7 @@ def test_flipped_bytes_never_reach_the_features(tmp_path: Path, project: Project
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"[1]", b"{}", b'"x"', b'{"kind": "text"}', b'{"kind": "numbers", "fields": 5}'],
+    [b"", b"{", b"[]", b"[1]", b"{}", b'"x"', b'{"format": 2}', b'{"format": 2, "reader": {"inputs": 5}}'],
 )
 def test_a_damaged_description_is_made_anew(tmp_path: Path, project: Project, content: bytes) -> None:
     project.refresh(tmp_path)

@@ -18,12 +18,14 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from backend.errors import ModelStoreError, RoundSuperseded
-from backend.learning.inputs import InputSpec
+from backend.learning.inputs import Reader
+from backend.learning.learned import OneOf
 from backend.learning.learner import ESTIMATORS, make_estimator
-from backend.learning.vectorize.numbers import NumberVectorizer
-from backend.learning.vectorize.text import TextVectorizer
+from backend.learning.tasks import Tasks
+from backend.learning.vectorize import InputSpec
 from backend.loop.predictor import Predictor
-from backend.store.models import KEEP, Model, ModelStore, Published
+from backend.store.model_format import Model
+from backend.store.models import KEEP, ModelStore, Published
 from clean_al import STRATEGIES, IntelligentSampler
 from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
 from tests.backend.samples import TEXT_CONFIG
@@ -40,19 +42,44 @@ TOPICS = ["cats", "cats", "money", "money", "conflict", "conflict"]
 SPEC = InputSpec("text", ("text",))
 
 
+def learned_model(reader: Reader, classifier: Any, answers: list[str], facts: dict[str, Any]) -> Model:
+    return Model(reader, {"topic": OneOf(classifier, answers)}, facts)
+
+
+def text_reader() -> Reader:
+    return Reader.fitted((SPEC,), [TEXTS], seed=0)
+
+
+def places(labels: list[str]) -> np.ndarray:
+    return np.array([sorted(set(labels)).index(label) for label in labels])
+
+
 def text_model(classes: int = 3, name: str | None = None, version: str = "v") -> Model:
-    n = 2 * classes
-    vectorizer = TextVectorizer().fit(TEXTS)
-    classifier = make_estimator("text", name=name, trusted=None, seed=0)
-    classifier.fit(vectorizer.transform(TEXTS[:n]).X, np.array(TOPICS[:n]))
-    return Model(SPEC, vectorizer, classifier, {"version": version, "label_config": TEXT_CONFIG})
+    topics = TOPICS[: 2 * classes]
+    reader = text_reader()
+    classifier = make_estimator(name=name, trusted=None, seed=0, n_sketch=reader.n_sketch)
+    classifier.fit(reader.transform([TEXTS[: 2 * classes]]).X, places(topics))
+    facts = {"version": version, "label_config": TEXT_CONFIG}
+    return learned_model(reader, classifier, sorted(set(topics)), facts)
 
 
 def number_model(classifier: Any) -> Model:
     values = [{"a": float(i)} for i in range(12)]
-    vectorizer = NumberVectorizer().fit(values)
-    classifier.fit(vectorizer.transform(values).X, np.array(["low"] * 4 + ["mid"] * 4 + ["top"] * 4))
-    return Model(InputSpec("numbers", ("a",)), vectorizer, classifier)
+    reader = Reader.fitted((InputSpec("numbers", ("a",)),), [values], seed=0)
+    classifier.fit(reader.transform([values]).X, np.repeat([0, 1, 2], 4))
+    return learned_model(reader, classifier, ["low", "mid", "top"], {})
+
+
+def probabilities(model: Model, values: list[Any]) -> np.ndarray:
+    topic = model.questions["topic"]
+    assert isinstance(topic, OneOf)
+    return topic.probabilities(Tasks.of([], model.reader.transform([values])))
+
+
+def labels_of(model: Model) -> list[Any]:
+    topic = model.questions["topic"]
+    assert isinstance(topic, OneOf)
+    return list(topic.answers)
 
 
 @pytest.fixture
@@ -101,37 +128,39 @@ class TestRoundTrip:
         store.save(1, "v1", model)
         loaded = store.load(1, "v1")
         values = [*TEXTS, None, "", "new words"]
-        assert loaded.labels == model.labels == sorted(set(TOPICS[: 2 * classes]))
-        np.testing.assert_array_equal(loaded.probabilities(values), model.probabilities(values))
-        np.testing.assert_allclose(loaded.probabilities(values).sum(axis=1), 1, rtol=1e-6)
+        assert labels_of(loaded) == labels_of(model) == sorted(set(TOPICS[: 2 * classes]))
+        np.testing.assert_array_equal(probabilities(loaded, values), probabilities(model, values))
+        np.testing.assert_allclose(probabilities(loaded, values).sum(axis=1), 1, rtol=1e-6)
         assert loaded.facts == model.facts
-        assert loaded.spec == SPEC
+        assert loaded.reader.inputs == (SPEC,)
 
     @pytest.mark.parametrize("name", sorted(ESTIMATORS))
     def test_one_feature_is_enough(self, store: ModelStore, name: str) -> None:
-        model = number_model(make_estimator("numbers", name=name, trusted=None, seed=0))
+        model = number_model(make_estimator(name=name, trusted=None, seed=0))
         store.save(1, "v1", model)
         values = [{"a": 0.5}, {"a": 11}, {}, None]
-        np.testing.assert_array_equal(store.load(1, "v1").probabilities(values), model.probabilities(values))
+        np.testing.assert_array_equal(
+            probabilities(store.load(1, "v1"), values), probabilities(model, values)
+        )
 
     @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
     def test_what_every_strategy_learns_can_be_stored(self, store: ModelStore, strategy: str) -> None:
-        vectorizer = TextVectorizer().fit(TEXTS)
-        features = vectorizer.transform(TEXTS)
-        sampler = IntelligentSampler(
-            strategy, estimator=make_estimator("text", name=None, trusted=None, seed=0), random_state=0
-        ).fit(features.X, np.array(TOPICS), embedding=features.embedding)
-        model = Model(SPEC, vectorizer, sampler.model_)
+        reader = text_reader()
+        features = reader.transform([TEXTS])
+        learner = make_estimator(name=None, trusted=None, seed=0, n_sketch=reader.n_sketch)
+        sampler = IntelligentSampler(strategy, estimator=learner, random_state=0)
+        sampler.fit(features.X, places(TOPICS), embedding=features.embedding)
+        model = learned_model(reader, sampler.model_, sorted(set(TOPICS)), {})
         store.save(1, "v1", model)
         np.testing.assert_allclose(
-            store.load(1, "v1").probabilities(TEXTS), model.probabilities(TEXTS), rtol=1e-9
+            probabilities(store.load(1, "v1"), TEXTS), probabilities(model, TEXTS), rtol=1e-9
         )
 
     def test_a_forest_on_dense_features(self, store: ModelStore) -> None:
         model = number_model(RandomForestClassifier(5, random_state=0))
         store.save(1, "v1", model)
         np.testing.assert_array_equal(
-            store.load(1, "v1").probabilities([{"a": 3}]), model.probabilities([{"a": 3}])
+            probabilities(store.load(1, "v1"), [{"a": 3}]), probabilities(model, [{"a": 3}])
         )
 
     def test_an_own_estimator_is_loaded_when_its_package_is_trusted(self, tmp_path: Path) -> None:
@@ -140,7 +169,7 @@ class TestRoundTrip:
             ModelStore(tmp_path).save(1, "v1", model)
         ModelStore(tmp_path, "tests").save(1, "v1", model)
         loaded = ModelStore(tmp_path, "tests").load(1, "v1")
-        np.testing.assert_allclose(loaded.probabilities([{"a": 1}]), [[1 / 3] * 3])
+        np.testing.assert_allclose(probabilities(loaded, [{"a": 1}]), [[1 / 3] * 3])
         with pytest.raises(ModelStoreError, match="OwnClassifier"):
             ModelStore(tmp_path, "test").load(1, "v1")
 
@@ -150,7 +179,7 @@ class TestRoundTrip:
     def test_a_subclass_keeps_its_own_way_of_predicting(self, tmp_path: Path, own: type) -> None:
         store = ModelStore(tmp_path, "tests")
         store.save(1, "v1", number_model(own()))
-        np.testing.assert_allclose(store.load(1, "v1").probabilities([{"a": 0}]), [[1 / 3] * 3])
+        np.testing.assert_allclose(probabilities(store.load(1, "v1"), [{"a": 0}]), [[1 / 3] * 3])
 
     def test_one_versus_rest_does_not_become_softmax(self, store: ModelStore) -> None:
         from sklearn.multiclass import OneVsRestClassifier
@@ -158,26 +187,29 @@ class TestRoundTrip:
         model = number_model(OneVsRestClassifier(LogisticRegression()))
         store.save(1, "v1", model)
         values = [{"a": float(i)} for i in range(12)]
-        np.testing.assert_array_equal(store.load(1, "v1").probabilities(values), model.probabilities(values))
+        np.testing.assert_array_equal(
+            probabilities(store.load(1, "v1"), values), probabilities(model, values)
+        )
 
     def test_an_estimator_without_probabilities_ranks_by_its_decision_function(
         self, store: ModelStore
     ) -> None:
         store.save(1, "v1", number_model(LinearSVC(random_state=0)))
-        probabilities = store.load(1, "v1").probabilities([{"a": 0}, {"a": 11}])
-        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-        assert probabilities[0].argmax() == 0
-        assert probabilities[1].argmax() == 2
+        found = probabilities(store.load(1, "v1"), [{"a": 0}, {"a": 11}])
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+        assert found[0].argmax() == 0
+        assert found[1].argmax() == 2
 
     def test_a_class_missing_in_training_shifts_no_label(self, store: ModelStore) -> None:
-        vectorizer = TextVectorizer().fit(TEXTS)
+        reader = text_reader()
         rows = [2, 3, 4, 5]  # nobody has chosen "cats", the config's first label
-        classifier = make_estimator("text", name=None, trusted=None, seed=0)
-        classifier.fit(vectorizer.transform([TEXTS[i] for i in rows]).X, np.array([TOPICS[i] for i in rows]))
-        store.save(1, "v1", Model(SPEC, vectorizer, classifier))
+        classifier = make_estimator(name=None, trusted=None, seed=0, n_sketch=reader.n_sketch)
+        known = [TOPICS[i] for i in rows]
+        classifier.fit(reader.transform([[TEXTS[i] for i in rows]]).X, places(known))
+        store.save(1, "v1", learned_model(reader, classifier, sorted(set(known)), {}))
         loaded = store.load(1, "v1")
-        best = loaded.probabilities(TEXTS[2:]).argmax(axis=1)
-        assert [loaded.labels[i] for i in best] == TOPICS[2:]
+        best = probabilities(loaded, TEXTS[2:]).argmax(axis=1)
+        assert [labels_of(loaded)[i] for i in best] == TOPICS[2:]
 
 
 def model_file(store: ModelStore, name: str) -> Path:
@@ -231,7 +263,7 @@ class TestDamage:
         with pytest.raises(ModelStoreError, match="v9 is missing"):
             store.load(1, "v9")
 
-    @pytest.mark.parametrize("name", ["model.json", "arrays.npz", "estimator.skops"])
+    @pytest.mark.parametrize("name", ["model.json", "arrays.npz", "estimator-0.classifier.skops"])
     def test_a_pickle_with_a_right_checksum_is_refused_and_not_run(
         self, store: ModelStore, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -266,7 +298,7 @@ class TestDamage:
         import skops.io
 
         store.save(1, "v1", text_model(name="random_forest"))
-        forge(store, "estimator.skops", skops.io.dumps(FunctionTransformer(os.system)))
+        forge(store, "estimator-0.classifier.skops", skops.io.dumps(FunctionTransformer(os.system)))
         with pytest.raises(ModelStoreError, match="system"):
             store.load(1, "v1")
 

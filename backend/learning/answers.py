@@ -1,0 +1,33 @@
+"""What annotators say, and what a model guesses that they would say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+# "spam" | frozenset({"a", "b"}) | 4 | (Span(0, 4, "PER"), ...): only its control knows what it looks like.
+Answer = Hashable
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a model says of one task.
+
+    Attributes
+    ----------
+    answer : what it would answer
+    confidence : how likely the whole answer is right, from 0 to 1
+    parts : the pieces of the answer, each with its own confidence; empty where it has none
+    """
+
+    answer: Answer
+    confidence: float
+    parts: tuple[tuple[Answer, float], ...] = ()
+
+
+def majority(answers: Sequence[Answer]) -> Answer:
+    """Return the answer that most annotators gave, of several such the one given last; oldest come first."""
+    counts = Counter(answers)
+    most = max(counts.values())
+    return next(answer for answer in reversed(answers) if counts[answer] == most)

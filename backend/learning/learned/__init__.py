@@ -1,0 +1,11 @@
+"""What can be learned of a control, and stored. A new kind is one file and one line in LEARNED."""
+
+from __future__ import annotations
+
+from backend.learning.learned.base import How, Learned
+from backend.learning.learned.one_of import OneOf
+from backend.learning.learned.set_of import SetOf
+
+LEARNED: dict[str, type[Learned]] = {kind.KIND: kind for kind in (OneOf, SetOf)}
+
+__all__ = ["LEARNED", "How", "Learned", "OneOf", "SetOf"]

@@ -1,0 +1,131 @@
+"""From labels to models, question by question, and to what chooses the next tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from scipy.stats import rankdata
+
+from backend.learning.labels import Labels
+from backend.learning.learned import How, Learned
+from backend.learning.learner import make_estimator
+from backend.learning.tasks import Tasks
+from backend.loop.audit import were_drawn
+from backend.loop.options import ProjectOptions
+from backend.loop.situation import Situation
+from backend.settings import Settings
+from backend.store.models import Model, Published
+from clean_al import IntelligentSampler
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a round has learned.
+
+    Attributes
+    ----------
+    learned : by the names of the questions, those that could be learned
+    missing : why each of the others could not
+    seen : a sampler that knows which tasks are labeled, but no answer
+    """
+
+    learned: Mapping[str, Learned]
+    missing: Mapping[str, str]
+    seen: IntelligentSampler
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def sampler_of(self, question: str) -> IntelligentSampler:
+        """Return the sampler that knows a question's answers; without one, the one that knows the tasks."""
+        learned = self.learned.get(question)
+        return learned.sampler if learned is not None and learned.sampler is not None else self.seen
+
+    def chooser(self) -> IntelligentSampler:
+        """Return the sampler that chooses: the only question's own, else one that goes by doubts."""
+        own = [learned.sampler for learned in self.learned.values()]
+        return own[0] if len(own) == 1 and own[0] is not None else self.seen
+
+    def doubt(self, tasks: Tasks) -> np.ndarray | None:
+        """Return how much each task is in doubt over all questions; None where the sampler knows by itself.
+
+        Each question ranks the tasks by its own doubt, and the ranks are averaged: doubts of different kinds
+        of models have no common scale.
+        """
+        if self.chooser() is not self.seen:
+            return None
+        ranks, weights = [], []
+        for name, learned in self.learned.items():
+            doubt = learned.doubt(tasks)
+            if doubt is not None and len(doubt):
+                ranks.append(rankdata(doubt) / len(doubt))
+                weights.append(self.weights.get(name, 1.0))
+        return np.average(ranks, axis=0, weights=weights) if ranks and any(weights) else None
+
+
+def learn(
+    situation: Situation, settings: Settings, version: str, published: Published | None = None
+) -> tuple[Lesson, Model | None]:
+    """Return what the labels teach, and the model to publish; None while there is too little."""
+    learned: dict[str, Learned] = {}
+    missing: dict[str, str] = {}
+    for labels in situation.labels.questions:
+        found = _learn(labels, situation, settings, published)
+        if isinstance(found, str):
+            missing[labels.control.name] = found
+        else:
+            learned[labels.control.name] = found
+    seen = _seen(situation, settings, published)
+    lesson = Lesson(learned, missing, seen, situation.options.question_weights)
+    if not learned:
+        seen.set_params(strategy="typiclust")
+        return lesson, None
+    facts = {
+        "version": version,
+        "labels": len(situation.labels),
+        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "label_config": situation.project["label_config"],
+    }
+    return lesson, Model(situation.pool.reader, learned, facts)
+
+
+def make_sampler(options: ProjectOptions, settings: Settings, n_sketch: int) -> IntelligentSampler:
+    """Return the sampler that a project asks for; what it does not name keeps the library's default."""
+    estimator = make_estimator(
+        name=options.estimator, trusted=settings.estimator, seed=settings.seed, n_sketch=n_sketch
+    )
+    return IntelligentSampler(estimator=estimator, random_state=settings.seed, **options.for_sampler())
+
+
+def _learn(
+    labels: Labels, situation: Situation, settings: Settings, published: Published | None
+) -> Learned | str:
+    if not len(labels):
+        return "no labels yet"
+    how = How(
+        sampler=lambda: make_sampler(situation.options, settings, situation.pool.reader.n_sketch),
+        uniform=were_drawn(published, labels.task_ids),
+        min_labels=situation.options.min_labels,
+        seed=settings.seed,
+    )
+    try:
+        return labels.control.learn(situation.tasks(labels.task_ids), labels.answers, how)
+    except Exception as error:
+        # A user's own estimator, a control that meets something new: the other questions go on.
+        logger.exception("project %s: %s", situation.project["id"], labels.control.name)
+        return f"learning failed: {type(error).__name__}: {error}"
+
+
+def _seen(situation: Situation, settings: Settings, published: Published | None) -> IntelligentSampler:
+    """Return a sampler that keeps away from the labeled tasks; of one class, it fits no model."""
+    sampler = make_sampler(situation.options, settings, situation.pool.reader.n_sketch)
+    ids = situation.labels.task_ids
+    if len(ids):
+        known = situation.pool.features.rows(situation.pool.rows_of(ids))
+        uniform = were_drawn(published, ids)
+        sampler.fit(known.X, np.zeros(len(ids)), embedding=known.embedding, uniform=uniform)
+    return sampler

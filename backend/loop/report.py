@@ -1,0 +1,126 @@
+"""What one round saw and did, in words and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from backend.learning.accuracy import Accuracy
+from backend.learning.labels import Labels
+from backend.loop.learn import Lesson
+from backend.loop.situation import Situation
+from backend.store.models import Published
+
+
+@dataclass(frozen=True)
+class QuestionReport:
+    """How one question of a project stands.
+
+    Attributes
+    ----------
+    labels : tasks that have an answer to it
+    classes : how many tasks carry each label
+    missing : why nothing has been learned; None when something has
+    """
+
+    name: str
+    control: str
+    labels: int
+    classes: dict[str, int]
+    missing: str | None
+    accuracy: Accuracy
+
+
+@dataclass(frozen=True)
+class RoundReport:
+    """What one round saw and did; it is what `clean-al status` shows.
+
+    Attributes
+    ----------
+    labels : tasks with an answer to any question
+    classes, accuracy : those of the first question
+    """
+
+    project: int
+    outcome: str
+    version: str | None
+    fence: int
+    tasks: int = 0
+    labels: int = 0
+    candidates: int = 0
+    head: int = 0
+    classes: dict[str, int] = field(default_factory=dict)
+    has_model: bool = False
+    accuracy: Accuracy = field(default_factory=Accuracy)
+    questions: tuple[QuestionReport, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    ended_at: str = ""
+
+
+def report_on(
+    situation: Situation,
+    outcome: str,
+    published: Published,
+    fence: int,
+    accuracies: dict[str, Accuracy],
+    lesson: Lesson | None,
+    seconds: dict[str, float],
+) -> RoundReport:
+    """Return the report of a round; without a lesson, of one that found nothing new to learn."""
+    missing = lesson.missing if lesson else {}
+    questions = tuple(
+        QuestionReport(
+            name=labels.control.name,
+            control=labels.control.tag.tag,
+            labels=len(labels),
+            classes=labels.counts,
+            missing=missing.get(labels.control.name),
+            accuracy=accuracies.get(labels.control.name, Accuracy()),
+        )
+        for labels in situation.labels.questions
+    )
+    return RoundReport(
+        project=situation.project["id"],
+        outcome=outcome,
+        version=published.version,
+        fence=fence,
+        tasks=len(situation.pool.task_ids),
+        labels=len(situation.labels),
+        candidates=len(situation.candidates),
+        head=len(published.head),
+        classes=questions[0].classes if questions else {},
+        has_model=published.has_model,
+        accuracy=questions[0].accuracy if questions else Accuracy(),
+        questions=questions,
+        notes=(*situation.notes, *_notes(situation, missing)),
+        seconds=seconds,
+        ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _notes(situation: Situation, missing: Mapping[str, str]) -> Iterator[str]:
+    unreadable = int((~situation.pool.features.readable).sum())
+    if unreadable:
+        kinds = " or ".join(dict.fromkeys(spec.kind for spec in situation.pool.reader.inputs))
+        yield f"{unreadable} tasks have no readable {kinds}; they come last"
+    questions = situation.labels.questions
+    for labels in questions:
+        of = f"{labels.control.name}: " if len(questions) > 1 else ""
+        yield from (of + note for note in _notes_on(labels))
+        why = missing.get(labels.control.name, "")
+        if why.startswith("learning failed") or (why and len(questions) > 1):
+            yield f"{labels.control.name}: {why}"
+
+
+def _notes_on(labels: Labels) -> Iterator[str]:
+    if labels.left_config:
+        gone = ", ".join(f"{label} ({n})" for label, n in sorted(labels.left_config.items()))
+        yield f"labels that the config no longer has, not learned from: {gone}"
+    if labels.never_seen and len(labels):
+        yield f"labels never chosen yet: {', '.join(labels.never_seen)}"
+    if labels.disagreeing:
+        yield f"annotators disagree on {labels.disagreeing} tasks; {labels.control.settled_by}"
+    if labels.unreadable:
+        yield f"{labels.unreadable} tasks have an annotation that makes no sense here; not learned from"

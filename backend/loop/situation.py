@@ -1,0 +1,154 @@
+"""The project as one round sees it: its tasks, its labels, its pool's features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backend.label_studio.client import LabelStudio
+from backend.learning.controls import Control, read_questions
+from backend.learning.inputs import MAX_IMAGE_BYTES, Values, choose_inputs, read_values
+from backend.learning.labeling_config import config_digest, shown_objects
+from backend.learning.labels import ProjectLabels, read_labels
+from backend.learning.learned.stored import to_json
+from backend.learning.tasks import ReadData, ReadPredictions, Tasks
+from backend.loop.options import ProjectOptions, project_options
+from backend.loop.stages import Stages
+from backend.services import Services
+from backend.store.connection import read_connection
+from backend.store.features import FeatureStore, PoolFeatures
+from backend.store.snapshot import Snapshot
+
+SAMPLE = 200
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The project as one round sees it.
+
+    Attributes
+    ----------
+    pool : the features of every task
+    labels : what annotators have said, question by question
+    open : ids of the tasks that still want annotations
+    data, predictions : read these of tasks, see `Tasks`
+    notes : what whoever looks after the project should know
+    """
+
+    project: dict[str, Any]
+    options: ProjectOptions
+    pool: PoolFeatures
+    labels: ProjectLabels
+    open: np.ndarray
+    data: ReadData
+    notes: tuple[str, ...] = ()
+    predictions: ReadPredictions | None = None
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The questions that are learned."""
+        return tuple(labels.control for labels in self.labels.questions)
+
+    @cached_property
+    def candidates(self) -> np.ndarray:
+        """Ids of the tasks to serve: open, not labeled; skipped ones only when no other is left."""
+        free = self.open[~np.isin(self.open, self.labels.task_ids)]
+        skipped = np.isin(
+            free, np.fromiter(self.labels.skipped, dtype=np.int64, count=len(self.labels.skipped))
+        )
+        return free[~skipped] if (~skipped).any() else free
+
+    def tasks(self, ids: np.ndarray) -> Tasks:
+        """Return tasks of the pool."""
+        features = self.pool.features.rows(self.pool.rows_of(ids))
+        return Tasks(ids, features, self.data, self.predictions)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of all that a round depends on: the same again means that nothing is new."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(config_digest(self.project["label_config"]).encode())
+        digest.update(self.options.model_dump_json().encode())
+        digest.update(json.dumps([asdict(spec) for spec in self.pool.reader.inputs]).encode())
+        for labels in self.labels.questions:
+            digest.update(json.dumps([labels.control.name, *map(to_json, labels.answers)]).encode())
+            digest.update(labels.task_ids.tobytes())
+        digest.update(self.candidates.tobytes() + self.pool.data_versions.tobytes())
+        return digest.hexdigest()
+
+
+def look(services: Services, project_id: int, stages: Stages) -> Situation:
+    """Return the project as it is now.
+
+    Raises
+    ------
+    LabelingConfigError
+        When not even an order can be made: neither the config nor the task data has anything to go by.
+    """
+    label_studio = services.label_studio
+    project = label_studio.project(project_id)
+    connection = read_connection(services.store, project_id)
+    options, notes = project_options(
+        label_studio, project_id, services.settings, connection.ml_backend_id if connection else None
+    )
+    snapshot = Snapshot(services.store.folder(project_id) / "snapshot.sqlite")
+    with snapshot.kept_sound():
+        snapshot.refresh(label_studio, project_id)
+        return _situation(services, project, snapshot, options, notes, stages)
+
+
+def _situation(
+    services: Services,
+    project: dict[str, Any],
+    snapshot: Snapshot,
+    options: ProjectOptions,
+    notes: tuple[str, ...],
+    stages: Stages,
+) -> Situation:
+    ids, is_open, versions = snapshot.tasks()
+    questions = read_questions(project["label_config"])
+    with stages("features"):
+        pool = _features(services, project, snapshot, options, ids, versions)
+    # A worker that has been superseded may still write: what it adds meanwhile is for the next round.
+    annotated = ((task, given) for task, given in snapshot.annotations() if task in pool)
+    asked, ignored = options.among(questions.controls)
+    labels = read_labels(annotated, asked)
+    if not questions.controls:
+        notes = (*notes, f"orders without learning: {questions.why_none}")
+    else:
+        notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
+    return Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+
+
+def _features(
+    services: Services,
+    project: dict[str, Any],
+    snapshot: Snapshot,
+    options: ProjectOptions,
+    ids: np.ndarray,
+    versions: np.ndarray,
+) -> PoolFeatures:
+    sample = list(snapshot.data(ids[np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids))).astype(int)]))
+    # An empty project has nothing to choose from yet; whatever its first tasks hold makes the features anew.
+    shown = shown_objects(project["label_config"])
+    inputs = choose_inputs(shown, sample, options.features) if sample else ()
+
+    def read(wanted: np.ndarray) -> Values:
+        return read_values(inputs, _data(snapshot, wanted), _downloader(services.label_studio))
+
+    store = FeatureStore(services.store.folder(project["id"]) / "features")
+    return store.refresh(inputs, ids, versions, read, services.settings.seed)
+
+
+def _data(snapshot: Snapshot, wanted: np.ndarray) -> Sequence[dict[str, Any]]:
+    return list(snapshot.data(wanted))
+
+
+def _downloader(label_studio: LabelStudio) -> Any:
+    return lambda path: label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)
