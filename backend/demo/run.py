@@ -26,6 +26,7 @@ from backend.demo.servers import Servers
 from backend.demo.simulation import LabeledPool, split
 from backend.demo.threads import together
 from backend.label_studio.client import LabelStudio
+from backend.processes.process_tree import stop_signals
 from backend.project.leaving import image_sizes, leaving_tasks
 from backend.store.files import write_json
 from exporters import export_tasks
@@ -152,7 +153,7 @@ def _label_pair(
 def interruptible() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the work inside as Ctrl-C does; a second signal does not cut the end short.
 
-    What was ignored before, as after `nohup`, stays so.
+    After `nohup` SIGHUP stays ignored.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -160,8 +161,7 @@ def interruptible() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    found = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    kept = {n: handler for n, handler in found.items() if handler is not signal.SIG_IGN}
+    kept = {number: signal.getsignal(number) for number in stop_signals()}
     for number in kept:
         signal.signal(number, interrupt)
     try:

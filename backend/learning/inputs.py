@@ -15,7 +15,7 @@ from backend.learning.vectorize import (
     Download,
     Features,
     InputSpec,
-    Shown,
+    ObjectTag,
     Standing,
     State,
     Vectorizer,
@@ -30,7 +30,7 @@ Values = list[list[Any]]
 
 
 def choose_inputs(
-    shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str] = ()
+    shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str] = ()
 ) -> tuple[InputSpec, ...]:
     """Return what to read of each task, seeing a sample of task data; see VECTORIZERS for the precedence.
 
@@ -53,7 +53,7 @@ def choose_inputs(
         specs = tuple(dict.fromkeys(spec for where, spec in found if where is standing))
         if specs:
             return specs if standing is Standing.BESIDE else specs[:1]
-    tags = ", ".join(dict.fromkeys(f"<{s.object_tag}>" for s in shown)) or "this config"
+    tags = ", ".join(dict.fromkeys(f"<{o.tag}>" for o in shown)) or "this config"
     raise LabelingConfigError(
         f"task data: nothing to learn from on {tags}; add a vector named "
         f"`{EMBEDDING_FIELD}` or numeric fields to the task data, or use <Text> or <Image>"

@@ -27,7 +27,16 @@ WRONG_SETTINGS = 2
 # So often may a child die before it is ready for the first time.
 MOST_FIRST_LIVES = 3
 READY_STEP = 0.05
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that end us: SIGINT, SIGTERM, and SIGHUP unless somebody wants it ignored.
+
+    `nohup` means what it says. An ignored SIGINT means nothing: a shell does that to every job that it starts
+    in the background, and who sends one to such a job all the same wants it to end.
+    """
+    hang_up = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hang_up]
 
 
 @dataclass(frozen=True)
@@ -260,9 +269,7 @@ class Supervisor:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        # `nohup` means what it says.
-        ours = [number for number in STOP_SIGNALS if not _ignored_hang_up(number)]
-        before = {number: signal.signal(number, self._on_signal) for number in ours}
+        before = {number: signal.signal(number, self._on_signal) for number in stop_signals()}
         try:
             yield
         finally:
@@ -271,10 +278,6 @@ class Supervisor:
 
     def _on_signal(self, number: int, _frame: object) -> None:
         self.stop()
-
-
-def _ignored_hang_up(number: signal.Signals) -> bool:
-    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _reason(code: int) -> str:

@@ -20,6 +20,9 @@ PR_SET_CHILD_SUBREAPER = 36
 # After the parent's death nobody waits for an answer: this is for a last flush, not for a round.
 ORPHAN_GRACE = 3.0
 CANNOT_RUN = 127
+# Python ignores the first two, nohup the third, and a shell the last two for a job in the background. An exec
+# keeps what is ignored, so a program would start deaf to them.
+OFTEN_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
@@ -105,8 +108,7 @@ class Keeper:
             die_with_parent()
             if os.getppid() != keeper:
                 os._exit(CANNOT_RUN)
-            # Python ignores the first two and an owner under nohup the third: an exec would keep that.
-            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP):
+            for number in OFTEN_IGNORED:
                 signal.signal(number, signal.SIG_DFL)
             os.execvp(self._command[0], list(self._command))  # noqa: S606
         except OSError as error:

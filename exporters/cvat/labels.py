@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from exporters.label_studio.config import PALETTE
+from exporters.label_studio.make_config import PALETTE
 from exporters.xml_text import ILLEGAL, REPLACEMENT, escape
 
 LONGEST_NAME = 64

@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from exporters.cvat.marks import Key, Told, joined, tell, video_annotations
-from exporters.cvat.parts import PARTS, Given, reason, source_of, whole
+from exporters.cvat.read_annotations import Key, Told, joined, tell, video_annotations
+from exporters.cvat.read_shapes import PARTS, Given, reason, source_of, whole
 from exporters.errors import InputError
 from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, Track, new
 from exporters.report import Ledger

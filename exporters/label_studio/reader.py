@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from exporters.errors import InputError
-from exporters.label_studio.config import LabelingConfig, Shown
 from exporters.label_studio.guess import guess_shown
-from exporters.label_studio.results import ObjectReader, number
-from exporters.label_studio.texts import Dialogue, rendered
+from exporters.label_studio.labeling_config import OTHER, LabelingConfig, ObjectTag
+from exporters.label_studio.read_results import ObjectReader, number
+from exporters.label_studio.read_texts import Dialogue, rendered, text_key
+from exporters.label_studio.value_expression import as_text
 from exporters.options import Options, Size
 from exporters.paths import media_name
 from exporters.records import Annotation, Item
 from exporters.report import Ledger
 
 Task = Mapping[str, Any]
-Placed = tuple[Mapping[str, Any], list[Any], bool]
+# An annotation or prediction, its results on one object, and whether it is a prediction.
+Entry = tuple[Mapping[str, Any], list[Any], bool]
+
+
+class Group(NamedTuple):
+    """One medium of a task: its object, which page of it, where it lies, and what was said about it."""
+
+    shown: ObjectTag
+    page: int
+    media: str
+    entries: list[Entry]
+
+
 TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
 
 
@@ -25,10 +38,11 @@ class TaskReader:
 
     def __init__(self, config: LabelingConfig, options: Options, ledger: Ledger):
         self._config, self._options, self._ledger = config, options, ledger
-        self._shown = {shown.name: shown for shown in config.objects}
-        self._only: Shown | None = None
-        if len(self._shown) == 1 and not config.objects[0].is_list:
-            self._only = config.objects[0]
+        self._shown = _media(config)
+        self._only: ObjectTag | None = None
+        first = next(iter(self._shown.values()), None)
+        if first is not None and len(self._shown) == 1 and not (first.is_list or config.has_repeater):
+            self._only = first
         self._readers: dict[str, ObjectReader] = {}
 
     def read(self, task: Any, place: str) -> Iterator[Item]:
@@ -36,16 +50,18 @@ class TaskReader:
 
         Raises `InputError` when it is no task at all.
         """
-        data, placed = self._parts(task, place)
+        data, said = self._parts(task, place)
+        if self._config.has_repeater:
+            self._shown = _media(self._config.for_task(data))
         if self._only is not None:
-            groups = [(self._only, _medium(data, self._only, 0), placed)]
+            groups = [Group(self._only, 0, _medium(data, self._only, 0), said)]
         else:
-            groups = self._group(data, placed)
+            groups = self._group(data, said)
         get = task.get
-        for i, (shown, media, parts) in enumerate(groups):
+        for i, (shown, _, media, parts) in enumerate(groups):
             kind = shown.kind
             if kind in _TEXTS:
-                text, dialogue = self._text_of(shown, data)
+                text, dialogue = self._text_of(shown, data, parts)
                 read = ObjectReader(kind, text, dialogue, self._ledger)
                 kind, media, width, height = "text", media if text is None else text, None, None
             else:
@@ -65,7 +81,7 @@ class TaskReader:
     def _reader(self, kind: str) -> ObjectReader:
         return self._readers.setdefault(kind, ObjectReader(kind, None, None, self._ledger))
 
-    def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Placed]]:
+    def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Entry]]:
         if not isinstance(task, dict):
             raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
         data = task.get("data")
@@ -77,93 +93,97 @@ class TaskReader:
             data = {}
         return data, self._annotations(task, place)
 
-    def _annotations(self, task: Task, place: str) -> list[Placed]:
+    def _annotations(self, task: Task, place: str) -> list[Entry]:
         entries = task.get("annotations")
         if entries is None:
             entries = task.get("completions")
-        placed = self._placed(entries, "annotation", place) if entries else []
+        said = self._entries(entries, "annotation", place) if entries else []
         meta = task.get("meta")
         if isinstance(meta, dict) and isinstance(meta.get("annotators"), list):
-            placed = _signed(placed, meta["annotators"])
+            said = _signed(said, meta["annotators"])
         if self._options.annotators != "all":
-            placed = self._chosen(placed, place)
+            said = self._chosen(said, place)
         if self._options.predictions and task.get("predictions"):
-            placed += self._placed(task["predictions"], "prediction", place)
-        return placed
+            said += self._entries(task["predictions"], "prediction", place)
+        return said
 
-    def _placed(self, entries: Any, kind: str, place: str) -> list[Placed]:
+    def _entries(self, entries: Any, kind: str, place: str) -> list[Entry]:
         if not isinstance(entries, list | tuple):
             raise InputError(f"{place}: {kind}s must be a list, not {type(entries).__name__}")
-        placed: list[Placed] = []
+        said: list[Entry] = []
         for entry in entries:
             result = entry.get("result") if isinstance(entry, dict) else None
             if isinstance(result, list):
-                placed.append((entry, result, kind == "prediction"))
+                said.append((entry, result, kind == "prediction"))
             else:
                 why = "has no result list" if isinstance(entry, dict) else "only an id, without its content"
                 self._ledger.drop(kind, why, place)
-        return placed
+        return said
 
-    def _chosen(self, placed: list[Placed], place: str) -> list[Placed]:
+    def _chosen(self, said: list[Entry], place: str) -> list[Entry]:
         choice = self._options.annotators
         if choice == "ground_truth":
-            kept = [part for part in placed if part[0].get("ground_truth")]
+            kept = [part for part in said if part[0].get("ground_truth")]
         else:
-            done = [part for part in placed if not part[0].get("was_cancelled")] or placed
+            done = [part for part in said if not part[0].get("was_cancelled")] or said
             kept = [max(done, key=_when)] if done else []
-        if len(kept) < len(placed):
+        if len(kept) < len(said):
             why = f"not chosen by annotators={choice}"
-            self._ledger.drop("annotation", why, place, len(placed) - len(kept))
+            self._ledger.drop("annotation", why, place, len(said) - len(kept))
         return kept
 
-    def _group(self, data: Mapping[str, Any], placed: list[Placed]) -> list[tuple[Shown, str, list[Placed]]]:
+    def _group(self, data: Mapping[str, Any], said: list[Entry]) -> list[Group]:
         """Return (object, medium, annotations on it); the first is the one that the task is about."""
-        groups: dict[tuple[str, int], list[Placed]] = {}
-        for head, results, is_prediction in placed:
+        groups: dict[tuple[str, int], list[Entry]] = {}
+        for head, results, is_prediction in said:
             for key, part in _by_object(results).items():
                 groups.setdefault(key, []).append((head, part, is_prediction))
         found = [self._resolve(data, key, parts) for key, parts in groups.items()]
         if not self._shown:
-            return _merge(found) if found else [(*self._resolve(data, ("", 0), [])[:2], placed)]
-        return self._with_untouched(data, found, placed)
+            return _merge(found) if found else [self._resolve(data, ("", 0), [])._replace(entries=said)]
+        return self._with_untouched(data, found, said)
 
-    def _resolve(
-        self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Placed]
-    ) -> tuple[Shown, str, list[Placed]]:
+    def _resolve(self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Entry]) -> Group:
         name, index = key
         shown = self._shown.get(name)
         if shown is None:
             results = (item for _, part, _ in parts for item in part if isinstance(item, dict))
             shown = guess_shown(data, results, name)
-        return shown, _medium(data, shown, index), parts
+        return Group(shown, index, _medium(data, shown, index), parts)
 
-    def _with_untouched(
-        self, data: Mapping[str, Any], found: list[tuple[Shown, str, list[Placed]]], placed: list[Placed]
-    ) -> list[tuple[Shown, str, list[Placed]]]:
-        touched = {(shown.name, media) for shown, media, _ in found}
+    def _with_untouched(self, data: Mapping[str, Any], found: list[Group], said: list[Entry]) -> list[Group]:
+        touched = {(group.shown.name, group.page) for group in found}
         for shown in self._shown.values():
             for index in range(_count(data, shown)):
                 media = _medium(data, shown, index)
-                if (shown.name, media) not in touched and (media or shown.key in data):
-                    found.append((shown, media, [(head, [], flag) for head, _, flag in placed]))
+                if (shown.name, index) not in touched and (media or shown.value.is_found_in(data)):
+                    found.append(Group(shown, index, media, [(head, [], flag) for head, _, flag in said]))
         order = {name: i for i, name in enumerate(self._shown)}
-        ranked = sorted(found, key=lambda group: (_RANK.get(group[0].kind, 3), order.get(group[0].name, 99)))
-        return ranked or [(*self._resolve(data, ("", 0), [])[:2], placed)]
+        ranked = sorted(
+            found,
+            key=lambda group: (_RANK.get(group.shown.kind, 3), order.get(group.shown.name, 99), group.page),
+        )
+        return ranked or [self._resolve(data, ("", 0), [])._replace(entries=said)]
 
-    def _text_of(self, shown: Shown, data: Mapping[str, Any]) -> tuple[str | None, Dialogue | None]:
-        value = data.get(shown.key)
+    def _text_of(
+        self, shown: ObjectTag, data: Mapping[str, Any], parts: list[Entry]
+    ) -> tuple[str | None, Dialogue | None]:
+        value = shown.value.resolve(data)
         if shown.kind == "paragraphs":
+            key = shown.attributes.get("textKey") or text_key(
+                value, (item for _, said, _ in parts for item in said)
+            )
             try:
-                dialogue = Dialogue(value)
+                dialogue = Dialogue(value, key)
             except ValueError:
                 return None, None
             return dialogue.text, dialogue
-        if value is None or shown.by_address:
+        if shown.by_address or (value == "" and not shown.value.is_found_in(data)):
             return None, None
-        text = value if isinstance(value, str) else str(value)
+        text = value if isinstance(value, str) else as_text(value)
         return (rendered(text) if shown.kind == "html" else text), None
 
-    def _size(self, kind: str, media: str, parts: list[Placed]) -> Size | None:
+    def _size(self, kind: str, media: str, parts: list[Entry]) -> Size | None:
         if kind not in ("image", "video"):
             return None
         for _, results, _ in parts:
@@ -176,7 +196,7 @@ class TaskReader:
                     continue
         return self._options.size_of(media) or self._options.size_of(media_name(media))
 
-    def _annotation(self, part: Placed, read: ObjectReader, size: Size | None, place: str) -> Annotation:
+    def _annotation(self, part: Entry, read: ObjectReader, size: Size | None, place: str) -> Annotation:
         head, results, is_prediction = part
         regions, relations = read(results, size, place)
         by, score = head.get("completed_by"), head.get("score")
@@ -200,35 +220,35 @@ _TEXTS = frozenset(("text", "html", "paragraphs"))
 _RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
 
 
-def _signed(placed: list[Placed], names: list[Any]) -> list[Placed]:
+def _media(config: LabelingConfig) -> dict[str, ObjectTag]:
+    return {shown.name: shown for shown in config.objects if shown.kind != OTHER}
+
+
+def _signed(said: list[Entry], names: list[Any]) -> list[Entry]:
     """Return the annotations with the annotators that our writer kept in the task's meta."""
-    if len(names) != len(placed):
-        return placed
+    if len(names) != len(said):
+        return said
     return [
         part if not name or "completed_by" in part[0] else ({**part[0], "completed_by": name}, *part[1:])
-        for part, name in zip(placed, names, strict=True)
+        for part, name in zip(said, names, strict=True)
     ]
 
 
-def _when(part: Placed) -> str:
+def _when(part: Entry) -> str:
     return str(part[0].get("updated_at") or part[0].get("created_at") or "")
 
 
-def _medium(data: Mapping[str, Any], shown: Shown, index: int) -> str:
-    value = data.get(shown.key)
+def _medium(data: Mapping[str, Any], shown: ObjectTag, index: int) -> str:
+    value = shown.value.resolve(data)
     if isinstance(value, list) and shown.kind == "image":
         value = value[index] if 0 <= index < len(value) else None
-    return (
-        value
-        if isinstance(value, str)
-        else ""
-        if value is None or isinstance(value, list | dict)
-        else str(value)
-    )
+    if isinstance(value, str):
+        return value
+    return "" if value is None or isinstance(value, list | dict) else as_text(value)
 
 
-def _count(data: Mapping[str, Any], shown: Shown) -> int:
-    value = data.get(shown.key)
+def _count(data: Mapping[str, Any], shown: ObjectTag) -> int:
+    value = shown.value.resolve(data)
     return len(value) if isinstance(value, list) and shown.kind == "image" else 1
 
 
@@ -264,15 +284,17 @@ def _share_one(results: list[Any]) -> bool:
         return False
 
 
-def _merge(found: list[tuple[Shown, str, list[Placed]]]) -> list[tuple[Shown, str, list[Placed]]]:
+def _merge(found: list[Group]) -> list[Group]:
     """Return the groups with those of one medium put together: controls named differently can share it."""
-    merged: dict[tuple[str, str], tuple[Shown, str, list[Placed]]] = {}
-    for shown, media, parts in found:
-        known = merged.get((shown.key, media))
+    merged: dict[tuple[str, str], Group] = {}
+    for group in found:
+        # Where nothing tells what they show, two objects stay two.
+        key = (group.shown.value.text, group.media or f"\0{group.shown.name}")
+        known = merged.get(key)
         if known is None:
-            merged[shown.key, media] = (shown, media, list(parts))
+            merged[key] = group._replace(entries=list(group.entries))
         else:
-            known[2].extend(parts)
+            known.entries.extend(group.entries)
     return list(merged.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporters.label_studio.config import PALETTE
+from exporters.label_studio.make_config import PALETTE
 from exporters.xml_text import quoted
 
 # Type of region: the control's tag, and the tag of what it offers.

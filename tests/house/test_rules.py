@@ -51,7 +51,7 @@ BRITISH = re.compile(
     re.IGNORECASE,
 )
 # The names that stored files and older scripts use; they are read as they were written.
-KEPT = re.compile(r'"vectoriser|"labelled"|one_webhook_\d+_labelled_s')
+KEPT = re.compile(r'"vectoriser|"labelled"|`labelled`|one_webhook_\d+_labelled_s')
 
 
 def test_one_spelling_everywhere() -> None:

@@ -6,10 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
+
+from exporters.label_studio.labeling_config import ObjectTag
+from exporters.label_studio.value_expression import ValueExpression
 
 # What a fitted vectorizer is made of: JSON values and arrays, so that no pickle is ever stored.
 State = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -60,16 +64,14 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What annotators are shown: an object tag of the labeling config and its field of the task data."""
-
-    object_tag: str
-    field: str
-
-
-@dataclass(frozen=True)
 class InputSpec:
-    """What is read of each task: the kind of vectorizer and the fields of the task data."""
+    """What is read of each task.
+
+    Attributes
+    ----------
+    kind : the vectorizer's
+    fields : values as a labeling config writes them ("$text"), or plain names of the task data
+    """
 
     kind: str
     fields: tuple[str, ...]
@@ -82,6 +84,8 @@ class Standing(Enum):
     BESIDE = "it is read beside the others"
     LAST = "it is read where nothing else can be"
 
+
+_expression = lru_cache(maxsize=256)(ValueExpression)
 
 Download = Callable[[str], bytes]
 
@@ -103,7 +107,7 @@ class Vectorizer(ABC):
     @classmethod
     @abstractmethod
     def fields_in(
-        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+        cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
         """Return the fields to read, a tuple for each copy of this vectorizer; none when there is nothing.
 
@@ -151,7 +155,12 @@ class Vectorizer(ABC):
 
 
 def look_up(data: Mapping[str, Any], field: str) -> Any:
-    """Return `data[field]`, reading dots as nesting where there is no such key."""
+    """Return what a field shows of a task: a value as a labeling config writes it, or a plain name.
+
+    Dots in a plain name are nesting where there is no such key.
+    """
+    if "$" in field:
+        return _expression(field).resolve(data)
     if field in data:
         return data[field]
     value: Any = data

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from backend.errors import LabelStudioError, LabelStudioUnreachable
-from backend.learning.vectorize.base import Download, Features, Shown, State, Vectorizer, look_up
+from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up
 
 TAG = "Image"
 DOWNLOADS_AT_ONCE = 4
@@ -40,9 +40,9 @@ class ImageVectorizer(Vectorizer):
 
     @classmethod
     def fields_in(
-        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+        cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [(s.field,) for s in shown if s.object_tag == TAG and s.field]
+        return [(o.value.text,) for o in shown if o.tag == TAG]
 
     @classmethod
     def read(

@@ -11,7 +11,7 @@ import numpy as np
 from backend.learning.vectorize.base import (
     Download,
     Features,
-    Shown,
+    ObjectTag,
     Standing,
     State,
     Vectorizer,
@@ -34,7 +34,7 @@ class NumberVectorizer(Vectorizer):
 
     @classmethod
     def fields_in(
-        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+        cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
         if named:
             return [tuple(named)]
@@ -102,7 +102,7 @@ class SpareNumbers(NumberVectorizer):
 
     @classmethod
     def fields_in(
-        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+        cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
         numeric = sorted({k for data in sample for k, v in data.items() if as_numbers(v) is not None})
         return [tuple(numeric)] if numeric else []

@@ -11,7 +11,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from backend.learning.vectorize.base import Download, Features, Shown, State, Vectorizer, look_up
+from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up
 
 TAGS = frozenset({"Text", "HyperText", "Paragraphs"})
 N_HASHES = 2**18
@@ -55,9 +55,9 @@ class TextVectorizer(Vectorizer):
 
     @classmethod
     def fields_in(
-        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+        cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [(s.field,) for s in shown if s.object_tag in TAGS and s.field]
+        return [(o.value.text,) for o in shown if o.tag in TAGS]
 
     @classmethod
     def read(

@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,22 @@ def test_without_label_studio_it_says_how_to_get_it(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def _in_the_background() -> None:
+    """A shell without job control starts such a job so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize(
+    ("stop", "before"),
+    [
+        (signal.SIGINT, None),
+        (signal.SIGTERM, None),
+        (signal.SIGHUP, None),
+        (signal.SIGINT, _in_the_background),
+    ],
+)
 def test_a_signal_while_it_starts_leaves_no_process_and_no_folder(
-    tmp_path: Path, stop: signal.Signals
+    tmp_path: Path, stop: signal.Signals, before: Callable[[], None] | None
 ) -> None:
     binary, mark = tmp_path / "label-studio", secrets.token_hex(8)
     binary.write_text(STAND_IN)
@@ -44,6 +58,7 @@ def test_a_signal_while_it_starts_leaves_no_process_and_no_folder(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=before,
     )
     try:
         assert wait_until(lambda: any("sleep 600" in command for command in marked(mark).values()))

@@ -14,9 +14,23 @@ from scipy import sparse
 from backend.errors import LabelingConfigError
 from backend.learning.inputs import Reader, choose_inputs, read_values
 from backend.learning.labeling_config import shown_objects
-from backend.learning.vectorize import VECTORIZERS, Download, Features, InputSpec, Shown, State, Vectorizer
+from backend.learning.vectorize import (
+    VECTORIZERS,
+    Download,
+    Features,
+    InputSpec,
+    ObjectTag,
+    State,
+    Vectorizer,
+)
+from exporters.label_studio.value_expression import ValueExpression
 
-TEXT, IMAGE = Shown("Text", "text"), Shown("Image", "photo")
+
+def shown_as(tag: str, value: str) -> ObjectTag:
+    return ObjectTag(tag, "o", "", ValueExpression(value))
+
+
+TEXT, IMAGE = shown_as("Text", "$text"), shown_as("Image", "$photo")
 
 
 def no_download(_: str) -> bytes:
@@ -26,24 +40,24 @@ def no_download(_: str) -> bytes:
 @pytest.mark.parametrize(
     ("shown", "data", "named", "expected"),
     [
-        ([TEXT], {"text": "a", "n": 1}, (), [("text", ("text",))]),
-        ([IMAGE], {"photo": "p", "n": 1}, (), [("image", ("photo",))]),
-        ([TEXT, IMAGE], {"text": "a", "photo": "p"}, (), [("image", ("photo",)), ("text", ("text",))]),
+        ([TEXT], {"text": "a", "n": 1}, (), [("text", ("$text",))]),
+        ([IMAGE], {"photo": "p", "n": 1}, (), [("image", ("$photo",))]),
+        ([TEXT, IMAGE], {"text": "a", "photo": "p"}, (), [("image", ("$photo",)), ("text", ("$text",))]),
         (
-            [TEXT, Shown("Text", "more")],
+            [TEXT, shown_as("Text", "$more")],
             {"text": "a", "more": "b"},
             (),
-            [("text", ("text",)), ("text", ("more",))],
+            [("text", ("$text",)), ("text", ("$more",))],
         ),
-        ([TEXT, TEXT], {"text": "a"}, (), [("text", ("text",))]),
+        ([TEXT, TEXT], {"text": "a"}, (), [("text", ("$text",))]),
         ([TEXT], {"text": "a", "embedding": [1.0, 2.0]}, (), [("numbers", ("embedding",))]),
         ([TEXT], {"text": "a", "n": 1, "m": 2}, ("m",), [("numbers", ("m",))]),
-        ([Shown("Audio", "url")], {"url": "u", "b": 1, "a": 2.5}, (), [("spare numbers", ("a", "b"))]),
+        ([shown_as("Audio", "$url")], {"url": "u", "b": 1, "a": 2.5}, (), [("spare numbers", ("a", "b"))]),
         ([], {"b": [1, 2]}, (), [("spare numbers", ("b",))]),
     ],
 )
 def test_precedence_is_named_fields_then_an_embedding_then_what_is_shown_then_spare_numbers(
-    shown: list[Shown], data: dict[str, Any], named: tuple[str, ...], expected: list[Any]
+    shown: list[ObjectTag], data: dict[str, Any], named: tuple[str, ...], expected: list[Any]
 ) -> None:
     found = choose_inputs(shown, [data] * 3, named)
     assert [(spec.kind, spec.fields) for spec in found] == expected
@@ -51,12 +65,12 @@ def test_precedence_is_named_fields_then_an_embedding_then_what_is_shown_then_sp
 
 def test_an_embedding_in_half_of_the_tasks_is_not_enough() -> None:
     sample = [{"text": "a", "embedding": [1.0]}, {"text": "b"}]
-    assert choose_inputs([TEXT], sample) == (InputSpec("text", ("text",)),)
+    assert choose_inputs([TEXT], sample) == (InputSpec("text", ("$text",)),)
 
 
 def test_nothing_to_read_is_said_with_the_tags_and_the_fix() -> None:
     with pytest.raises(LabelingConfigError, match=r"nothing to learn from on <Audio>, <Video>; add a vector"):
-        choose_inputs([Shown("Audio", "a"), Shown("Video", "b")], [{"a": "x"}])
+        choose_inputs([shown_as("Audio", "$a"), shown_as("Video", "$b")], [{"a": "x"}])
 
 
 def test_every_object_of_the_config_is_shown_once() -> None:
@@ -65,7 +79,7 @@ def test_every_object_of_the_config_is_shown_once() -> None:
         '<Choices name="c" toName="t"><Choice value="a"/><Choice value="b"/></Choices>'
         '<Rating name="r" toName="t"/><Rating name="s" toName="i"/></View>'
     )
-    assert shown_objects(config) == [TEXT, IMAGE]
+    assert [(o.tag, o.value.text) for o in shown_objects(config)] == [("Text", "$text"), ("Image", "$photo")]
 
 
 WORDS = ["a cat", "a dog", "a cat and a dog", "no pets here"]
@@ -131,9 +145,9 @@ class LengthOfAudio(Vectorizer):
 
     @classmethod
     def fields_in(
-        cls, shown: Sequence[Shown], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
+        cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [(s.field,) for s in shown if s.object_tag == "Audio"]
+        return [(o.value.name,) for o in shown if o.tag == "Audio"]
 
     @classmethod
     def read(

@@ -59,8 +59,20 @@ def dense(matrix: Any) -> np.ndarray:
 
 
 def assert_same(one: Features, other: Features) -> None:
+    """What the same calls gave: the same bits."""
     np.testing.assert_array_equal(dense(one.X), dense(other.X))
     np.testing.assert_array_equal(one.embedding, other.embedding)
+    np.testing.assert_array_equal(one.readable, other.readable)
+
+
+def assert_alike(one: Features, other: Features) -> None:
+    """What other calls gave for the same values.
+
+    How a matrix product is added up depends on where a row stands and how many there are, in ways that differ
+    from one BLAS kernel to the next: the last bits may differ, and an embedding is such a product.
+    """
+    np.testing.assert_allclose(dense(one.X), dense(other.X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one.embedding, other.embedding, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(one.readable, other.readable)
 
 
@@ -79,7 +91,7 @@ class TestContract:
         assert features.readable.all()
         assert len({tuple(row) for row in dense(features.X)}) == 6
 
-    def test_state_survives_json_and_npz_and_gives_equal_features(self, kind: str) -> None:
+    def test_state_survives_json_and_npz_and_gives_the_same_features(self, kind: str) -> None:
         before = fitted(kind)
         values, arrays = before.state()
         buffer = io.BytesIO()
@@ -88,7 +100,7 @@ class TestContract:
         with np.load(buffer, allow_pickle=False) as stored:
             again = {name: stored[name] for name in stored.files}
         after = VECTORIZERS[kind].from_state((json.loads(json.dumps(values)), again))
-        assert_same(before.transform(VALUES[kind]), after.transform(VALUES[kind]))
+        assert_alike(before.transform(VALUES[kind]), after.transform(VALUES[kind]))
 
     def test_values_that_cannot_be_read_have_zero_rows(self, kind: str) -> None:
         features = fitted(kind).transform(BROKEN[kind])
@@ -100,19 +112,18 @@ class TestContract:
         vectorizer = fitted(kind)
         mixed = vectorizer.transform([BROKEN[kind][0], *VALUES[kind], BROKEN[kind][1]])
         assert mixed.readable.tolist() == [False, *[True] * 6, False]
-        assert_same(mixed.rows(np.arange(1, 7)), vectorizer.transform(VALUES[kind]))
+        assert_alike(mixed.rows(np.arange(1, 7)), vectorizer.transform(VALUES[kind]))
 
     def test_rows_follow_the_order_of_the_values(self, kind: str) -> None:
         vectorizer = fitted(kind)
         turned = vectorizer.transform(VALUES[kind][::-1])
-        assert_same(turned.rows(np.arange(6)[::-1]), vectorizer.transform(VALUES[kind]))
+        assert_alike(turned.rows(np.arange(6)[::-1]), vectorizer.transform(VALUES[kind]))
 
     def test_one_by_one_is_the_same_as_all_at_once(self, kind: str) -> None:
         vectorizer = fitted(kind)
         singles = Features.concatenate([vectorizer.transform([v]) for v in VALUES[kind]])
         together = vectorizer.transform(VALUES[kind])
-        np.testing.assert_allclose(dense(singles.X), dense(together.X), atol=1e-6)
-        np.testing.assert_allclose(singles.embedding, together.embedding, atol=1e-5)
+        assert_alike(singles, together)
 
     def test_the_same_seed_gives_the_same_features(self, kind: str) -> None:
         assert_same(fitted(kind).transform(VALUES[kind]), fitted(kind).transform(VALUES[kind]))
@@ -137,7 +148,7 @@ class TestContract:
     def test_a_pool_of_one_value_many_times_fits(self, kind: str) -> None:
         features = fitted(kind, [VALUES[kind][1]] * 5).transform([VALUES[kind][1]] * 2)
         assert features.readable.all()
-        np.testing.assert_array_equal(dense(features.X)[0], dense(features.X)[1])
+        assert_alike(features.rows(np.array([0])), features.rows(np.array([1])))
 
     def test_fitting_and_transforming_leave_the_values_alone(self, kind: str) -> None:
         before = json.dumps(VALUES[kind], default=lambda raw: raw.hex())
@@ -276,7 +287,7 @@ class TestText:
         whole = vectorizer.transform(VALUES["text"])
         monkeypatch.setattr(text_module, "BLOCK", 4)
         parts = vectorizer.transform(VALUES["text"])
-        np.testing.assert_allclose(dense(parts.X), dense(whole.X), atol=1e-6)
+        assert_alike(parts, whole)
 
     def test_a_large_pool_is_sampled_by_the_seed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(text_module, "FIT_SAMPLE", 3)

@@ -2,6 +2,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,16 @@ def test_a_signal_to_the_keeper_ends_the_program_too() -> None:
     assert kept.wait(30) == -signal.SIGTERM
 
 
+@pytest.fixture
+def _as_under_nohup_and_in_the_background() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_as_under_nohup_and_in_the_background")
 def test_the_program_starts_with_no_signal_ignored(tmp_path: Path) -> None:
     Kept(["sh", "-c", f"grep SigIgn /proc/self/status > {tmp_path}/ignored"]).wait(30)
     ignored = int((tmp_path / "ignored").read_text().split()[1], 16)

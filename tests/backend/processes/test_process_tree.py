@@ -186,6 +186,21 @@ def test_nohup_is_honored(tmp_path: Path, mark: str) -> None:
         assert tree.process.wait(60) == 0
 
 
+def test_a_job_in_the_background_still_ends_at_sigint(tmp_path: Path, mark: str) -> None:
+    """A shell without job control starts such a job with SIGINT ignored."""
+    tree = Tree(tmp_path, mark, preexec_fn=_as_in_the_background)
+    tree.wait_until_up()
+    with tree.process:
+        tree.process.send_signal(signal.SIGINT)
+        assert tree.process.wait(60) == 0
+    assert not marked(mark)
+
+
+def _as_in_the_background() -> None:
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _take_terminal() -> None:
     import fcntl
     import termios
