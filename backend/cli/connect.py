@@ -86,7 +86,9 @@ def disconnect(project: str, forget: bool, as_json: bool) -> None:
 
 def _first_round(world: Services, project_id: int) -> str:
     try:
-        DirtyMarker.of(world, world.impatient_redis).mark_dirty(project_id, "connected", delay=0.0)
+        DirtyMarker.of(world, world.impatient_redis).mark_dirty(
+            project_id, "connected", delay=0.0, hasten=True
+        )
     except (QueueUnavailable, SettingsError):
         return "the first round runs as soon as `clean-al serve` is up"
     return "the first round is queued"

@@ -13,7 +13,8 @@ from backend.cli import COMMANDS, cli
 from backend.errors import LabelStudioUnreachable
 from backend.label_studio.client import LabelStudio
 from backend.learning.accuracy import Accuracy
-from backend.loop.jobs import force_key, pending_key, perform_round
+from backend.loop.jobs import force_key, perform_round
+from backend.loop.marks import pending_key
 from backend.project.connect import connect
 from backend.services import Services
 from backend.store.models import Published
