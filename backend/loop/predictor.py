@@ -9,7 +9,6 @@ from typing import Any
 
 from backend.errors import ModelStoreError
 from backend.learning.controls import learnable_controls
-from backend.learning.inputs import MAX_IMAGE_BYTES
 from backend.loop.priorities import result_of
 from backend.services import Services
 from backend.store.models import Model
@@ -40,7 +39,9 @@ class Predictor:
         if model is None or not tasks:
             return [{"result": [], "score": 0.0} for _ in tasks], None
         controls = learnable_controls(model.facts["label_config"])
-        guesses = model.guesses([t.get("data") or {} for t in tasks], self._download)
+        guesses = model.guesses(
+            [t.get("data") or {} for t in tasks], self._services.media.of_project(project_id)
+        )
         answers = []
         for row in range(len(tasks)):
             of_task = {name: given[row] for name, given in guesses.items()}
@@ -80,6 +81,3 @@ class Predictor:
             while len(self._models) > MODELS_IN_MEMORY:
                 self._models.popitem(last=False)
         return model
-
-    def _download(self, path: str) -> bytes:
-        return self._services.label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)
