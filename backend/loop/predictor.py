@@ -12,7 +12,6 @@ import numpy as np
 from backend.errors import ModelStoreError
 from backend.learning.accuracy import read_stored
 from backend.learning.controls import learnable_controls
-from backend.learning.inputs import MAX_IMAGE_BYTES
 from backend.loop.prefill import Prefill
 from backend.services import Services
 from backend.store.models import Model
@@ -43,7 +42,7 @@ class Predictor:
         if model is None or not tasks:
             return [{"result": [], "score": 0.0} for _ in tasks], None
         controls = learnable_controls(model.facts["label_config"])
-        known = model.tasks([t.get("data") or {} for t in tasks], self._download)
+        known = model.tasks([t.get("data") or {} for t in tasks], self._services.media.of_project(project_id))
         guesses = model.guesses_of(known)
         hidden = self._audited(project_id, tasks) | ~known.features.readable
         # Models of 0.1 say nothing of what is shown: all of it was.
@@ -91,6 +90,3 @@ class Predictor:
             while len(self._models) > MODELS_IN_MEMORY:
                 self._models.popitem(last=False)
         return model
-
-    def _download(self, path: str) -> bytes:
-        return self._services.label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)

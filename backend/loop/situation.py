@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from backend.label_studio.client import LabelStudio
 from backend.learning.controls import Control, read_questions
-from backend.learning.inputs import MAX_IMAGE_BYTES, Values, choose_inputs, read_values
+from backend.learning.inputs import Values, choose_inputs, read_values
 from backend.learning.labeling_config import config_digest, shown_objects
 from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
 from backend.learning.tasks import ReadData, ReadPredictions, Tasks
+from backend.learning.vectorize import packages_there
 from backend.loop.observe import foreign_versions
 from backend.loop.options import ProjectOptions, project_options
 from backend.loop.stages import Stages
@@ -84,6 +84,8 @@ class Situation:
             digest.update(json.dumps([labels.control.name, *map(to_json, labels.answers)]).encode())
             digest.update(labels.task_ids.tobytes())
         digest.update(self.candidates.tobytes() + self.pool.data_versions.tobytes())
+        # What could not be read may be readable by now, with the same data.
+        digest.update(self.pool.features.readable.tobytes())
         return digest.hexdigest()
 
 
@@ -147,15 +149,12 @@ def _features(
     inputs = choose_inputs(shown, sample, options.features) if sample else ()
 
     def read(wanted: np.ndarray) -> Values:
-        return read_values(inputs, _data(snapshot, wanted), _downloader(services.label_studio))
+        return read_values(inputs, _data(snapshot, wanted), services.media.of_project(project["id"]))
 
     store = FeatureStore(services.store.folder(project["id"]) / "features")
-    return store.refresh(inputs, ids, versions, read, services.settings.seed)
+    means = f"{services.media.means} {packages_there()}"
+    return store.refresh(inputs, ids, versions, read, services.settings.seed, means)
 
 
 def _data(snapshot: Snapshot, wanted: np.ndarray) -> Sequence[dict[str, Any]]:
     return list(snapshot.data(wanted))
-
-
-def _downloader(label_studio: LabelStudio) -> Any:
-    return lambda path: label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)

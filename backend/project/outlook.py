@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.errors import LabelingConfigError, ProjectNotOrderable
 from backend.learning.controls import read_questions
-from backend.learning.inputs import MAX_IMAGE_BYTES, Reader, choose_inputs, read_values
+from backend.learning.inputs import Reader, choose_inputs, read_values
 from backend.learning.labeling_config import shown_objects
 from backend.loop.observe import foreign_versions
 from backend.loop.options import project_options
@@ -82,9 +82,7 @@ def look_ahead(services: Services, project_id: int) -> Outlook:
         passed_over = questions.passed_over
         inputs = choose_inputs(shown_objects(project["label_config"]), sample, options.features)
         read = tuple(f"{spec.kind} of {', '.join(spec.fields)}" for spec in inputs)
-        values = read_values(
-            inputs, sample, lambda path: label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)
-        )
+        values = read_values(inputs, sample, services.media.of_project(project_id))
         readable = int(Reader.fitted(inputs, values, seed=0).transform(values).readable.sum())
     except LabelingConfigError as error:
         # A project without tasks has nothing to go by yet, and takes what comes.
