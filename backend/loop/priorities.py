@@ -89,5 +89,14 @@ def as_predictions(
 
 
 def result_of(guesses: Mapping[str, Guess], controls: Sequence[Control]) -> list[dict[str, Any]]:
-    """Return the prediction result that shows a guess of each question, in the config's order."""
-    return [item for c in controls if c.name in guesses for item in c.result_for(guesses[c.name])]
+    """Return the prediction result that shows a guess of each question, in the config's order.
+
+    A guess stands only where the others show its question, as `visibleWhen` has it.
+    """
+    shown = {c.name: c.result_for(guesses[c.name]) for c in controls if c.name in guesses}
+    while True:
+        result = [item for items in shown.values() for item in items]
+        hidden = [c.name for c in controls if shown.get(c.name) and not c.asked(result)]
+        if not hidden:
+            return result
+        shown |= {name: [] for name in hidden}
