@@ -64,12 +64,18 @@ class Prefill:
         ]
 
     def _result(self, guesses: Mapping[str, Guess]) -> list[dict[str, Any]]:
-        return [
-            item
-            for control in self._controls
-            if control.name in guesses and self._is_shown(control.name, guesses[control.name])
-            for item in control.result_for(guesses[control.name])
-        ]
+        """Return what shows these guesses, in the config's order.
+
+        A guess stands only where the others show its question, as `visibleWhen` has it.
+        """
+        asked = [c for c in self._controls if c.name in guesses and self._is_shown(c.name, guesses[c.name])]
+        shown = {control.name: control.result_for(guesses[control.name]) for control in asked}
+        while True:
+            result = [item for items in shown.values() for item in items]
+            hidden = [c.name for c in asked if shown[c.name] and not c.asked(result)]
+            if not hidden:
+                return result
+            shown |= {name: [] for name in hidden}
 
     def _is_shown(self, question: str, guess: Guess) -> bool:
         if self._wish != "confident":
