@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clean_al.accuracy import AccuracyEstimate
 from clean_al.comparison import compare_strategies
 from clean_al.curves import StrategyComparison
-from clean_al.encoders import TextEncoder, find_encoder, join_blocks
+from clean_al.encoders import ImageEncoder, TextEncoder, find_encoder, join_blocks
 from clean_al.expected_model_change import ExpectedModelChange
 from clean_al.metrics import SamplingMetrics
 from clean_al.pool import Pool, Strategy
@@ -27,6 +27,7 @@ __all__ = [
     "AccuracyEstimate",
     "CVATExporter",
     "ExpectedModelChange",
+    "ImageEncoder",
     "IntelligentSampler",
     "LabelSavings",
     "LabelStudioExporter",

@@ -7,6 +7,7 @@ from clean_al.encoders.blocks import EncodedBlock, join_blocks
 from clean_al.encoders.encoder import Encoder
 from clean_al.encoders.errors import EncoderError, EncoderMissing, EncoderNameError, EncoderRefused
 from clean_al.encoders.find import FoundEncoder, find_encoder
+from clean_al.encoders.image import ImageEncoder
 from clean_al.encoders.sources import SOURCES, parse_name
 from clean_al.encoders.text import TextEncoder
 
@@ -19,6 +20,7 @@ __all__ = [
     "EncoderNameError",
     "EncoderRefused",
     "FoundEncoder",
+    "ImageEncoder",
     "TextEncoder",
     "find_encoder",
     "join_blocks",

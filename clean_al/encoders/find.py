@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from clean_al.encoders.encoder import Encoder
 from clean_al.encoders.errors import EncoderError
+from clean_al.encoders.image import ImageEncoder
 from clean_al.encoders.text import TextEncoder
 from clean_al.validation import check_option
 
-KINDS: dict[str, type[Encoder]] = {"text": TextEncoder}
+KINDS: dict[str, type[Encoder]] = {"text": TextEncoder, "image": ImageEncoder}
 
 
 @dataclass(frozen=True)

