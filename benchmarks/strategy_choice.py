@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402  the number of threads is read when numpy is imported
 from joblib import Parallel, delayed  # noqa: E402
 from scipy import sparse  # noqa: E402
+from sklearn.base import clone  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
 from clean_al import STRATEGIES, IntelligentSampler, Strategy  # noqa: E402
+from clean_al.fitting import fitted  # noqa: E402
 from clean_al.learners import SketchedLogisticRegression, class_probabilities  # noqa: E402
 from clean_al.points import Points  # noqa: E402
 from clean_al.pool import Pool  # noqa: E402
@@ -38,7 +41,7 @@ from clean_al.strategies.tcm import is_early  # noqa: E402
 from clean_al.strategies.typiclust import TYPICLUST  # noqa: E402
 from clean_al.uncertainty import margin  # noqa: E402
 
-BUDGET, LARGEST_POOL, LARGEST_TEST, DIAGNOSED = 200, 3000, 1500, 3
+BUDGET, LARGEST_POOL, LARGEST_TEST, DIAGNOSED = 200, 1500, 1000, 3
 BASELINE, PUBLISHED, TODAY = "random", "herding_published", "auto_before"
 TEMPERATURES = np.geomspace(0.1, 10, 21)
 
@@ -53,6 +56,7 @@ def herding(
     raw: bool = False,
     stay: float = 0.0,
     early: str = "cover",
+    late: str = "herding",
     guard: tuple[float, float] | None = None,
     calibrated: bool = False,
 ) -> np.ndarray:
@@ -65,7 +69,8 @@ def herding(
     raw : distances as they are, not between points of unit length
     stay : labels for every known class before the model is asked
     early : "cover" (u = 1) or "typical" (TypiClust) until then
-    guard : agreement of neighbors below which all, above which nothing is drawn at random
+    late : "herding", or "hybrid" in its place
+    guard : standard errors above chance below which all, above which nothing is drawn at random
     calibrated : with the published temperature
     """
     share = 0.0 if guard is None else random_share(pool, *guard)
@@ -73,6 +78,8 @@ def herding(
         return pool.rng.permutation(len(pool))[:n]
     if is_early(pool, stay) and early == "typical":
         rows = TYPICLUST.choose(pool, n)
+    elif late == "hybrid":
+        rows = HYBRID.choose(pool, n)
     else:
         unsure = (
             tempered(pool) if calibrated and pool.can_rank else pool.uncertainty if pool.can_rank else None
@@ -96,7 +103,7 @@ def tempered(pool: Pool) -> np.ndarray:
     held, rest = rows[: len(y) // 5], rows[len(y) // 5 :]
     if len(held) == 0 or len(np.unique(y[rest])) < 2:
         return pool.uncertainty
-    model = type(pool.model)(**pool.model.get_params()).fit(X[rest], y[rest])
+    model = fitted(clone(pool.model), X[rest], y[rest])
     log_p = np.log(np.maximum(class_probabilities(model, X[held]), 1e-12))
     errors = [calibration_error(log_p / tau, y[held], model.classes_) for tau in TEMPERATURES]
     tau = float(TEMPERATURES[int(np.argmin(errors))])
@@ -117,34 +124,34 @@ def calibration_error(logits: np.ndarray, y: np.ndarray, classes: np.ndarray) ->
     return sum(gaps) / len(y)
 
 
-def before(pool: Pool, n: int) -> np.ndarray:
-    """The default before this comparison: typical items until there is a model, then the hybrid."""
-    return (HYBRID if pool.can_rank else TYPICLUST).choose(pool, n)
-
-
 def candidate(**how: Any) -> Strategy:
     """Uncertainty herding with these settings, as a strategy."""
     return Strategy(STRATEGIES["max_herding"].scores, partial(herding, **how), needs_model=False)
 
 
-GUARD = (0.1, 0.3)
+GUARD = (1.0, 3.0)
+# Typical items until there is one label for every class known, then herding: what the others vary.
+BASE: dict[str, Any] = {"early": "typical", "stay": 1, "guard": GUARD}
 CANDIDATES: dict[str, Strategy] = {
     BASELINE: STRATEGIES["random"],
-    TODAY: Strategy(HYBRID.scores, before, needs_model=False),
+    TODAY: candidate(early="typical", late="hybrid"),
     PUBLISHED: candidate(radius=smallest_gap_sq, calibrated=True),
-    "herding": candidate(),
-    "herding_guard": candidate(guard=GUARD),
-    "herding_guard_late": candidate(guard=(0.0, 0.2)),
-    "herding_guard_early": candidate(guard=(0.2, 0.4)),
-    "stay1_guard": candidate(stay=1, guard=GUARD),
-    "stay2_guard": candidate(stay=2, guard=GUARD),
-    "stay3_guard": candidate(stay=3, guard=GUARD),
-    "typical2_guard": candidate(stay=2, early="typical", guard=GUARD),
-    "wide_guard": candidate(wide=2.0, guard=GUARD),
-    "narrow_guard": candidate(wide=0.5, guard=GUARD),
-    "power_half_guard": candidate(power=0.5, guard=GUARD),
-    "power_two_guard": candidate(power=2.0, guard=GUARD),
-    "raw_guard": candidate(raw=True, guard=GUARD),
+    "cover0": candidate(),
+    "typical0": candidate(early="typical"),
+    "typical1": candidate(early="typical", stay=1),
+    "typical1_guard": candidate(**BASE),
+    "typical1_guard_low": candidate(**BASE | {"guard": (0.0, 2.0)}),
+    "typical1_guard_high": candidate(**BASE | {"guard": (2.0, 4.0)}),
+    "typical2_guard": candidate(**BASE | {"stay": 2}),
+    "typical3_guard": candidate(**BASE | {"stay": 3}),
+    "typical1_hybrid": candidate(**BASE, late="hybrid"),
+    "typical2_hybrid": candidate(**BASE | {"stay": 2}, late="hybrid"),
+    "wide": candidate(**BASE, wide=2.0),
+    "narrow": candidate(**BASE, wide=0.5),
+    "power_half": candidate(**BASE, power=0.5),
+    "power_two": candidate(**BASE, power=2.0),
+    "raw": candidate(**BASE, raw=True),
+    "calibrated": candidate(**BASE, calibrated=True),
     "margin": STRATEGIES["uncertainty"],
     "typiclust": TYPICLUST,
     "badge": STRATEGIES["badge"],
@@ -171,23 +178,24 @@ def load(path: Path) -> tuple[Any, np.ndarray, np.ndarray | None, Any]:
 def run(path: Path, name: str, seed: int) -> dict[str, Any]:
     """One curve: test accuracy after every batch, from no label to BUDGET labels."""
     started = time.perf_counter()
-    STRATEGIES[name] = CANDIDATES[name]  # this process may not have it yet
+    # Not the global one: with this file run as a script, a worker would have a copy of its own.
+    import_module("clean_al.strategies").STRATEGIES[name] = CANDIDATES[name]
     X, y, E, learner = load(path)
     train, test = _split(y, seed)
     sampler = IntelligentSampler(name, estimator=learner, random_state=seed, duplicate_threshold=0.05)
     batch = 20 if len(train) >= 600 else max(len(train) // 30, 2)
     left, labeled = train.copy(), np.empty(0, np.intp)
-    accuracy, skill = [], []
+    accuracy, signal = [], []
     for _ in range(BUDGET // 20):
         rows = left[sampler.select(X[left], batch, embedding=None if E is None else E[left])]
         labeled, left = np.append(labeled, rows), np.setdiff1d(left, rows)
         sampler.fit(X[labeled], y[labeled], embedding=None if E is None else E[labeled])
         accuracy.append(_accuracy(sampler, X[test], y[test]))
         points = Points((X if E is None else E)[labeled])
-        skill.append(agreement(points, np.unique(y[labeled], return_inverse=True)[1]))
+        signal.append(agreement(points, np.unique(y[labeled], return_inverse=True)[1]))
     result = {"set": path.stem, "name": name, "seed": seed, "batch": batch, "accuracy": accuracy}
     if seed < DIAGNOSED:
-        result["skill"] = skill
+        result["signal"] = signal
     return result | {"seconds": round(time.perf_counter() - started, 2)}
 
 

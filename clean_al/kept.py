@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 T = TypeVar("T")
 
 
-class kept(Generic[T]):  # noqa: N801 - used as a decorator, as property is
+class kept(Generic[T]):
     """What functools.cached_property is from Python 3.12 on.
 
     Before, it holds one lock for all objects while the value is worked out. Where that goes through joblib,

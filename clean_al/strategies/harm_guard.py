@@ -1,8 +1,8 @@
-"""A guard against harm: where labels do not follow the features, every choice is worse than chance.
+"""A guard against harm: where labels do not follow the features, chance chooses as well as any strategy.
 
-How much the labels follow is read from the labels themselves: how often the nearest labeled item has the same
-label, between chance (0) and always (1). Only items that have a fellow count: while most classes have been
-seen once, nothing can be said, and nothing is.
+Whether they follow is read from the labels themselves: how often the nearest labeled item has the same label,
+against what chance would give. Only items that have a fellow count: while most classes have been seen once,
+nothing can be said, and nothing is.
 """
 
 from __future__ import annotations
@@ -14,35 +14,31 @@ from clean_al.pool import Pool
 
 MOST_LABELS = 2048
 FEWEST_FELLOWS = 30
-# Below FLAT the whole batch is drawn at random, above CLEAR nothing of it.
-FLAT, CLEAR = 0.1, 0.3
+# Standard errors above chance: below FLAT the whole batch is drawn at random, above CLEAR nothing of it.
+FLAT, CLEAR = 1.0, 3.0
 
 
-def agreement(points: Points, labels: np.ndarray) -> tuple[float, int]:
-    """How far labels follow the nearest label, from 0 (chance) to 1, and the number of items it rests on.
+def agreement(points: Points, labels: np.ndarray) -> tuple[float, float, int]:
+    """How often the nearest label agrees, how often it would by chance, and the number of items that says so.
 
     Parameters
     ----------
     points : the labeled items
     labels : array of shape (n_labeled,), numbers from 0
-
-    Returns
-    -------
-    float, int : (share that agrees - chance) / (1 - chance) over the items whose label comes again
     """
     counts = np.bincount(labels)
     fellows = np.flatnonzero(counts[labels] > 1)
     if len(fellows) == 0:
-        return 1.0, 0
+        return 1.0, 0.0, 0
     d = exact_sq_distances(points.X, points.X)
     np.fill_diagonal(d, np.inf)
     agrees = float(np.mean(labels[d.argmin(axis=1)[fellows]] == labels[fellows]))
     chance = float(np.mean((counts[labels[fellows]] - 1) / (len(labels) - 1)))
-    return ((agrees - chance) / (1 - chance) if chance < 1 else 1.0), len(fellows)
+    return agrees, chance, len(fellows)
 
 
 def random_share(pool: Pool, flat: float = FLAT, clear: float = CLEAR) -> float:
-    """Share of the next batch that chance should choose: 0 unless labels hardly follow the features."""
+    """Share of the next batch that chance should choose: 0 once labels are seen to follow the features."""
     labeled = pool.labeled
     if labeled is None or labeled.multilabel or len(labeled.classes) < 2:
         return 0.0
@@ -50,10 +46,11 @@ def random_share(pool: Pool, flat: float = FLAT, clear: float = CLEAR) -> float:
     if len(rows) > MOST_LABELS:
         rows = np.sort(pool.rng.choice(len(rows), MOST_LABELS, replace=False))
     labels = np.unique(labeled.y[rows], return_inverse=True)[1]
-    skill, n = agreement(labeled.points.take(rows), labels)
-    if n < FEWEST_FELLOWS:
+    agrees, chance, n = agreement(labeled.points.take(rows), labels)
+    if n < FEWEST_FELLOWS or chance >= 1:
         return 0.0
-    return float(np.clip((clear - skill) / (clear - flat), 0.0, 1.0))
+    above = (agrees - chance) / np.sqrt(chance * (1 - chance) / n)
+    return float(np.clip((clear - above) / (clear - flat), 0.0, 1.0))
 
 
 def partly_random(pool: Pool, chosen: np.ndarray, n: int, share: float) -> np.ndarray:
