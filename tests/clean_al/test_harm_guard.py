@@ -17,8 +17,8 @@ def share_of(X, y, **how):
 
 
 def test_agreement_counts_the_nearest_label_of_items_that_have_a_fellow():
-    # 0, 1, 2 agree with their neighbors, so do 10 and 11; 50 has no fellow. Chance: three items with 2 fellows
-    # of 5 others, two with 1: (3 * .4 + 2 * .2) / 5 = .32.
+    # 0, 1, 2 agree with their neighbors, so do 10 and 11; 50 has no fellow. Chance: three items with
+    # 2 fellows of 5 others, two with 1: (3 * .4 + 2 * .2) / 5 = .32.
     assert agreement(Points(line(0, 1, 2, 10, 11, 50)), np.array([0, 0, 0, 1, 1, 2])) == (1.0, 0.32, 5)
     agrees, chance, n = agreement(Points(line(0, 1, 3, 7)), np.array([0, 1, 0, 1]))
     assert (agrees, n) == (0.0, 4)
