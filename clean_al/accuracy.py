@@ -17,8 +17,9 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from clean_al.calibration import fit_calibration, log_odds, mean_calibrated
+from clean_al.fitting import TooFewLabels, fitted
 from clean_al.labeled import Labeled
-from clean_al.learners import class_probabilities, fitted
+from clean_al.learners import class_probabilities
 from clean_al.multilabel import PerLabelClassifier
 from clean_al.pool import scored_in_blocks
 
@@ -178,7 +179,10 @@ def held_out_predictions(model: Any, labeled: Labeled, seed: int) -> tuple[np.nd
     for train, test in _folds(y, seed):
         if len(np.unique(y[train])) < 2:
             continue
-        refit = fitted(clone(model), labeled.X[train], y[train])
+        try:
+            refit = fitted(clone(model), labeled.X[train], y[train])
+        except TooFewLabels:
+            return None
         p = class_probabilities(refit, labeled.X[test])
         sure[test] = p.max(axis=1)
         correct[test] = refit.classes_[p.argmax(axis=1)] == y[test]
