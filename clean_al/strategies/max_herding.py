@@ -1,7 +1,7 @@
 """MaxHerding: each pick makes the pool as similar as can be to what is labeled; meant for few labels.
 
-Bae, Noh & Sutherland, Generalized Coverage for More Robust Low-Budget Active Learning, ECCV 2024; without an N x N
-kernel, as `herding` says.
+Bae, Noh & Sutherland, Generalized Coverage for More Robust Low-Budget Active Learning, ECCV 2024.
+Without an N x N kernel, as `herding` says.
 """
 
 from __future__ import annotations
