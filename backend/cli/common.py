@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from contextlib import suppress
 from typing import Any
@@ -24,8 +25,13 @@ def services() -> Services:
 
 
 def settings() -> Settings:
-    """Return the settings, with logging set up accordingly."""
-    return read_settings()
+    """Return the settings, with logging set up accordingly: to stderr, from LOG_LEVEL up."""
+    found = read_settings()
+    logging.basicConfig(level=found.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # The HTTP libraries log every request line and, at DEBUG, headers; none of it helps a user.
+    for name in ("urllib3", "requests"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return found
 
 
 def project_number(name: str) -> int | None:

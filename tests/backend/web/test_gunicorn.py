@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from gunicorn.config import Config
 
 from backend.loop.jobs import pending_key, round_queue
 from backend.web import gunicorn_app
@@ -158,6 +159,15 @@ def test_nothing_secret_is_in_the_log_at_debug(web, valkey):
     )
     assert "gthread" in web.log
     assert [word for word in (SECRET, "api-key-sentinel", "text-sentinel") if word in web.log] == []
+
+
+def test_an_option_that_gunicorn_does_not_have_is_named_and_none_is_set():
+    config = Config()
+    with pytest.raises(LookupError, match=r"no setting gracefull_timeout$"):
+        gunicorn_app.set_known(config, {"threads": 7, "gracefull_timeout": 5})
+    assert config.threads == 1
+    gunicorn_app.set_known(config, {"threads": 7})
+    assert config.threads == 7
 
 
 def test_a_client_that_stops_in_the_middle_of_a_body_is_not_waited_for_for_ever():
