@@ -13,6 +13,7 @@ from backend.errors import LabelStudioError, LabelStudioNotFound, SettingsError
 from backend.label_studio.client import LabelStudio
 from backend.loop.lease import take_away
 from backend.loop.publish import SAMPLING, VERSION_PREFIX
+from backend.project.outlook import look_ahead, must_be_orderable
 from backend.secrets import ml_backend_login, webhook_secret
 from backend.services import Services
 from backend.settings import Settings
@@ -26,16 +27,19 @@ WEBHOOK_FIELDS = ("url", "send_payload", "send_for_all_actions", "is_active", "h
 def connect(services: Services, project_id: int) -> list[str]:
     """Switch the loop on for a project and return what was changed, a line each.
 
-    Doing so twice changes nothing more; what was removed by hand in between is made again.
+    Doing so twice changes nothing more; what was removed by hand in between is made again. The sampling and
+    the model version stay until there is a head to serve: without one, Label Studio would serve at random.
 
     Raises
     ------
     LabelStudioError
-        When the project cannot be read or its sampling cannot be set. What was made until then is known to
-        `disconnect`.
+        When the project cannot be read. What was made until then is known to `disconnect`.
+    ProjectNotOrderable
+        When the loop could do nothing for it; nothing was changed.
     """
     label_studio, store = services.label_studio, services.store
     project = label_studio.project(project_id)
+    must_be_orderable(look_ahead(services, project_id), project_id)
     before = read_connection(store, project_id)
     connection = before or _found(label_studio, project, services.settings)
     save_connection(store, project_id, replace(connection, on=True))
@@ -52,11 +56,17 @@ def connect(services: Services, project_id: int) -> list[str]:
     connection = replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id, on=True)
     save_connection(store, project_id, connection)
 
-    # Adding an ML backend makes Label Studio put the backend's title here, which would mean random order.
-    if project.get("sampling") != SAMPLING:
-        label_studio.update_project(project_id, sampling=SAMPLING)
-        changes.append(f"sampling: {project.get('sampling')} -> {SAMPLING}")
+    _keep_model_version(label_studio, project)
     return changes
+
+
+def _keep_model_version(label_studio: LabelStudio, project: dict[str, Any]) -> None:
+    """Undo that Label Studio makes a new backend's title the model version: it hides what others predict."""
+    now = label_studio.project(project["id"]).get("model_version")
+    before = project.get("model_version")
+    if now == TITLE and before != TITLE:
+        with suppress(LabelStudioError):
+            label_studio.update_project(project["id"], model_version=before or "")
 
 
 def disconnect(services: Services, project_id: int, *, forget: bool = False) -> list[str]:

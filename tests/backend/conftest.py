@@ -9,9 +9,12 @@ import pytest
 from backend.processes.valkey import EmbeddedValkey
 from backend.services import Services
 from backend.settings import Settings
+from tests.backend.command import call
 from tests.backend.samples import TEXT_CONFIG
 from tests.client import FullLabelStudio
 from tests.fakes.label_studio import FakeLabelStudio
+
+__all__ = ["call"]
 
 
 @pytest.fixture(autouse=True)

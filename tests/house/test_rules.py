@@ -64,6 +64,37 @@ def test_one_spelling_everywhere() -> None:
     assert said == []
 
 
+SOURCES = ("backend", "benchmarks", "clean_al", "exporters")
+LONGEST_FILE, LONGEST_FUNCTION = 350, 60
+
+
+def sources() -> list[Path]:
+    return [path for package in SOURCES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def test_no_source_file_is_longer_than_one_sitting() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(text_of(path).splitlines()) for path in sources()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    too_long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name} ({node.end_lineno - node.lineno + 1} lines)"
+        for path in sources()
+        for node in ast.walk(ast.parse(text_of(path)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno + 1 > LONGEST_FUNCTION
+    ]
+    assert too_long == []
+
+
+def test_the_tests_mirror_the_rooms_of_the_backend() -> None:
+    rooms = {path.parent.name for path in (ROOT / "backend").glob("*/__init__.py")}
+    tested = {path.parent.name for path in (ROOT / "tests" / "backend").glob("*/test_*.py")}
+    assert tested == rooms
+
+
 @pytest.mark.parametrize("package", ["backend", "clean_al", "exporters"])
 def test_nothing_is_pickled(package: str) -> None:
     for path in sorted((ROOT / package).rglob("*.py")):
