@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.errors import ProjectNotOrderable
 from backend.learning.controls import Control, read_questions
 from backend.learning.inputs import Values, choose_inputs, read_values
 from backend.learning.labeling_config import config_digest, shown_objects
@@ -124,6 +125,7 @@ def _situation(
     questions = read_questions(project["label_config"])
     with stages("features"):
         pool = _features(services, project, snapshot, options, ids, versions)
+    _must_be_orderable(pool)
     # A worker that has been superseded may still write: what it adds meanwhile is for the next round.
     annotated = ((task, given) for task, given in snapshot.annotations() if task in pool)
     asked, ignored = options.among(questions.controls)
@@ -133,6 +135,22 @@ def _situation(
     else:
         notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
     return Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+
+
+def _must_be_orderable(pool: PoolFeatures) -> None:
+    """Raise ProjectNotOrderable where no task can be read, and none is likely to be soon."""
+    features = pool.features
+    if not len(features) or features.readable.any():
+        return
+    if features.gaps is not None and features.gaps.with_reason(later=True).any():
+        # A host that is down may be up again: the project keeps its place in the loop meanwhile.
+        return
+    reasons = (
+        ", ".join(f"{n}: {reason}" for reason, n in features.gaps.counts().items()) if features.gaps else ""
+    )
+    raise ProjectNotOrderable(
+        f"none of the {len(features)} tasks can be read ({reasons or 'they are empty'})"
+    )
 
 
 def _features(

@@ -12,8 +12,7 @@ from redis import Redis
 
 from backend.errors import LabelStudioError, SettingsError
 from backend.learning.controls import SUPPORTED
-from backend.loop.publish import SAMPLING
-from backend.project.connect import TITLE
+from backend.loop.publish import SAMPLING, TITLE
 from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
 from backend.store.connection import is_connected, read_connection

@@ -13,9 +13,9 @@ from clean_al.strategies.diversity import DIVERSITY, DIVERSITY_METHODS
 from clean_al.strategies.dropquery import DROPQUERY
 from clean_al.strategies.expected_model_change import EXPECTED_MODEL_CHANGE
 from clean_al.strategies.facility_location import FACILITY_LOCATION
-from clean_al.strategies.herding import MAX_HERDING
 from clean_al.strategies.hybrid import HYBRID
 from clean_al.strategies.kmeans import KMEANS
+from clean_al.strategies.max_herding import MAX_HERDING
 from clean_al.strategies.probcover import PROBCOVER
 from clean_al.strategies.tcm import TCM
 from clean_al.strategies.typiclust import TYPICLUST

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from clean_al.points import Points, blocks, exact_sq_distances, sq_lengths
-from clean_al.pool import Pool, Strategy
+from clean_al.pool import Pool
 from clean_al.strategies.coverage import greedy_cover, similarities
 
 EXACT = 4096
@@ -128,16 +128,3 @@ def median_gap_sq(pool: Pool, space: Space | None = None) -> float:
         rows = np.sort(pool.rng.choice(len(rows), RADIUS_ROWS, replace=False))
     middle = float(np.median(space(pool.points, rows).nearest_sq(space(pool.seen, slice(None)))))
     return middle if middle > 1e-9 else 1.0
-
-
-def scores(pool: Pool) -> np.ndarray:
-    """What each item alone would add to the coverage of the pool, shape (n,)."""
-    return added(pool, np.ones(len(pool)), median_gap_sq(pool))
-
-
-def batch(pool: Pool, n: int) -> np.ndarray:
-    """Greedy picks that cover the pool, whatever the model thinks."""
-    return herd(pool, n, np.ones(len(pool)), median_gap_sq(pool))
-
-
-MAX_HERDING = Strategy(scores, batch, needs_model=False)

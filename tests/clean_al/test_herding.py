@@ -13,7 +13,8 @@ from clean_al import IntelligentSampler
 from clean_al.points import Points
 from clean_al.strategies import herding
 from clean_al.strategies.dropquery import DROPQUERY, flips
-from clean_al.strategies.herding import MAX_HERDING, herd, median_gap_sq, smallest_gap_sq
+from clean_al.strategies.herding import herd, median_gap_sq, smallest_gap_sq
+from clean_al.strategies.max_herding import MAX_HERDING
 from clean_al.strategies.tcm import TCM
 from clean_al.strategies.typiclust import TYPICLUST
 from clean_al.strategies.uncertainty import UNCERTAINTY

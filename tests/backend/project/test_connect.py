@@ -9,8 +9,8 @@ from backend.errors import LabelStudioError, LabelStudioNotFound
 from backend.label_studio.client import LabelStudio
 from backend.loop.lease import lock_key, take_lease
 from backend.loop.options import project_options, read_options
-from backend.loop.publish import SAMPLING
-from backend.project.connect import TITLE, connect, disconnect
+from backend.loop.publish import SAMPLING, TITLE
+from backend.project.connect import connect, disconnect
 from backend.project.doctor import diagnose_project
 from backend.project.overview import project_status
 from backend.services import Services
