@@ -85,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code: Any = cli.main(arguments, prog_name="clean-al", standalone_mode=False)
     except click.exceptions.Abort:
+        # 128 + SIGINT: what a shell expects of a program that Ctrl-C has ended.
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -93,6 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"clean-al: {error}", err=True)
         sys.exit(2)
     except (BackendError, ValueError, OSError) as error:
+        # A ValueError from elsewhere is a fault of ours: its traceback is the report.
         if not isinstance(error, BackendError) and not _is_plain(error):
             raise
         click.echo(f"clean-al: {error}", err=True)

@@ -36,6 +36,7 @@ def settings() -> Settings:
 
 def project_number(name: str) -> int | None:
     """Return the id that a PROJECT argument is; None for a title."""
+    # int() would also take signs, underscores and other alphabets' digits, which may be titles.
     return int(name) if re.fullmatch("[0-9]{1,18}", name) else None
 
 
@@ -49,6 +50,7 @@ def resolve_project(label_studio: LabelStudio, name: str) -> int:
     """
     number = project_number(name)
     if number is not None:
+        # No project has this id, so the number may be a title.
         with suppress(LabelStudioNotFound):
             return int(label_studio.project(number)["id"])
     projects = label_studio.projects()
