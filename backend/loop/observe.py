@@ -18,7 +18,7 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
     """
     project = label_studio.project(project_id)
     return {
-        "newest_change": label_studio.newest_change(project_id),
+        "newest_change": asdict(label_studio.newest_changes(project_id)),
         "counts": asdict(label_studio.counts(project_id)),
         "label_config": config_digest(project["label_config"]),
         "overlap": project.get("maximum_annotations"),

@@ -83,7 +83,7 @@ class Situation:
         return digest.hexdigest()
 
 
-def look(services: Services, project_id: int, stages: Stages) -> Situation:
+def look(services: Services, project_id: int, stages: Stages, *, anew: bool = False) -> Situation:
     """Return the project as it is now.
 
     Raises
@@ -99,7 +99,7 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     )
     snapshot = Snapshot(services.store.folder(project_id) / "snapshot.sqlite")
     with snapshot.kept_sound():
-        snapshot.refresh(label_studio, project_id)
+        snapshot.refresh(label_studio, project_id, anew=anew)
         return _situation(services, project, snapshot, options, notes, stages)
 
 
