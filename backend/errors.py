@@ -8,8 +8,9 @@ BackendError
 │   ├── LabelStudioNotFound        no such project, task or webhook (any more)
 │   └── LabelStudioRejected        any other 4xx: what we asked for is not allowed
 ├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
-├── QueueUnavailable           Redis does not answer
+├── QueueUnavailable           Redis does not answer, or takes nothing in
 ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
+├── UnexpectedFailure          a fault of ours: its kind and place, never its words, which may quote a task
 └── RoundSuperseded            another worker has taken this project over; publish nothing
 """
 
@@ -58,6 +59,10 @@ class QueueUnavailable(BackendError):
 
 class ModelStoreError(BackendError):
     """A stored model cannot be used."""
+
+
+class UnexpectedFailure(BackendError):
+    """Something failed that nobody thought of."""
 
 
 class RoundSuperseded(BackendError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import traceback
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Self
 
 from redis import Redis
@@ -20,6 +22,7 @@ from backend.errors import (
     LabelStudioNotFound,
     QueueUnavailable,
     RoundSuperseded,
+    UnexpectedFailure,
 )
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
@@ -254,5 +257,18 @@ def _note_failure(progress: ProgressFile, project_id: int, error: Exception) -> 
         after = progress.fail(str(error))
         logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
         return "failed"
-    progress.fail(f"{type(error).__name__}: {error}")
-    raise error
+    what = kind_and_place(error)
+    progress.fail(what)
+    logger.error("project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__)))
+    # RQ writes down what is raised: of an error whose words may quote a task, only its kind goes there.
+    raise UnexpectedFailure(what) from None
+
+
+def kind_and_place(error: Exception) -> str:
+    """Return what kind of error it is and where it was raised; its words may quote a task, or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [
+        frame for frame in frames if "backend" in frame.filename or "clean_al" in frame.filename
+    ] or frames
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__}{place}; the log has more"

@@ -19,7 +19,7 @@ from backend.loop.observe import observe
 from backend.loop.promoter import promote_until
 from backend.services import Services
 from backend.store.connection import Connection, is_connected, read_connection
-from backend.store.files import read_json, write_json
+from backend.store.poll_note import note_poll
 from backend.store.progress import Progress, ProgressFile
 from backend.store.queue_note import QueueNote
 
@@ -163,13 +163,6 @@ class Poller:
     def _progress(self, project_id: int) -> ProgressFile:
         return ProgressFile(self.services.store.folder(project_id))
 
-    def _note(self, project_id: int, problem: str | None, *, gone: bool = False) -> None:
+    def _note(self, project_id: int, problem: str | None, **what: bool) -> None:
         """Keep since when Label Studio has not answered, or not known the project, for `clean-al status`."""
-        path = self.services.store.folder(project_id) / "poll.json"
-        before = read_json(path) or {}
-        if problem is None:
-            if before:
-                path.unlink(missing_ok=True)
-        elif before.get("problem") != problem:
-            since = before.get("since") or time.time()
-            write_json(path, {"problem": problem, "since": since, "gone": gone})
+        note_poll(self.services.store.folder(project_id), problem, **what)

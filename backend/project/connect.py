@@ -16,7 +16,7 @@ from backend.loop.publish import SAMPLING, VERSION_PREFIX
 from backend.secrets import ml_backend_login, webhook_secret
 from backend.services import Services
 from backend.settings import Settings
-from backend.store.connection import Connection, read_connection, save_connection
+from backend.store.connection import Connection, read_connection, remove_connection, save_connection
 
 TITLE = "Clean AL"
 FOUND = ("sampling", "model_version")
@@ -77,7 +77,7 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
             changes += _put_back(label_studio, project_id, connection, services.settings)
         except LabelStudioNotFound:
             changes.append("the project is gone from Label Studio")
-    (store.folder(project_id) / "connection.json").unlink(missing_ok=True)
+    remove_connection(store, project_id)
     if connection is not None:
         changes.append("the loop is off for this project")
     if forget:

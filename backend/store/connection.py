@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from backend.store.files import read_record, write_json
+from backend.store.files import read_record_twice, remove_twice, write_json_twice
 from backend.store.models import ModelStore
 
 
@@ -32,7 +33,12 @@ class Connection:
 
 def read_connection(store: ModelStore, project_id: int) -> Connection | None:
     """Return a project's connection, or None when the loop was never on or is off again."""
-    return read_record(store.folder(project_id) / "connection.json", Connection)
+    return read_record_twice(_path(store, project_id), Connection)
+
+
+def is_damaged(store: ModelStore, project_id: int) -> bool:
+    """Whether there is a connection that cannot be read, nor its copy: nobody knows whether it was on."""
+    return _path(store, project_id).exists() and read_connection(store, project_id) is None
 
 
 def is_connected(store: ModelStore, project_id: int) -> bool:
@@ -43,4 +49,13 @@ def is_connected(store: ModelStore, project_id: int) -> bool:
 
 def save_connection(store: ModelStore, project_id: int, connection: Connection) -> None:
     """Keep a project's connection."""
-    write_json(store.folder(project_id) / "connection.json", asdict(connection))
+    write_json_twice(_path(store, project_id), asdict(connection))
+
+
+def remove_connection(store: ModelStore, project_id: int) -> None:
+    """Forget what `connect` found and made."""
+    remove_twice(_path(store, project_id))
+
+
+def _path(store: ModelStore, project_id: int) -> Path:
+    return store.folder(project_id) / "connection.json"
