@@ -128,8 +128,8 @@ class DirtyMarker:
 
     def mark_dirty(
         self, project_id: int, reason: str, delay: float | None = None, *, hasten: bool = False
-    ) -> None:
-        """Ask for one more round of a connected project.
+    ) -> bool:
+        """Ask for one more round of a connected project; return whether it is one.
 
         Parameters
         ----------
@@ -142,12 +142,13 @@ class DirtyMarker:
             When Redis does not answer, or takes nothing in.
         """
         if not is_connected(self._store, project_id):
-            return
+            return False
         delay = self._pause(project_id) if delay is None else delay
         try:
             self._ask(project_id, reason, delay, hasten)
         except (RedisError, OSError) as error:
             raise QueueUnavailable(why_unavailable(error)) from error
+        return True
 
     def _pause(self, project_id: int) -> float:
         """Return how long events gather: half of what the last round cost Label Studio, for it to breathe."""

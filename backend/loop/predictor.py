@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from typing import Any
 
 from backend.errors import ModelStoreError
 from backend.learning.controls import learnable_controls
 from backend.learning.inputs import MAX_IMAGE_BYTES
+from backend.learning.vectorize import Download
 from backend.loop.priorities import result_of
 from backend.services import Services
 from backend.store.models import Model
@@ -17,6 +19,8 @@ from backend.store.models import Model
 logger = logging.getLogger(__name__)
 
 MODELS_IN_MEMORY = 16
+# A model that cannot be served is not read again at each request.
+REFUSED_SECONDS = 30.0
 
 
 class Predictor:
@@ -29,6 +33,7 @@ class Predictor:
     def __init__(self, services: Services):
         self._services = services
         self._models: OrderedDict[tuple[int, str], Model] = OrderedDict()
+        self._refused: dict[tuple[int, str], tuple[ModelStoreError, float]] = {}
         self._lock = threading.Lock()
 
     def predict(
@@ -39,21 +44,16 @@ class Predictor:
         version, model = self._model(project_id, published) if published else (None, None)
         if model is None or not tasks:
             return [{"result": [], "score": 0.0} for _ in tasks], None
-        controls = learnable_controls(model.facts["label_config"])
-        guesses = model.guesses([t.get("data") or {} for t in tasks], self._download)
-        answers = []
-        for row in range(len(tasks)):
-            of_task = {name: given[row] for name, given in guesses.items()}
-            score = sum(guess.confidence for guess in of_task.values()) / len(of_task)
-            answers.append(
-                {"result": result_of(of_task, controls), "score": score, "model_version": str(version)}
-            )
-        return answers, version
+        data = [t.get("data") or {} for t in tasks]
+        return _answers(model, data, self._download, str(version)), version
 
     def model_version(self, project_id: int) -> str | None:
         """Return the version that is served, when there is a model behind it."""
         published = self._services.store.published(project_id)
-        return published.version if published is not None and published.has_model else None
+        if published is None:
+            # Nothing was published yet, or the note of it is damaged: then the models are still there.
+            return next(iter(self.versions(project_id)), None)
+        return published.version if published.has_model else None
 
     def versions(self, project_id: int) -> list[str]:
         """Return the versions that are kept, newest first."""
@@ -74,12 +74,45 @@ class Predictor:
             if key in self._models:
                 self._models.move_to_end(key)
                 return self._models[key]
-        model = self._services.store.load(project_id, version)
+            refused, until = self._refused.get(key, (None, 0.0))
+        if refused is not None and time.monotonic() < until:
+            raise refused
+        try:
+            model = self._tried(project_id, version)
+        except ModelStoreError as error:
+            with self._lock:
+                self._refused[key] = error, time.monotonic() + REFUSED_SECONDS
+            raise
         with self._lock:
             self._models[key] = model
+            self._refused.pop(key, None)
             while len(self._models) > MODELS_IN_MEMORY:
                 self._models.popitem(last=False)
         return model
 
+    def _tried(self, project_id: int, version: str) -> Model:
+        """Return a model that has answered once: one whose parts do not fit together fails here."""
+        try:
+            model = self._services.store.load(project_id, version)
+            _answers(model, [{}], self._download, version)
+        except ModelStoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  however a model is changed, the one before it is served
+            raise ModelStoreError(f"it cannot answer: {type(error).__name__}") from None
+        return model
+
     def _download(self, path: str) -> bytes:
         return self._services.label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)
+
+
+def _answers(
+    model: Model, data: list[dict[str, Any]], download: Download, version: str
+) -> list[dict[str, Any]]:
+    controls = learnable_controls(model.facts["label_config"])
+    guesses = model.guesses(data, download)
+    answers = []
+    for row in range(len(data)):
+        of_task = {name: given[row] for name, given in guesses.items()}
+        score = sum(guess.confidence for guess in of_task.values()) / len(of_task)
+        answers.append({"result": result_of(of_task, controls), "score": score, "model_version": version})
+    return answers
