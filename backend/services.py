@@ -12,6 +12,8 @@ from redis.retry import Retry
 
 from backend.errors import SettingsError
 from backend.label_studio.client import LabelStudio
+from backend.label_studio.media import Media
+from backend.media_hosts import parse_hosts
 from backend.processes.valkey import running_url
 from backend.settings import Settings
 
@@ -32,6 +34,13 @@ class Services:
     def label_studio(self) -> LabelStudio:
         return LabelStudio(
             self.settings.label_studio_url, self.settings.api_key, timeout=self.settings.request_timeout
+        )
+
+    @cached_property
+    def media(self) -> Media:
+        hosts = parse_hosts(self.settings.media_hosts)
+        return Media.at(
+            self.label_studio, hosts, self.settings.max_media, seconds=self.settings.request_timeout
         )
 
     @cached_property

@@ -19,7 +19,9 @@ from rq.serializers import JSONSerializer
 
 from backend.errors import (
     BackendError,
+    LabelingConfigError,
     LabelStudioNotFound,
+    ProjectNotOrderable,
     QueueUnavailable,
     RoundSuperseded,
     UnexpectedFailure,
@@ -28,7 +30,8 @@ from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
 from backend.loop.publish import SAMPLING
-from backend.loop.round import RoundReport, run_round
+from backend.loop.report import RoundReport
+from backend.loop.round import run_round, step_back
 from backend.loop.stages import LABEL_STUDIO_STAGES
 from backend.services import Services
 from backend.settings import read_settings
@@ -232,7 +235,11 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
     redis = services.redis
     covers = observe(services.label_studio, project_id)
     force = redis.get(force_key(project_id))
-    report = run_round(services, project_id, lease, force=force is not None)
+    try:
+        report = run_round(services, project_id, lease, force=force is not None)
+    except (LabelingConfigError, ProjectNotOrderable) as error:
+        report = step_back(services, project_id, lease, error)
+        covers |= serving(services.label_studio.project(project_id))
     # Who was outlived does not say how it went: another worker's word stands, or will.
     lease.check()
     if report.head:

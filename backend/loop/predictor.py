@@ -8,11 +8,12 @@ import time
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
+
 from backend.errors import ModelStoreError
+from backend.learning.accuracy import read_stored
 from backend.learning.controls import learnable_controls
-from backend.learning.inputs import MAX_IMAGE_BYTES
-from backend.learning.vectorize import Download
-from backend.loop.priorities import result_of
+from backend.loop.prefill import Prefill
 from backend.services import Services
 from backend.store.models import Model
 
@@ -44,8 +45,29 @@ class Predictor:
         version, model = self._model(project_id, published) if published else (None, None)
         if model is None or not tasks:
             return [{"result": [], "score": 0.0} for _ in tasks], None
-        data = [t.get("data") or {} for t in tasks]
-        return _answers(model, data, self._download, str(version)), version
+        return self._answers(project_id, model, tasks, str(version)), version
+
+    def _answers(
+        self, project_id: int, model: Model, tasks: list[dict[str, Any]], version: str
+    ) -> list[dict[str, Any]]:
+        controls = learnable_controls(model.facts["label_config"])
+        known = model.tasks([t.get("data") or {} for t in tasks], self._services.media.of_project(project_id))
+        guesses = model.guesses_of(known)
+        hidden = self._audited(project_id, tasks) | ~known.features.readable
+        # Models of 0.1 say nothing of what is shown: all of it was.
+        accuracies = read_stored(model.facts.get("accuracies"))
+        prefill = Prefill(model.facts.get("prefill", "always"), accuracies, controls)
+        confidences = np.mean([[guess.confidence for guess in given] for given in guesses.values()], axis=0)
+        return [
+            {"result": result, "score": float(score), "model_version": version}
+            for result, score in zip(prefill.results(guesses, hidden), confidences, strict=True)
+        ]
+
+    def _audited(self, project_id: int, tasks: list[dict[str, Any]]) -> np.ndarray:
+        """Return which tasks are of the audit share, whose labels must owe nothing to us."""
+        published = self._services.store.published(project_id)
+        audit = set(published.audit) if published else set()
+        return np.array([task.get("id") in audit for task in tasks], dtype=bool)
 
     def model_version(self, project_id: int) -> str | None:
         """Return the version that is served, when there is a model behind it."""
@@ -94,25 +116,9 @@ class Predictor:
         """Return a model that has answered once: one whose parts do not fit together fails here."""
         try:
             model = self._services.store.load(project_id, version)
-            _answers(model, [{}], self._download, version)
+            self._answers(project_id, model, [{}], version)
         except ModelStoreError:
             raise
         except Exception as error:  # noqa: BLE001  however a model is changed, the one before it is served
             raise ModelStoreError(f"it cannot answer: {type(error).__name__}") from None
         return model
-
-    def _download(self, path: str) -> bytes:
-        return self._services.label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)
-
-
-def _answers(
-    model: Model, data: list[dict[str, Any]], download: Download, version: str
-) -> list[dict[str, Any]]:
-    controls = learnable_controls(model.facts["label_config"])
-    guesses = model.guesses(data, download)
-    answers = []
-    for row in range(len(data)):
-        of_task = {name: given[row] for name, given in guesses.items()}
-        score = sum(guess.confidence for guess in of_task.values()) / len(of_task)
-        answers.append({"result": result_of(of_task, controls), "score": score, "model_version": version})
-    return answers

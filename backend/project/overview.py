@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backend.learning.accuracy import Accuracy, read_accuracy
+from backend.loop.report import NOT_ORDERABLE
 from backend.store.connection import is_connected, is_damaged, read_connection
 from backend.store.files import read_record
 from backend.store.healing import printable
@@ -99,6 +100,8 @@ def _state(progress: Progress, connected: bool, poll: PollNote | None, queue: No
         return "failing"
     if not progress.report:
         return "waiting for the first round"
+    if progress.report.get("outcome") == NOT_ORDERABLE:
+        return NOT_ORDERABLE
     return "learning" if progress.report.get("has_model") else "waiting for labels"
 
 
@@ -110,4 +113,6 @@ def _problem(progress: Progress, poll: PollNote | None, queue: Note | None) -> s
     if progress.failures:
         wait = max(0.0, progress.try_again_at - time.time())
         return f"{progress.error} ({progress.failures} times; again in {wait:.0f} s; the last order stands)"
+    if progress.report.get("outcome") == NOT_ORDERABLE:
+        return str(next(iter(progress.report.get("notes", [])), NOT_ORDERABLE))
     return None

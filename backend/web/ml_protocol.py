@@ -46,7 +46,7 @@ def setup() -> dict[str, Any]:
 
 @blueprint.post("/predict")
 def predict() -> dict[str, Any]:
-    """Answer one entry per task, in their order: a prediction, or an empty list before there is a model.
+    """Answer one entry per task, in their order: a prediction, or an empty list where there is none to show.
 
     Label Studio stores what it gets. An empty prediction would be stored too, and one without a version, as
     there is none yet, makes it refuse to open the task; an empty list stores nothing. So are tasks answered
@@ -128,7 +128,7 @@ def _within_budget(
             raise RuntimeError(f"{len(asked)} tasks got {len(predictions)} predictions")
         if version is None:
             return [[] for _ in tasks], None
-        results += [for_storing(p, version) for p in predictions]
+        results += [for_storing(p, version) if p.get("result") else [] for p in predictions]
         part = min(2 * part, LARGEST_PART) if time.monotonic() - begun < 1.0 else 1
     return results + [[] for _ in tasks[len(results) :]], version
 

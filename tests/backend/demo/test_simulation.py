@@ -26,10 +26,15 @@ from backend.demo.simulation import (
     split,
 )
 from backend.label_studio.client import LabelStudio
+from backend.learning.answers import Guess
+from backend.learning.vectorize import State
+from backend.loop.learn import learn
 from backend.loop.options import ProjectOptions
-from backend.loop.round import choose, learn, look
+from backend.loop.round import choose
+from backend.loop.situation import look
 from backend.loop.stages import Stages
 from backend.services import Services
+from backend.store.models import Model
 from tests.backend.demo.data import topics
 from tests.fakes.label_studio import FakeLabelStudio
 
@@ -82,10 +87,9 @@ def test_the_random_twin_takes_the_tasks_in_its_order(pool: LabeledPool) -> None
 def test_accuracy_is_the_share_of_held_out_items_that_are_right(pool: LabeledPool) -> None:
     _, model, _ = pool.fit(np.arange(len(pool)))
     assert model is not None
-    right = [
-        model.labels[int(model.probabilities([text]).argmax())] == truth
-        for text, truth in zip(pool.held_values, pool.held_truth, strict=True)
-    ]
+    held = [{TOPICS.field: text} for text in pool.held_values]
+    guesses = model.guesses_of(model.tasks(held, lambda _: b""))["label"]
+    right = [guess.answer == truth for guess, truth in zip(guesses, pool.held_truth, strict=True)]
     assert pool.accuracy(model) == pytest.approx(sum(right) / len(right))
     assert pool.accuracy(None) == pytest.approx((pool.held_truth == "boats").mean())
 
@@ -99,7 +103,7 @@ def test_the_head_is_the_one_that_a_real_round_would_serve(tmp_path: Path) -> No
         project = owner.create_project(title="Topics", label_config=TOPICS.label_config)["id"]
         ids = np.array(owner.import_tasks(project, [{"text": TOPICS.values[i]} for i in parts.pool]))
         for row in labeled:
-            owner.annotate(int(ids[row]), pool.control.result_for(str(pool.truth[row]), 1.0))
+            owner.annotate(int(ids[row]), pool.control.result_for(Guess(str(pool.truth[row]), 1.0)))
         real = simulation_settings(0).model_copy(
             update={
                 "label_studio_url": fake.url,
@@ -109,15 +113,21 @@ def test_the_head_is_the_one_that_a_real_round_would_serve(tmp_path: Path) -> No
         )
         services = Services(real)
         situation = look(services, project, Stages())
-        sampler, model = learn(situation, services, "v")
-        head, _ = choose(sampler, situation, 0)
-    simulated_sampler, simulated_model, simulated = pool.fit(labeled)
-    simulated_head, _ = choose(simulated_sampler, simulated, 0)
+        lesson, model = learn(situation, services.settings, "v")
+        head = choose(lesson, situation, 0)
+    simulated_lesson, simulated_model, simulated = pool.fit(labeled)
+    simulated_head = choose(simulated_lesson, simulated, 0)
     assert model is not None
     assert simulated_model is not None
-    assert np.allclose(simulated_model.classifier.coef_, model.classifier.coef_)
+    for (values, arrays), (others, other_arrays) in zip(states(model), states(simulated_model), strict=True):
+        assert values == others
+        assert all(np.allclose(array, other_arrays[name]) for name, array in arrays.items())
     assert (situation.candidates[head.rows] == ids[simulated.candidates[simulated_head.rows] - 1]).all()
     assert (head.audit == simulated_head.audit).all()
+
+
+def states(model: Model) -> list[State]:
+    return [learned.state() for learned in model.questions.values()]
 
 
 def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
