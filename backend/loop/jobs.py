@@ -35,7 +35,7 @@ from backend.loop.round import run_round, step_back
 from backend.loop.stages import LABEL_STUDIO_STAGES
 from backend.services import Services
 from backend.settings import read_settings
-from backend.store.connection import is_connected
+from backend.store.connection import bind, is_connected
 from backend.store.models import ModelStore
 from backend.store.progress import ProgressFile
 
@@ -234,6 +234,7 @@ def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
 def _round(services: Services, project_id: int, lease: Lease, progress: ProgressFile) -> RoundReport:
     redis = services.redis
     covers = observe(services.label_studio, project_id)
+    bind(services.store, project_id, covers["bound_to"])
     force = redis.get(force_key(project_id))
     try:
         report = run_round(services, project_id, lease, force=force is not None)
