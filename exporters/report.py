@@ -95,21 +95,8 @@ class ExportReport:
 # something that is counted elsewhere.
 SETTLED = ("region", "relation")
 _UNIT = {"annotation": "annotation", "prediction": "annotation", "relation": "relation"}
-REMARKS = frozenset(
-    (
-        "item",
-        "image name",
-        "group",
-        "task",
-        "draft",
-        "key",
-        "task data",
-        "attribute",
-        "answer",
-        "element",
-        "label",
-    )
-)
+_REMARKS = "item|image name|group|task|draft|key|task data|attribute|answer|element|label|skeleton point"
+REMARKS = frozenset(_REMARKS.split("|"))
 
 
 class Ledger:

@@ -81,9 +81,9 @@ class CvatParser:
             self._attribute, self._text = given.get("name"), []
             # Only here: blanks between elements would cost a call each.
             self._parser.CharacterDataHandler = self._text.append
-        elif tag == "image":
+        elif tag == "image" and self._is_between():
             self._image, self._groups, self._priority = given, {}, None
-        elif tag == "track":
+        elif tag == "track" and self._is_between():
             self._track, self._frames, self._track_attributes = given, [], []
         elif tag in _SHAPES:
             if self._shape is None:
@@ -98,6 +98,11 @@ class CvatParser:
             self._root = tag
             if tag != "annotations":
                 raise InputError(f"{self._name}: expected <annotations>, found <{tag}>; is it CVAT XML 1.1?")
+        elif tag != "version":
+            self._ledger.drop("element", f"<{tag[:40]}> is not known", self._place())
+
+    def _is_between(self) -> bool:
+        return self._shape is None and self._image is None and self._track is None
 
     def _end(self, tag: str) -> None:
         if self._shape is not None:
@@ -125,6 +130,9 @@ class CvatParser:
     def _end_attribute(self) -> None:
         pair = (self._attribute or "", "".join(self._text))
         self._parser.CharacterDataHandler = None
+        if not self._attribute:
+            self._ledger.drop("attribute", "has no name", self._place())
+            return
         if self._part is None and self._shape is not None:
             self._shape.attributes += (pair,)
         elif self._part is None and self._track is not None:
@@ -133,6 +141,7 @@ class CvatParser:
     def _end_part(self, part: Shape) -> None:
         try:
             if part.given.get("outside") == "1":
+                self._ledger.change("skeleton point", "outside the picture: left out", self._place())
                 return
             shape = PARTS[part.kind](part.given)
         except (ValueError, KeyError) as error:

@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 
 from exporters.errors import InputError
 from exporters.label_studio.guess import guess_shown
-from exporters.label_studio.known_keys import ANNOTATION, TASK, note_unknown
+from exporters.label_studio.known_keys import (
+    ANNOTATION,
+    ANNOTATION_READ,
+    EARLIER,
+    TASK,
+    TASK_READ,
+    note_misplaced,
+    note_unknown,
+    result_lists,
+)
 from exporters.label_studio.labeling_config import OTHER, LabelingConfig, ObjectTag
 from exporters.label_studio.read_results import ObjectReader, number
 from exporters.label_studio.read_texts import Dialogue, rendered, text_key
@@ -105,8 +114,10 @@ class TaskReader:
             if data is not None:
                 raise InputError(f"{place}: data must be an object, not {type(data).__name__}")
             data = {}
-        if data is not task and not task.keys() <= TASK:
-            note_unknown(task, TASK, "a task", place, self._ledger)
+        if data is not task:
+            if not task.keys() <= TASK:
+                note_unknown(task, TASK, "a task", place, self._ledger)
+            note_misplaced(task, TASK_READ, place, self._ledger)
         drafts = task.get("drafts")
         if drafts and isinstance(drafts, list):
             self._ledger.drop("draft", "stays behind", place, len(drafts))
@@ -140,12 +151,20 @@ class TaskReader:
             result = entry.get("result") if isinstance(entry, dict) else None
             if isinstance(result, list):
                 said.append((entry, result, kind == "prediction"))
+                self._count_earlier(entry)
+                note_misplaced(entry, ANNOTATION_READ, place, self._ledger)
                 if not entry.keys() <= ANNOTATION:
                     note_unknown(entry, ANNOTATION, "an annotation", place, self._ledger)
             else:
                 why = "has no result list" if isinstance(entry, dict) else "only an id, without its content"
                 self._ledger.drop(kind, why, place)
         return said
+
+    def _count_earlier(self, entry: Mapping[str, Any]) -> None:
+        # What an annotator began with, and what stood there before: nobody's answer any more.
+        count = sum(len(result_lists(entry.get(key))) for key in EARLIER if entry.get(key))
+        if count:
+            self._ledger.left_out["earlier version"] += count
 
     def _chosen(self, said: list[Entry], place: str) -> list[Entry]:
         choice = self._options.annotators
