@@ -85,7 +85,8 @@ def result_lists(value: Any, depth: int = 6) -> list[Any]:
         own = [value] if _is_result(value) else []
         return own or [each for entry in value.values() for each in result_lists(entry, depth - 1)]
     if isinstance(value, list):
-        return [each for entry in value for each in result_lists(entry, depth - 1)]
+        parts = (entry for entry in value if type(entry) in (dict, list))
+        return [each for entry in parts for each in result_lists(entry, depth - 1)]
     return []
 
 

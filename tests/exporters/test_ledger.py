@@ -217,3 +217,19 @@ def test_two_attributes_of_one_name_are_counted_in_cvat(tmp_path):
     given = {"data": {"image": "a.png"}, "annotations": [{"result": said}]}
     report = exported(tmp_path, given, target="cvat", config="")
     assert report.changed == {("box", "of two attributes of one name the first stands"): 1}
+
+
+def test_a_text_that_lies_at_an_address_is_told_and_not_taken_for_the_text(tmp_path):
+    for tag, value in (("Text", "$t"), ("HyperText", "$t"), ("Paragraphs", "$t")):
+        config = f'<View><{tag} name="t" value="{value}" valueType="url"/></View>'
+        given = {"data": {"t": "http://127.0.0.1/a.txt"}, "annotations": [{"result": []}]}
+        report = exported(tmp_path, given, config=config)
+        assert [how for _, how in report.changed] == [
+            "its text lies at an address, which is not fetched: the address stands for it"
+        ]
+
+
+def test_labels_among_the_data_of_a_bare_task_are_counted(tmp_path):
+    given = {"text": "one two six", "found": [{"start": 0, "end": 3, "labels": ["A"]}], "vector": [0.5, 1.5]}
+    report = exported(tmp_path, given, config="")
+    assert report.dropped == {("key", "'found' holds results"): 1}
