@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from exporters.errors import LossError, OptionError
-from exporters.files import Outputs, open_input
-from exporters.formats import FORMATS, Format, Writer, by_content, by_suffix
+from exporters.files import Outputs, is_same_file, is_stream
+from exporters.formats import FORMATS, Format, Writer, by_content, by_suffix, check_suffix
+from exporters.inputs import STANDARD, open_input
 from exporters.json_stream import read_objects
 from exporters.label_studio.config import LabelingConfig, parse_config
 from exporters.label_studio.copy import TaskCopier
@@ -41,6 +43,7 @@ def export_tasks(
         One of `FORMATS`.
     output : str or path
         The file to write; gzip when it ends in `.gz`. It appears when everything is written, or not at all.
+        `-` is standard output; pipes and devices are written into.
     label_config : str
         The project's labeling config; may be empty.
     name : str
@@ -53,13 +56,16 @@ def export_tasks(
     InputError
         A task is none; the message says which.
     OptionError
-        A format or option is unknown; the message lists the valid ones.
+        A format, an option or the output's suffix is unknown; the message lists the valid ones.
+    OutputError
+        The output cannot be written; what stood there before stands.
     LossError
         With `strict`, when anything was lost.
     """
     chosen = make_options(options)
     form = _format(format)
     config = parse_config(label_config)
+    check_suffix(Path(output), format)
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
     return _export(placed, format, form, Path(output), config, name, chosen)
 
@@ -90,7 +96,8 @@ def convert(
     Parameters
     ----------
     input, output : str or path
-        Files; packed with gzip where they end in `.gz`. The output may not be the input.
+        Files; packed with gzip where they end in `.gz`. The output may not be the input. `-` is standard
+        input and standard output; pipes and devices are read from and written into.
     from_format, to_format : str, optional
         Of `FORMATS`; told from the suffixes `.xml`, `.jsonl`, `.json`, and the input's from its content.
     label_config : str
@@ -105,28 +112,32 @@ def convert(
     InputError
         The input is damaged or of another format; the message names the place.
     OptionError
-        A format or option is unknown; the message lists the valid ones.
+        A format, an option or the output's suffix is unknown; the message lists the valid ones.
+    OutputError
+        The output cannot be written; what stood there before stands.
     LossError
         With `strict`, when anything was lost.
     """
     source, target = Path(input), Path(output)
     chosen = make_options({"predictions": True, **options})
-    if target.exists() and source.exists() and target.samefile(source):
+    if is_same_file(target, source):
         raise OptionError(f"{target}: is the input; write to another file")
     to_name = to_format or by_suffix(target)
     if to_name is None:
         raise OptionError(f"{target.name}: say its format; valid: {', '.join(FORMATS)}")
     form, config = _format(to_name), parse_config(label_config)
+    check_suffix(target, to_name)
     with open_input(source) as file:
-        from_name = from_format or _told(source) or by_content(file, source)
+        from_name = from_format or _told(source) or by_content(file, Path(file.name))
+        file.release()
         reader = _format(from_name)
-        title = name or source.name.split(".")[0]
+        title = name or ("" if source == STANDARD else source.name.split(".")[0])
         if from_name == "label-studio":
-            placed = read_objects(file, source.name)
-            return _export(placed, to_name, form, target, config, title, chosen)
+            placed = read_objects(file, file.name)
+            return _export(placed, to_name, form, target, config, title, chosen, source)
         ledger = Ledger()
-        items = reader.read(file, source.name, config, chosen, ledger)
-        return _run(items, form, target, config, title, chosen, ledger)
+        items = reader.read(file, file.name, config, chosen, ledger)
+        return _run(items, form, target, config, title, chosen, ledger, source)
 
 
 def _told(path: Path) -> str | None:
@@ -143,13 +154,15 @@ def _export(
     config: LabelingConfig,
     name: str,
     options: Options,
+    source: Path | None = None,
 ) -> ExportReport:
     """Write tasks of Label Studio; to its own format they go whole, without the records in between."""
     ledger = Ledger()
     if to_name != "label-studio":
         items = read_tasks(placed, config, options, ledger)
-        return _run(items, form, path, config, name, options, ledger)
-    outputs = Outputs()
+        return _run(items, form, path, config, name, options, ledger, source)
+    outputs = Outputs(source)
+    options = _without_companions(options, form, path, ledger)
     try:
         copier = TaskCopier(path, outputs, config.text, options, ledger)
         for task, place in _watched(placed, options):
@@ -168,8 +181,10 @@ def _run(
     name: str,
     options: Options,
     ledger: Ledger,
+    source: Path | None = None,
 ) -> ExportReport:
-    outputs = Outputs()
+    outputs = Outputs(source)
+    options = _without_companions(options, form, path, ledger)
     writer: Writer | None = None
     try:
         writer = form.writer(path, outputs, config, options, ledger, name)
@@ -181,6 +196,15 @@ def _run(
         if writer is not None:
             writer.close()
         outputs.discard()
+
+
+def _without_companions(options: Options, form: Format, path: Path, ledger: Ledger) -> Options:
+    """Return the options for this output: beside a stream there is no place for companion files."""
+    if not is_stream(path):
+        return options
+    if options.sidecars and form.companions:
+        ledger.notes.append(f"not written beside a stream: {form.companions}; write to a file to have them")
+    return replace(options, sidecars=False)
 
 
 def _watched(things: Iterable[Any], options: Options) -> Iterator[Any]:

@@ -11,8 +11,9 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from exporters.cvat.reader import read_cvat
 from exporters.cvat.writer import CvatWriter
-from exporters.errors import InputError
-from exporters.files import Outputs, inner_suffix
+from exporters.errors import InputError, OptionError
+from exporters.files import Outputs, inner_suffix, is_stream
+from exporters.inputs import Input, Readable
 from exporters.json_stream import read_objects
 from exporters.label_studio.config import LabelingConfig
 from exporters.label_studio.reader import TASK_KEYS, read_tasks
@@ -37,7 +38,7 @@ class Writer(Protocol):
         """Let go of what is held; also after a failure."""
 
 
-Reader = Callable[[BinaryIO, str, LabelingConfig, Options, Ledger], Iterator[Item]]
+Reader = Callable[[Readable, str, LabelingConfig, Options, Ledger], Iterator[Item]]
 MakeWriter = Callable[[Path, Outputs, LabelingConfig, Options, Ledger, str], Writer]
 
 
@@ -48,30 +49,33 @@ class Format(NamedTuple):
     suffix: str
     read: Reader
     writer: MakeWriter
+    companions: str = ""
 
 
 def _read_label_studio(
-    file: BinaryIO, name: str, config: LabelingConfig, options: Options, ledger: Ledger
+    file: Readable, name: str, config: LabelingConfig, options: Options, ledger: Ledger
 ) -> Iterator[Item]:
     return read_tasks(read_objects(file, name), config, options, ledger)
 
 
 def _read_cvat(
-    file: BinaryIO, name: str, config: LabelingConfig, options: Options, ledger: Ledger
+    file: Readable, name: str, config: LabelingConfig, options: Options, ledger: Ledger
 ) -> Iterator[Item]:
     return read_cvat(file, name, ledger)
 
 
 def _read_prodigy(
-    file: BinaryIO, name: str, config: LabelingConfig, options: Options, ledger: Ledger
+    file: Readable, name: str, config: LabelingConfig, options: Options, ledger: Ledger
 ) -> Iterator[Item]:
     return ProdigyReader(ledger).read(read_objects(file, name))
 
 
 FORMATS: dict[str, Format] = {
-    "cvat": Format("CVAT XML 1.1", ".xml", _read_cvat, CvatWriter),
+    "cvat": Format("CVAT XML 1.1", ".xml", _read_cvat, CvatWriter, "labels, image list, sources"),
     "prodigy": Format("Prodigy JSON Lines", ".jsonl", _read_prodigy, ProdigyWriter),
-    "label-studio": Format("Label Studio JSON", ".json", _read_label_studio, LabelStudioWriter),
+    "label-studio": Format(
+        "Label Studio JSON", ".json", _read_label_studio, LabelStudioWriter, "the labeling config"
+    ),
 }
 
 
@@ -81,7 +85,18 @@ def by_suffix(path: Path) -> str | None:
     return next((name for name, form in FORMATS.items() if form.suffix == suffix), None)
 
 
-def by_content(file: BinaryIO, path: Path) -> str:
+def check_suffix(path: Path, name: str) -> None:
+    """Raise `OptionError` when the output's name says another format, or one that there is not."""
+    suffix, form = inner_suffix(path), FORMATS[name]
+    if suffix not in ("", form.suffix) and not is_stream(path):
+        known = ", ".join(f"{other.suffix} ({key})" for key, other in FORMATS.items())
+        raise OptionError(
+            f"{path.name}: {form.title} is written to a name in {form.suffix}, not {suffix}; "
+            f"the formats: {known}, each also with .gz"
+        )
+
+
+def by_content(file: Input | BinaryIO, path: Path) -> str:
     """Return the format of a file by its start; leaves the file there."""
     head: Any = file.read(4096)
     file.seek(0)

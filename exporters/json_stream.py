@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from exporters.errors import InputError
+from exporters.inputs import Readable
 
 try:
     import orjson
@@ -88,7 +89,7 @@ def clean(value: Any) -> Any:
     return value
 
 
-def read_objects(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+def read_objects(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield (object, place) for each object of a JSON array, of JSON Lines, or of a lone JSON object.
 
     `place` says where it stood, for messages. Raises `InputError` when the file is cut short or is something
@@ -104,24 +105,17 @@ def read_objects(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], st
         raise InputError(f"{name}: expected a JSON array or object, found {head[:20]!r} at the start")
 
 
-def _head(file: BinaryIO, name: str) -> bytes:
+def _head(file: Readable, name: str) -> bytes:
     """Return the first block that is not blank, from its first character on; empty for an empty file."""
-    head = _read(file, name, BLOCK).removeprefix(b"\xef\xbb\xbf")
+    head = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError(f"{name}: is UTF-16; save it as UTF-8")
     while head and not head.strip():
-        head = _read(file, name, BLOCK)
+        head = file.read(BLOCK)
     return head.lstrip()
 
 
-def _read(file: BinaryIO, name: str, size: int) -> bytes:
-    try:
-        return file.read(size)
-    except (EOFError, OSError) as error:
-        raise InputError(f"{name}: the compressed file is damaged or cut short ({error})") from None
-
-
-def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[tuple[dict[str, Any], str]]:
+def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[tuple[dict[str, Any], str]]:
     number, size, exact = 0, BLOCK, False
     while True:
         values, done = ([], 0) if exact else _block(rest, is_array, number > 0)
@@ -138,12 +132,12 @@ def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[t
                 number, done = number + 1, end
         rest = rest[done:]
         if is_array and _array_ends(rest, f"{name}, item {number + 1}", number > 0):
-            return _refuse_rest(rest.lstrip()[1:] + _read(file, name, BLOCK), name)
+            return _refuse_rest(rest.lstrip()[1:] + file.read(BLOCK), name)
         if len(rest) > LARGEST_ITEM:
             raise InputError(f"{name}, item {number + 1}: larger than {LARGEST_ITEM >> 20} MiB")
         # An item larger than a block: reading twice as much each time keeps the work linear.
         size = BLOCK if done else size * 2
-        more = _read(file, name, size)
+        more = file.read(size)
         if not more and (exact or not rest.strip()):
             break
         # At the end of the file a brace inside a string may still hide whole objects.

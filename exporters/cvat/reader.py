@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from exporters.cvat.marks import Key, Told, joined, tell, video_annotations
 from exporters.cvat.parts import PARTS, Given, reason, source_of, whole
 from exporters.errors import InputError
+from exporters.inputs import Readable
 from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, Track, new
 from exporters.report import Ledger
 from exporters.xml_text import safe_parser
@@ -261,21 +261,14 @@ class CvatParser:
         self._items.append(item._replace(place=f"video {item.media}"))
 
 
-def read_cvat(file: BinaryIO, name: str, ledger: Ledger) -> Iterator[Item]:
+def read_cvat(file: Readable, name: str, ledger: Ledger) -> Iterator[Item]:
     """Yield the images of a document as they come, then its video if it has tracks.
 
     Raises `InputError` for what is no CVAT XML; single shapes that are wrong are counted and left out.
     """
     parser = CvatParser(name, ledger)
     while True:
-        block: Any = _read(file, name)
+        block = file.read(BLOCK)
         yield from parser.feed(block, not block)
         if not block:
             return
-
-
-def _read(file: BinaryIO, name: str) -> bytes:
-    try:
-        return file.read(BLOCK)
-    except (EOFError, OSError) as error:
-        raise InputError(f"{name}: the compressed file is damaged or cut short ({error})") from None

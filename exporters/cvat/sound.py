@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from exporters.cvat.labels import UNNAMED
-from exporters.files import AtomicFile, Outputs, beside
+from exporters.files import OutputFile, Outputs, beside
 from exporters.paths import media_name
 from exporters.records import Annotation, AudioSpan, Item, Region, name_of
 from exporters.report import Ledger
@@ -18,7 +18,7 @@ class SoundTable:
 
     def __init__(self, path: Path, outputs: Outputs, ledger: Ledger):
         self._path, self._outputs, self._ledger = beside(path, ".audio.tsv"), outputs, ledger
-        self._file: AtomicFile | None = None
+        self._file: OutputFile | None = None
 
     def write(self, item: Item) -> None:
         """Append the regions of one sound."""

@@ -35,7 +35,7 @@ class Videos:
         self._path, self._outputs = path, outputs
         self._new_labels, self._options, self._ledger = labels, options, ledger
         self._first: tuple[str, Document] | None = None
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
 
     def write(self, item: Item) -> None:
         """Take one video."""
@@ -56,15 +56,20 @@ class Videos:
             self._save(name, document)
 
     def _save(self, name: str, document: Document) -> None:
-        free, number = name, 2
-        while free in self._names:
-            free, number = f"{name}-{number}", number + 1
-        self._names.add(free)
-        suffixes = ".xml.gz" if self._path.suffix == ".gz" else ".xml"
-        root = self._path.name.split(".")[0] or "export"
-        file = self._outputs.open(self._path.with_name(f"{root}.{free}{suffixes}"))
+        file = self._outputs.open(self._free_path(name))
         file.write(document[1])
         file.seal()
+
+    def _free_path(self, name: str) -> Path:
+        """Return a path beside the main one that no file of this export has; videos can share a name."""
+        suffixes = ".xml.gz" if self._path.suffix.lower() == ".gz" else ".xml"
+        root = self._path.name.split(".")[0] or "export"
+        while True:
+            number = self._names[name] = self._names.get(name, 0) + 1
+            free = name if number == 1 else f"{name}-{number}"
+            path = self._path.with_name(f"{root}.{free}{suffixes}")
+            if not self._outputs.has(path):
+                return path
 
     def finish(self, is_alone: bool) -> Document | None:
         """Return the only document when there is nothing beside it; else write what was kept back."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 from exporters.cvat.elements import Elements
 from exporters.cvat.head import head
@@ -14,7 +12,7 @@ from exporters.cvat.labels import Labels
 from exporters.cvat.names import ImageNames
 from exporters.cvat.sound import SoundTable
 from exporters.cvat.video import Videos
-from exporters.files import AtomicFile, Outputs, beside, copy_into, spool
+from exporters.files import OutputFile, Outputs, Spool, beside
 from exporters.label_studio.config import LabelingConfig
 from exporters.options import Options
 from exporters.paths import media_name
@@ -47,9 +45,8 @@ class CvatWriter:
         self._names = ImageNames(options.names)
         self._videos = Videos(path, outputs, lambda: _declared(config, options), options, ledger)
         self._sounds = SoundTable(path, outputs, ledger)
-        self._stack = ExitStack()
-        self._body: IO[bytes] = self._stack.enter_context(spool(path))
-        self._lists: tuple[AtomicFile, AtomicFile] | None = None
+        self._body = Spool(path)
+        self._lists: tuple[OutputFile, OutputFile] | None = None
         self._images = self._unsized = 0
         self._has_folders = False
 
@@ -120,7 +117,7 @@ class CvatWriter:
             self._main.write(text)
         else:
             self._main.write(head(self._name, self._images, "annotation", self._labels))
-            copy_into(self._body, self._main)
+            self._body.copy_into(self._main)
             self._main.write(b"</annotations>\n")
         self._sounds.finish()
         self.close()
@@ -129,7 +126,7 @@ class CvatWriter:
 
     def close(self) -> None:
         """Let go of the spooled body."""
-        self._stack.close()
+        self._body.close()
 
     def _companions(self, is_video: bool) -> None:
         labels = beside(self._path, ".labels.json")

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import exporters
 from exporters import json_stream
-from exporters.errors import InputError
-from exporters.files import AtomicFile, beside, inner_suffix, open_input
+from exporters.errors import InputError, OutputError
+from exporters.files import AtomicFile, beside, inner_suffix
+from exporters.inputs import open_input
 from exporters.json_stream import clean, dump, dump_told, read_objects
 
 texts = st.text(alphabet=st.sampled_from('{}[]",\\:ab \n\u00e9\U0001f600'), max_size=12)
@@ -115,15 +116,21 @@ def test_an_item_larger_than_a_block_is_read():
 
 
 def test_a_file_appears_at_commit_only(tmp_path):
-    file = AtomicFile(tmp_path / "out" / "a.txt")
+    file = AtomicFile(tmp_path / "a.txt")
     file.write(b"half")
-    assert not (tmp_path / "out" / "a.txt").exists()
+    assert not (tmp_path / "a.txt").exists()
     file.commit()
-    assert (tmp_path / "out" / "a.txt").read_bytes() == b"half"
-    other = AtomicFile(tmp_path / "out" / "b.txt")
+    assert (tmp_path / "a.txt").read_bytes() == b"half"
+    other = AtomicFile(tmp_path / "b.txt")
     other.write(b"x")
     other.discard()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_missing_folder_is_an_error_and_not_made(tmp_path):
+    with pytest.raises(OutputError, match="nowhere: no such folder"):
+        exporters.export_tasks([], format="cvat", output=tmp_path / "nowhere" / "a.xml", label_config="")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_gzip_is_told_by_suffix_for_writing_and_by_content_for_reading(tmp_path):
@@ -133,7 +140,8 @@ def test_gzip_is_told_by_suffix_for_writing_and_by_content_for_reading(tmp_path)
     first = (tmp_path / "a.json.gz").read_bytes()
     assert gzip.decompress(first) == b"[]"
     (tmp_path / "b").write_bytes(first)
-    assert open_input(tmp_path / "b").read() == b"[]"
+    with open_input(tmp_path / "b") as packed:
+        assert packed.read() == b"[]"
     assert inner_suffix(Path("x/a.jsonl.GZ")) == ".jsonl"
     assert beside(Path("x/a.xml.gz"), ".labels.json") == Path("x/a.labels.json")
 
