@@ -62,24 +62,22 @@ def write_prodigy_from_records(folder: Path) -> None:
     """Records to Prodigy's JSON Lines: 2,000 items, again and again, until there are as many as tasks."""
     from itertools import islice
 
-    from exporters.files import Outputs
+    from exporters.contract import Job
     from exporters.json_stream import read_objects
     from exporters.label_studio.config import parse_config
     from exporters.label_studio.reader import read_tasks
-    from exporters.options import Options
     from exporters.prodigy.writer import ProdigyWriter
-    from exporters.report import Ledger
 
-    config, ledger, outputs = parse_config(CONFIG), Ledger(), Outputs()
+    job = Job(folder / "records.jsonl", config=parse_config(CONFIG))
     with (folder / "tasks.json").open("rb") as file:
         tasks = read_objects(file, "tasks.json")
-        items = list(islice(read_tasks(tasks, config, Options(), ledger), 2000))
-    writer = ProdigyWriter(folder / "records.jsonl", outputs, config, Options(), ledger)
+        items = list(islice(read_tasks(tasks, job.config, job.options, job.ledger), 2000))
+    writer = ProdigyWriter(job)
     count = sum(1 for _ in (folder / "tasks.jsonl").open("rb"))
     for number in range(count):
         writer.write(items[number % len(items)])
     writer.finish()
-    outputs.commit()
+    job.outputs.commit()
 
 
 def write_label_studio(folder: Path) -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from exporters.contract import Copier, Format, Job, Writer
 from exporters.errors import LossError, OptionError
 from exporters.files import Outputs, is_same_file, is_stream
-from exporters.formats import FORMATS, Format, Writer, by_content, by_suffix, check_suffix
+from exporters.formats import FORMATS, by_content, by_suffix, check_suffix, format_named
 from exporters.inputs import STANDARD, open_input
-from exporters.json_stream import read_objects
-from exporters.label_studio.config import LabelingConfig, parse_config
+from exporters.label_studio.config import parse_config
 from exporters.label_studio.copy import TaskCopier
+from exporters.label_studio.format import LABEL_STUDIO
 from exporters.label_studio.reader import read_tasks
 from exporters.options import Options, make_options
 from exporters.records import Item
-from exporters.report import ExportReport, Ledger
+from exporters.report import ExportReport
 
 PROGRESS_EVERY = 500
-Placed = Iterable[tuple[Any, str]]
+# A task, and where it stands, for messages.
+PlacedTask = tuple[Any, str]
 
 
 def export_tasks(
@@ -62,12 +65,14 @@ def export_tasks(
     LossError
         With `strict`, when anything was lost.
     """
-    chosen = make_options(options)
-    form = _format(format)
-    config = parse_config(label_config)
-    check_suffix(Path(output), format)
+    target, path = format_named(format), Path(output)
+    check_suffix(path, target)
+    job = Job(path, title=name, config=parse_config(label_config), options=_options(options))
+    job = _fitting(job, target)
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
-    return _export(placed, format, form, Path(output), config, name, chosen)
+    if target is LABEL_STUDIO:
+        return _copy(placed, TaskCopier, job)
+    return _run(read_tasks(placed, job.config, job.options, job.ledger), target, job)
 
 
 def _place(task: Any, number: int) -> str:
@@ -75,10 +80,8 @@ def _place(task: Any, number: int) -> str:
     return f"item {number}" if key is None else f"task {key}"
 
 
-def _format(name: str) -> Format:
-    if name not in FORMATS:
-        raise OptionError(f"format {name!r} is unknown; valid: {', '.join(FORMATS)}")
-    return FORMATS[name]
+def _options(given: dict[str, Any]) -> Options:
+    return make_options(given, [form.options for form in FORMATS.values() if form.options is not None])
 
 
 def convert(
@@ -118,93 +121,64 @@ def convert(
     LossError
         With `strict`, when anything was lost.
     """
-    source, target = Path(input), Path(output)
-    chosen = make_options({"predictions": True, **options})
-    if is_same_file(target, source):
-        raise OptionError(f"{target}: is the input; write to another file")
-    to_name = to_format or by_suffix(target)
+    source, path = Path(input), Path(output)
+    chosen = _options({"predictions": True, **options})
+    if is_same_file(path, source):
+        raise OptionError(f"{path}: is the input; write to another file")
+    to_name = to_format or by_suffix(path)
     if to_name is None:
-        raise OptionError(f"{target.name}: say its format; valid: {', '.join(FORMATS)}")
-    form, config = _format(to_name), parse_config(label_config)
-    check_suffix(target, to_name)
+        raise OptionError(f"{path.name}: say its format; valid: {', '.join(FORMATS)}")
+    target, config = format_named(to_name), parse_config(label_config)
+    check_suffix(path, target)
     with open_input(source) as file:
-        from_name = from_format or _told(source) or by_content(file, Path(file.name))
+        form = format_named(from_format or by_content(file, Path(file.name)))
         file.release()
-        reader = _format(from_name)
         title = name or ("" if source == STANDARD else source.name.split(".")[0])
-        if from_name == "label-studio":
-            placed = read_objects(file, file.name)
-            return _export(placed, to_name, form, target, config, title, chosen, source)
-        ledger = Ledger()
-        items = reader.read(file, file.name, config, chosen, ledger)
-        return _run(items, form, target, config, title, chosen, ledger, source)
+        job = _fitting(Job(path, Outputs(source), title, config, chosen), target)
+        if form is target and form.verbatim is not None:
+            return _copy(form.verbatim.objects(file, file.name, job), form.verbatim.writer, job)
+        return _run(form.read(file, file.name, job), target, job)
 
 
-def _told(path: Path) -> str | None:
-    """Return the format when the suffix alone tells it: Label Studio writes JSON Lines as well."""
-    name = by_suffix(path)
-    return name if name == "cvat" else None
+def _copy(placed: Iterable[PlacedTask], make: Callable[[Job], Copier], job: Job) -> ExportReport:
+    """Write things as they are, without the records in between."""
+    with _closing(make, job) as copier:
+        for thing, place in _watched(placed, job.options):
+            copier.write(thing, place)
+        return _settle(copier, job)
 
 
-def _export(
-    placed: Placed,
-    to_name: str,
-    form: Format,
-    path: Path,
-    config: LabelingConfig,
-    name: str,
-    options: Options,
-    source: Path | None = None,
-) -> ExportReport:
-    """Write tasks of Label Studio; to its own format they go whole, without the records in between."""
-    ledger = Ledger()
-    if to_name != "label-studio":
-        items = read_tasks(placed, config, options, ledger)
-        return _run(items, form, path, config, name, options, ledger, source)
-    outputs = Outputs(source)
-    options = _without_companions(options, form, path, ledger)
-    try:
-        copier = TaskCopier(path, outputs, config.text, options, ledger)
-        for task, place in _watched(placed, options):
-            copier.write(task, place)
-        copier.finish()
-        return _settle(outputs, ledger, options)
-    finally:
-        outputs.discard()
-
-
-def _run(
-    items: Iterable[Item],
-    form: Format,
-    path: Path,
-    config: LabelingConfig,
-    name: str,
-    options: Options,
-    ledger: Ledger,
-    source: Path | None = None,
-) -> ExportReport:
-    outputs = Outputs(source)
-    options = _without_companions(options, form, path, ledger)
-    writer: Writer | None = None
-    try:
-        writer = form.writer(path, outputs, config, options, ledger, name)
-        for item in _watched(items, options):
+def _run(items: Iterable[Item], target: Format, job: Job) -> ExportReport:
+    with _closing(target.write, job) as writer:
+        for item in _watched(items, job.options):
             writer.write(item)
-        writer.finish()
-        return _settle(outputs, ledger, options)
+        return _settle(writer, job)
+
+
+W = TypeVar("W", bound=Writer | Copier)
+
+
+@contextmanager
+def _closing(make: Callable[[Job], W], job: Job) -> Iterator[W]:
+    """Give the writer; afterwards nothing is left open, nor any file that was not put in place."""
+    writer: W | None = None
+    try:
+        writer = make(job)
+        yield writer
     finally:
         if writer is not None:
             writer.close()
-        outputs.discard()
+        job.outputs.discard()
 
 
-def _without_companions(options: Options, form: Format, path: Path, ledger: Ledger) -> Options:
-    """Return the options for this output: beside a stream there is no place for companion files."""
-    if not is_stream(path):
-        return options
-    if options.sidecars and form.companions:
-        ledger.notes.append(f"not written beside a stream: {form.companions}; write to a file to have them")
-    return replace(options, sidecars=False)
+def _fitting(job: Job, target: Format) -> Job:
+    """Return the job for this output: beside a stream there is no place for companion files."""
+    if not is_stream(job.path):
+        return job
+    if job.options.sidecars and target.companions:
+        told = f"not written beside a stream: {target.companions}; write to a file to have them"
+        job.ledger.notes.append(told)
+    return replace(job, options=replace(job.options, sidecars=False))
 
 
 def _watched(things: Iterable[Any], options: Options) -> Iterator[Any]:
@@ -219,9 +193,10 @@ def _watched(things: Iterable[Any], options: Options) -> Iterator[Any]:
     options.progress(number)
 
 
-def _settle(outputs: Outputs, ledger: Ledger, options: Options) -> ExportReport:
-    report = ledger.close()
-    if options.strict and not report.lossless:
+def _settle(writer: Writer | Copier, job: Job) -> ExportReport:
+    writer.finish()
+    report = job.ledger.close()
+    if job.options.strict and not report.lossless:
         raise LossError(report)
-    ledger.files = outputs.commit()
-    return ledger.close()
+    job.ledger.files = job.outputs.commit()
+    return job.ledger.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, cast
@@ -15,6 +16,7 @@ STANDARD = Path("-")
 # Beyond this much text a file packed better than any real export is taken for a decompression bomb.
 BOMB_SIZE, BOMB_RATIO = 1 << 28, 400
 LARGEST_CONFIG = 1 << 24
+LINE_BLOCK = 1 << 16
 _ARCHIVES = {
     b"PK\x03\x04": "a ZIP archive",
     b"BZh": "packed with bzip2",
@@ -116,6 +118,15 @@ class Input:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the lines, each with its end."""
+        rest = b""
+        while block := self.read(LINE_BLOCK):
+            *lines, rest = (rest + block).split(b"\n")
+            yield from (line + b"\n" for line in lines)
+        if rest:
+            yield rest
 
     def __enter__(self) -> Input:
         return self

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from exporters.errors import OptionError
 
+T = TypeVar("T")
 Size = tuple[int, int]
 SizeLookup = Callable[[str], Size | None]
 
@@ -33,21 +34,11 @@ class Options:
     progress : callable, optional
         Called with the number of items written, now and then.
     sidecars : bool
-        Whether CVAT's companion files are written (labels, images, command).
-    names : str
-        CVAT's image names: `path` as in the task, without the address before it, or `basename`.
-    clamp : bool
-        Whether CVAT shapes are cut to the picture (counted as changed).
-    task_type : str, optional
-        Prodigy: textcat, textcat_binary, ner, spans, relations, image, audio, choice; found out by default.
+        Whether companion files are written: CVAT's labels and images, Label Studio's labeling config.
     labels : sequence of str, optional
         The labels to offer, when there is no labeling config.
-    hashes : bool
-        Prodigy: whether `_input_hash` and `_task_hash` are written.
-    tokenizer : callable, optional
-        Prodigy: text to (start, end) pairs; the built-in one by default.
-    label_config_type : str, optional
-        Label Studio: the type of the labeling config written beside the tasks.
+    own : tuple
+        The options of the formats, an object for each: see `of`.
     """
 
     predictions: bool = False
@@ -57,18 +48,16 @@ class Options:
     image_root: str | os.PathLike[str] | None = None
     progress: Callable[[int], None] | None = None
     sidecars: bool = True
-    names: str = "path"
-    clamp: bool = False
-    task_type: str | None = None
     labels: tuple[str, ...] = ()
-    hashes: bool = False
-    tokenizer: Callable[[str], list[tuple[int, int]]] | None = None
-    label_config_type: str | None = None
+    own: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        _one_of("annotators", self.annotators, ("all", "latest", "ground_truth"))
-        _one_of("names", self.names, ("path", "basename"))
+        one_of("annotators", self.annotators, ("all", "latest", "ground_truth"))
         object.__setattr__(self, "labels", tuple(self.labels))
+
+    def of(self, kind: type[T]) -> T:
+        """Return the options of one format, as its own dataclass; the defaults when none were given."""
+        return next((chosen for chosen in self.own if type(chosen) is kind), None) or kind()
 
     def size_of(self, name: str) -> Size | None:
         """Return the size of an image that its task does not state; None when it is nowhere."""
@@ -78,18 +67,22 @@ class Options:
         return found
 
 
-def _one_of(name: str, value: Any, valid: tuple[str, ...]) -> None:
+def one_of(name: str, value: Any, valid: tuple[str, ...]) -> None:
+    """Raise `OptionError`, which lists the valid values, for any other."""
     if value not in valid:
         raise OptionError(f"{name}={value!r} is unknown; valid: {', '.join(valid)}")
 
 
-def make_options(given: Mapping[str, Any]) -> Options:
-    """Return the options; `OptionError` lists the valid names."""
-    valid = [field.name for field in fields(Options)]
+def make_options(given: Mapping[str, Any], kinds: Iterable[type[Any]] = ()) -> Options:
+    """Return the options, those of formats (`kinds`) included; `OptionError` lists the valid names."""
+    homes = {kind: [field.name for field in fields(kind)] for kind in kinds}
+    common = [field.name for field in fields(Options) if field.name != "own"]
+    valid = [*common, *(name for names in homes.values() for name in names)]
     unknown = [name for name in given if name not in valid]
     if unknown:
         raise OptionError(f"unknown option {unknown[0]!r}; valid: {', '.join(valid)}")
-    return Options(**given)
+    own = [kind(**{name: given[name] for name in names if name in given}) for kind, names in homes.items()]
+    return Options(**{name: given[name] for name in common if name in given}, own=tuple(own))
 
 
 def size_on_disk(root: Path, name: str) -> Size | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,43 @@ import exporters
 from backend.cli.common import as_json, project_argument, resolve_project, services
 from exporters.files import is_standard_output
 from exporters.inputs import read_label_config
+
+
+class FormatName(click.ParamType):
+    """One of the formats there are when the command runs."""
+
+    name = "format"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Return the formats, for the help."""
+        return f"[{'|'.join(exporters.FORMATS)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; anything else is a usage error that lists the valid ones."""
+        return str(click.Choice(list(exporters.FORMATS)).convert(value, param, ctx))
+
+
+class ExportCommand(click.Command):
+    """A command that also has the options which each format declares."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's own parameters and the formats'."""
+        kinds = [form.options for form in exporters.FORMATS.values() if form.options is not None]
+        return [
+            *super().get_params(ctx),
+            *(_flag(each) for kind in kinds for each in fields(kind) if each.metadata),
+        ]
+
+
+def _flag(option: Field[Any]) -> click.Option:
+    """Return the flag of a format's option."""
+    choices = option.metadata.get("choices")
+    return click.Option(
+        [f"--{option.name.replace('_', '-')}"],
+        is_flag=isinstance(option.default, bool),
+        type=click.Choice(choices) if choices else None,
+        help=option.metadata["help"],
+    )
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -36,9 +74,6 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--image-root", type=click.Path(file_okay=False), help="Where images lie, for their size."
             ),
-            click.option("--clamp", is_flag=True, help="CVAT: cut shapes to the picture."),
-            click.option("--hashes", is_flag=True, help="Prodigy: write _input_hash and _task_hash."),
-            click.option("--task-type", help="Prodigy: textcat, ner, spans, ...; found out by default."),
             as_json,
         ]
     ):
@@ -46,9 +81,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command()
+@click.command(cls=ExportCommand)
 @project_argument
-@click.option("--format", "target", type=click.Choice(list(exporters.FORMATS)), required=True)
+@click.option("--format", "target", type=FormatName(), required=True)
 @click.option(
     "-o",
     "--output",
@@ -97,15 +132,11 @@ def export(project: str, target: str, output: str, what: str, as_json: bool, **o
     _show(report, as_json, output)
 
 
-@click.command()
+@click.command(cls=ExportCommand)
 @click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option(
-    "--from", "from_format", type=click.Choice(list(exporters.FORMATS)), help="Found out by default."
-)
-@click.option(
-    "--to", "to_format", type=click.Choice(list(exporters.FORMATS)), help="Found out from OUT's name."
-)
+@click.option("--from", "from_format", type=FormatName(), help="Found out by default.")
+@click.option("--to", "to_format", type=FormatName(), help="Found out from OUT's name.")
 @click.option("--label-config", type=click.Path(exists=True, dir_okay=False), help="A labeling config (XML).")
 @_options
 def convert(

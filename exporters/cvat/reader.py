@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from exporters.cvat.marks import Key, Told, joined, tell, video_annotations
-from exporters.cvat.parts import PARTS, Given, reason, source_of, whole
+from exporters.cvat.read_annotations import Key, Told, joined, tell, video_annotations
+from exporters.cvat.read_shapes import PARTS, Given, reason, source_of, whole
 from exporters.errors import InputError
 from exporters.inputs import Readable
 from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, Track, new

@@ -6,18 +6,17 @@ import json
 import shlex
 from pathlib import Path
 
-from exporters.cvat.elements import Elements
+from exporters.contract import Job
 from exporters.cvat.head import head
 from exporters.cvat.labels import Labels
 from exporters.cvat.names import ImageNames
-from exporters.cvat.sound import SoundTable
-from exporters.cvat.video import Videos
-from exporters.files import OutputFile, Outputs, Spool, beside
-from exporters.label_studio.config import LabelingConfig
-from exporters.options import Options
+from exporters.cvat.options import CvatOptions
+from exporters.cvat.write_elements import Elements
+from exporters.cvat.write_sound import SoundTable
+from exporters.cvat.write_video import Videos
+from exporters.files import OutputFile, Spool, beside
 from exporters.paths import media_name
 from exporters.records import Item
-from exporters.report import Ledger
 from exporters.xml_text import escape
 
 
@@ -28,24 +27,17 @@ class CvatWriter:
     images'. Sound goes into a table beside.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        outputs: Outputs,
-        config: LabelingConfig,
-        options: Options,
-        ledger: Ledger,
-        name: str = "",
-    ):
-        self._path, self._options, self._ledger = path, options, ledger
-        self._name = name or "export"
-        self._outputs, self._main = outputs, outputs.open(path)
-        self._labels = _declared(config, options)
-        self._elements = Elements(self._labels, options, ledger)
-        self._names = ImageNames(options.names)
-        self._videos = Videos(path, outputs, lambda: _declared(config, options), options, ledger)
-        self._sounds = SoundTable(path, outputs, ledger)
-        self._body = Spool(path)
+    def __init__(self, job: Job):
+        self._path, self._options, self._ledger = job.path, job.options, job.ledger
+        self._name = job.title or "export"
+        self._outputs, self._main = job.outputs, job.outputs.open(job.path)
+        self._labels = _declared(job)
+        own = job.options.of(CvatOptions)
+        self._elements = Elements(self._labels, own, job.ledger)
+        self._names = ImageNames(own.names)
+        self._videos = Videos(job, lambda: _declared(job))
+        self._sounds = SoundTable(job)
+        self._body = Spool(job.path)
         self._lists: tuple[OutputFile, OutputFile] | None = None
         self._images = self._unsized = 0
         self._has_folders = False
@@ -144,10 +136,10 @@ class CvatWriter:
         )
 
 
-def _declared(config: LabelingConfig, options: Options) -> Labels:
-    pairs = [(label, "") for label in options.labels]
+def _declared(job: Job) -> Labels:
+    pairs = [(label, "") for label in job.options.labels]
     pairs += [
-        pair for control in config.controls for pair in zip(control.labels, control.colors, strict=True)
+        pair for control in job.config.controls for pair in zip(control.labels, control.colors, strict=True)
     ]
     return Labels(pairs)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from exporters.contract import Job
 from exporters.errors import InputError
-from exporters.files import Outputs, beside
+from exporters.files import beside
 from exporters.json_stream import dump_told
-from exporters.options import Options
-from exporters.report import Ledger
 
 # What Label Studio gives to a task anew when it is imported, or computes itself.
 _SERVER_KEYS = frozenset(("drafts", "_priority", "_score"))
@@ -19,10 +17,11 @@ _SERVER_KEYS = frozenset(("drafts", "_priority", "_score"))
 class TaskCopier:
     """Writes a JSON array of tasks; drafts stay behind, predictions come when they are asked for."""
 
-    def __init__(self, path: Path, outputs: Outputs, label_config: str, options: Options, ledger: Ledger):
-        self._file, self._options, self._ledger = outputs.open(path), options, ledger
-        if label_config.strip() and options.sidecars:
-            outputs.open(beside(path, ".label-config.xml")).write(label_config.encode("utf-8", "replace"))
+    def __init__(self, job: Job):
+        self._file, self._options, self._ledger = job.outputs.open(job.path), job.options, job.ledger
+        if job.config.text.strip() and job.options.sidecars:
+            companion = job.outputs.open(beside(job.path, ".label-config.xml"))
+            companion.write(job.config.text.encode("utf-8", "replace"))
         self._count = 0
 
     def write(self, task: Any, place: str) -> None:

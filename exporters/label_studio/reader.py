@@ -8,15 +8,16 @@ from typing import Any
 from exporters.errors import InputError
 from exporters.label_studio.config import LabelingConfig, Shown
 from exporters.label_studio.guess import guess_shown
-from exporters.label_studio.results import ObjectReader, number
-from exporters.label_studio.texts import Dialogue, rendered
+from exporters.label_studio.read_results import ObjectReader, number
+from exporters.label_studio.read_texts import Dialogue, rendered
 from exporters.options import Options, Size
 from exporters.paths import media_name
 from exporters.records import Annotation, Item
 from exporters.report import Ledger
 
 Task = Mapping[str, Any]
-Placed = tuple[Mapping[str, Any], list[Any], bool]
+# An annotation or prediction, its results on one object, and whether it is a prediction.
+Entry = tuple[Mapping[str, Any], list[Any], bool]
 TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
 
 
@@ -36,11 +37,11 @@ class TaskReader:
 
         Raises `InputError` when it is no task at all.
         """
-        data, placed = self._parts(task, place)
+        data, said = self._parts(task, place)
         if self._only is not None:
-            groups = [(self._only, _medium(data, self._only, 0), placed)]
+            groups = [(self._only, _medium(data, self._only, 0), said)]
         else:
-            groups = self._group(data, placed)
+            groups = self._group(data, said)
         get = task.get
         for i, (shown, media, parts) in enumerate(groups):
             kind = shown.kind
@@ -65,7 +66,7 @@ class TaskReader:
     def _reader(self, kind: str) -> ObjectReader:
         return self._readers.setdefault(kind, ObjectReader(kind, None, None, self._ledger))
 
-    def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Placed]]:
+    def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Entry]]:
         if not isinstance(task, dict):
             raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
         data = task.get("data")
@@ -77,59 +78,59 @@ class TaskReader:
             data = {}
         return data, self._annotations(task, place)
 
-    def _annotations(self, task: Task, place: str) -> list[Placed]:
+    def _annotations(self, task: Task, place: str) -> list[Entry]:
         entries = task.get("annotations")
         if entries is None:
             entries = task.get("completions")
-        placed = self._placed(entries, "annotation", place) if entries else []
+        said = self._entries(entries, "annotation", place) if entries else []
         meta = task.get("meta")
         if isinstance(meta, dict) and isinstance(meta.get("annotators"), list):
-            placed = _signed(placed, meta["annotators"])
+            said = _signed(said, meta["annotators"])
         if self._options.annotators != "all":
-            placed = self._chosen(placed, place)
+            said = self._chosen(said, place)
         if self._options.predictions and task.get("predictions"):
-            placed += self._placed(task["predictions"], "prediction", place)
-        return placed
+            said += self._entries(task["predictions"], "prediction", place)
+        return said
 
-    def _placed(self, entries: Any, kind: str, place: str) -> list[Placed]:
+    def _entries(self, entries: Any, kind: str, place: str) -> list[Entry]:
         if not isinstance(entries, list | tuple):
             raise InputError(f"{place}: {kind}s must be a list, not {type(entries).__name__}")
-        placed: list[Placed] = []
+        said: list[Entry] = []
         for entry in entries:
             result = entry.get("result") if isinstance(entry, dict) else None
             if isinstance(result, list):
-                placed.append((entry, result, kind == "prediction"))
+                said.append((entry, result, kind == "prediction"))
             else:
                 why = "has no result list" if isinstance(entry, dict) else "only an id, without its content"
                 self._ledger.drop(kind, why, place)
-        return placed
+        return said
 
-    def _chosen(self, placed: list[Placed], place: str) -> list[Placed]:
+    def _chosen(self, said: list[Entry], place: str) -> list[Entry]:
         choice = self._options.annotators
         if choice == "ground_truth":
-            kept = [part for part in placed if part[0].get("ground_truth")]
+            kept = [part for part in said if part[0].get("ground_truth")]
         else:
-            done = [part for part in placed if not part[0].get("was_cancelled")] or placed
+            done = [part for part in said if not part[0].get("was_cancelled")] or said
             kept = [max(done, key=_when)] if done else []
-        if len(kept) < len(placed):
+        if len(kept) < len(said):
             why = f"not chosen by annotators={choice}"
-            self._ledger.drop("annotation", why, place, len(placed) - len(kept))
+            self._ledger.drop("annotation", why, place, len(said) - len(kept))
         return kept
 
-    def _group(self, data: Mapping[str, Any], placed: list[Placed]) -> list[tuple[Shown, str, list[Placed]]]:
+    def _group(self, data: Mapping[str, Any], said: list[Entry]) -> list[tuple[Shown, str, list[Entry]]]:
         """Return (object, medium, annotations on it); the first is the one that the task is about."""
-        groups: dict[tuple[str, int], list[Placed]] = {}
-        for head, results, is_prediction in placed:
+        groups: dict[tuple[str, int], list[Entry]] = {}
+        for head, results, is_prediction in said:
             for key, part in _by_object(results).items():
                 groups.setdefault(key, []).append((head, part, is_prediction))
         found = [self._resolve(data, key, parts) for key, parts in groups.items()]
         if not self._shown:
-            return _merge(found) if found else [(*self._resolve(data, ("", 0), [])[:2], placed)]
-        return self._with_untouched(data, found, placed)
+            return _merge(found) if found else [(*self._resolve(data, ("", 0), [])[:2], said)]
+        return self._with_untouched(data, found, said)
 
     def _resolve(
-        self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Placed]
-    ) -> tuple[Shown, str, list[Placed]]:
+        self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Entry]
+    ) -> tuple[Shown, str, list[Entry]]:
         name, index = key
         shown = self._shown.get(name)
         if shown is None:
@@ -138,17 +139,17 @@ class TaskReader:
         return shown, _medium(data, shown, index), parts
 
     def _with_untouched(
-        self, data: Mapping[str, Any], found: list[tuple[Shown, str, list[Placed]]], placed: list[Placed]
-    ) -> list[tuple[Shown, str, list[Placed]]]:
+        self, data: Mapping[str, Any], found: list[tuple[Shown, str, list[Entry]]], said: list[Entry]
+    ) -> list[tuple[Shown, str, list[Entry]]]:
         touched = {(shown.name, media) for shown, media, _ in found}
         for shown in self._shown.values():
             for index in range(_count(data, shown)):
                 media = _medium(data, shown, index)
                 if (shown.name, media) not in touched and (media or shown.key in data):
-                    found.append((shown, media, [(head, [], flag) for head, _, flag in placed]))
+                    found.append((shown, media, [(head, [], flag) for head, _, flag in said]))
         order = {name: i for i, name in enumerate(self._shown)}
         ranked = sorted(found, key=lambda group: (_RANK.get(group[0].kind, 3), order.get(group[0].name, 99)))
-        return ranked or [(*self._resolve(data, ("", 0), [])[:2], placed)]
+        return ranked or [(*self._resolve(data, ("", 0), [])[:2], said)]
 
     def _text_of(self, shown: Shown, data: Mapping[str, Any]) -> tuple[str | None, Dialogue | None]:
         value = data.get(shown.key)
@@ -163,7 +164,7 @@ class TaskReader:
         text = value if isinstance(value, str) else str(value)
         return (rendered(text) if shown.kind == "html" else text), None
 
-    def _size(self, kind: str, media: str, parts: list[Placed]) -> Size | None:
+    def _size(self, kind: str, media: str, parts: list[Entry]) -> Size | None:
         if kind not in ("image", "video"):
             return None
         for _, results, _ in parts:
@@ -176,7 +177,7 @@ class TaskReader:
                     continue
         return self._options.size_of(media) or self._options.size_of(media_name(media))
 
-    def _annotation(self, part: Placed, read: ObjectReader, size: Size | None, place: str) -> Annotation:
+    def _annotation(self, part: Entry, read: ObjectReader, size: Size | None, place: str) -> Annotation:
         head, results, is_prediction = part
         regions, relations = read(results, size, place)
         by, score = head.get("completed_by"), head.get("score")
@@ -200,17 +201,17 @@ _TEXTS = frozenset(("text", "html", "paragraphs"))
 _RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
 
 
-def _signed(placed: list[Placed], names: list[Any]) -> list[Placed]:
+def _signed(said: list[Entry], names: list[Any]) -> list[Entry]:
     """Return the annotations with the annotators that our writer kept in the task's meta."""
-    if len(names) != len(placed):
-        return placed
+    if len(names) != len(said):
+        return said
     return [
         part if not name or "completed_by" in part[0] else ({**part[0], "completed_by": name}, *part[1:])
-        for part, name in zip(placed, names, strict=True)
+        for part, name in zip(said, names, strict=True)
     ]
 
 
-def _when(part: Placed) -> str:
+def _when(part: Entry) -> str:
     return str(part[0].get("updated_at") or part[0].get("created_at") or "")
 
 
@@ -264,9 +265,9 @@ def _share_one(results: list[Any]) -> bool:
         return False
 
 
-def _merge(found: list[tuple[Shown, str, list[Placed]]]) -> list[tuple[Shown, str, list[Placed]]]:
+def _merge(found: list[tuple[Shown, str, list[Entry]]]) -> list[tuple[Shown, str, list[Entry]]]:
     """Return the groups with those of one medium put together: controls named differently can share it."""
-    merged: dict[tuple[str, str], tuple[Shown, str, list[Placed]]] = {}
+    merged: dict[tuple[str, str], tuple[Shown, str, list[Entry]]] = {}
     for shown, media, parts in found:
         known = merged.get((shown.key, media))
         if known is None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from exporters.files import Outputs, beside
+from exporters.contract import Job
+from exporters.files import beside
 from exporters.json_stream import dump
-from exporters.label_studio.config import LabelingConfig, make_config
+from exporters.label_studio.config import make_config
+from exporters.label_studio.options import LabelStudioOptions
 from exporters.label_studio.schema import OBJECTS, Schema
-from exporters.label_studio.values import MAKE, PICTURES
+from exporters.label_studio.write_shapes import MAKE, PICTURES
 from exporters.options import Options
 from exporters.records import Annotation, Answer, Item, Region, Relation, Skeleton, TextSpan, name_of
 from exporters.report import Ledger
@@ -20,17 +21,14 @@ Result = dict[str, Any]
 class LabelStudioWriter:
     """Writes a JSON array of tasks that Label Studio imports."""
 
-    def __init__(
-        self,
-        path: Path,
-        outputs: Outputs,
-        config: LabelingConfig,
-        options: Options,
-        ledger: Ledger,
-        name: str = "",
-    ):
-        self._path, self._outputs, self._options, self._ledger = path, outputs, options, ledger
-        self._file = outputs.open(path)
+    def __init__(self, job: Job):
+        self._path, self._outputs, self._options, self._ledger = (
+            job.path,
+            job.outputs,
+            job.options,
+            job.ledger,
+        )
+        self._file = job.outputs.open(job.path)
         self._schema = Schema()
         self._count = 0
 
@@ -48,7 +46,7 @@ class LabelStudioWriter:
         """End the array, and write the labeling config."""
         self._file.write(b"\n]\n" if self._count else b"[]\n")
         if self._options.sidecars:
-            kind = self._options.label_config_type
+            kind = self._options.of(LabelStudioOptions).label_config_type
             text = make_config(kind, self._options.labels) if kind else self._schema.text()
             target = beside(self._path, ".label-config.xml")
             self._outputs.open(target).write(text.encode("utf-8", "replace"))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from exporters.label_studio.results import number
-from exporters.label_studio.texts import rendered
+from exporters.label_studio.read_results import number
+from exporters.label_studio.read_texts import rendered
 from exporters.records import (
     Annotation,
     Answer,

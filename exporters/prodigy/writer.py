@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from exporters.files import Outputs
+from exporters.contract import Job
 from exporters.json_stream import dump
-from exporters.label_studio.config import LabelingConfig
-from exporters.options import Options
 from exporters.prodigy.hashes import with_hashes
-from exporters.prodigy.spans import DRAW, Span, dressed, upright
-from exporters.prodigy.texts import TextTask
+from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.types import TaskType, task_type
+from exporters.prodigy.write_spans import DRAW, Span, dressed, upright
+from exporters.prodigy.write_texts import TextTask
 from exporters.records import Annotation, Answer, AudioSpan, Box, Item, Region, TextSpan, name_of
-from exporters.report import Ledger
 
 UNNAMED = "object"
 MEDIA = ("image", "audio", "video")
@@ -23,20 +20,13 @@ MEDIA = ("image", "audio", "video")
 class ProdigyWriter:
     """Writes a line for each annotation of each item, and one for an item that has none."""
 
-    def __init__(
-        self,
-        path: Path,
-        outputs: Outputs,
-        config: LabelingConfig,
-        options: Options,
-        ledger: Ledger,
-        name: str = "",
-    ):
-        self._file, self._options, self._ledger = outputs.open(path), options, ledger
-        self._type: TaskType | None = task_type(options.task_type)
-        offered = config.labels(("choices",)) or options.labels
+    def __init__(self, job: Job):
+        self._file, self._ledger = job.outputs.open(job.path), job.ledger
+        self._options = job.options.of(ProdigyOptions)
+        self._type: TaskType | None = task_type(self._options.task_type)
+        offered = job.config.labels(("choices",)) or job.options.labels
         self._offered = dict.fromkeys(map(str, offered))
-        single = [control.is_single for control in config.controls if control.tag == "Choices"]
+        single = [control.is_single for control in job.config.controls if control.tag == "Choices"]
         self._is_single = all(single) if single else None
 
     def write(self, item: Item) -> None:

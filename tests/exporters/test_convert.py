@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 import exporters
 from exporters import InputError, LossError, OptionError, convert, export_tasks
+from exporters.contract import Job
 from exporters.convert import _run
 from exporters.formats import FORMATS
 from exporters.inputs import open_input
-from exporters.label_studio.config import LabelingConfig, parse_config
+from exporters.label_studio.config import parse_config
 from exporters.masks import mask_from_array, mask_on_image
-from exporters.options import Options
+from exporters.options import Options, make_options
 from exporters.records import (
     Annotation,
     Answer,
@@ -42,16 +43,15 @@ WIDTH, HEIGHT = 320, 200
 
 
 def write(items, name, path, **options):
-    chosen = Options(predictions=True, **options)
-    return _run(iter(items), FORMATS[name], path, LabelingConfig(), "T", chosen, Ledger())
+    chosen = make_options({"predictions": True, **options}, [form.options for form in FORMATS.values()])
+    return _run(iter(items), FORMATS[name], Job(path, title="T", options=chosen))
 
 
 def read(name, path, config=""):
-    ledger = Ledger()
+    job = Job(config=parse_config(config), options=Options(predictions=True))
     with open_input(path) as file:
-        options = Options(predictions=True)
-        found = list(FORMATS[name].read(file, path.name, parse_config(config), options, ledger))
-    assert not ledger.dropped, ledger.dropped
+        found = list(FORMATS[name].read(file, path.name, job))
+    assert not job.ledger.dropped, job.ledger.dropped
     return found
 
 

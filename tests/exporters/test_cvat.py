@@ -10,7 +10,7 @@ import exporters
 from exporters.cvat.labels import Labels
 from exporters.cvat.names import ImageNames, SeenHashes
 from exporters.cvat.reader import read_cvat
-from exporters.cvat.sound import clock
+from exporters.cvat.write_sound import clock
 from exporters.errors import InputError
 from exporters.paths import media_name
 from exporters.records import Box, Polygon, Track

@@ -15,8 +15,8 @@ from exporters.geometry import (
     ellipse_outline,
     full_turn,
 )
-from exporters.label_studio.shapes import read_box, read_ellipse, read_polygon, read_track
-from exporters.label_studio.values import MAKE
+from exporters.label_studio.read_shapes import read_box, read_ellipse, read_polygon, read_track
+from exporters.label_studio.write_shapes import MAKE
 from exporters.records import Box, Cuboid, Ellipse, KeyFrame, Mask, Polygon, Polyline, Track
 
 

@@ -8,8 +8,8 @@ from exporters import convert, export_tasks
 from exporters.errors import InputError
 from exporters.formats import FORMATS
 from exporters.label_studio.config import make_config, parse_config
+from exporters.label_studio.read_texts import Dialogue, code_point, rendered, span_in, utf16_unit
 from exporters.label_studio.reader import read_tasks
-from exporters.label_studio.texts import Dialogue, code_point, rendered, span_in, utf16_unit
 from exporters.options import make_options
 from exporters.records import (
     Answer,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from exporters.label_studio.shapes import ANSWERS
+from exporters.label_studio.read_shapes import ANSWERS
 from exporters.records import Annotation, Answer, FrameRange, Geometry, KeyFrame, Region, Track
 
 Draft = tuple[Region, str]

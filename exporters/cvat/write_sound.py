@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from exporters.contract import Job
 from exporters.cvat.labels import UNNAMED
-from exporters.files import OutputFile, Outputs, beside
+from exporters.files import OutputFile, beside
 from exporters.paths import media_name
 from exporters.records import Annotation, AudioSpan, Item, Region, name_of
-from exporters.report import Ledger
 
 HEADER = "filename\tstart\tstop\tlabel\tscore\tannotator\n"
 
@@ -16,8 +14,8 @@ HEADER = "filename\tstart\tstop\tlabel\tscore\tannotator\n"
 class SoundTable:
     """Writes the table beside the document, once there is a first sound."""
 
-    def __init__(self, path: Path, outputs: Outputs, ledger: Ledger):
-        self._path, self._outputs, self._ledger = beside(path, ".audio.tsv"), outputs, ledger
+    def __init__(self, job: Job):
+        self._path, self._outputs, self._ledger = beside(job.path, ".audio.tsv"), job.outputs, job.ledger
         self._file: OutputFile | None = None
 
     def write(self, item: Item) -> None:

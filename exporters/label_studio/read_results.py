@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from exporters.label_studio.shapes import (
+from exporters.label_studio.read_shapes import (
     ANSWERS,
     PICTURES,
     ShapeReader,
@@ -19,7 +19,7 @@ from exporters.label_studio.shapes import (
     read_timeline,
     read_track,
 )
-from exporters.label_studio.texts import Dialogue, span_in
+from exporters.label_studio.read_texts import Dialogue, span_in
 from exporters.options import Size
 from exporters.records import Answer, Caption, Region, Relation, Shape, TextSpan, new
 from exporters.report import Ledger

@@ -6,15 +6,21 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from exporters.cvat.elements import NO_LABEL, SHAPE_PER_LABEL, Elements, Marks, attributes_text, faults
+from exporters.contract import Job
 from exporters.cvat.head import head
 from exporters.cvat.labels import UNNAMED, Labels
-from exporters.cvat.shapes import DRAW
-from exporters.files import Outputs
-from exporters.options import Options
+from exporters.cvat.options import CvatOptions
+from exporters.cvat.write_elements import (
+    NO_LABEL,
+    SHAPE_PER_LABEL,
+    Elements,
+    Provenance,
+    attributes_text,
+    faults,
+)
+from exporters.cvat.write_shapes import DRAW
 from exporters.paths import basename, media_name, stem
 from exporters.records import Annotation, Answer, FrameRange, Item, KeyFrame, Region, Track, name_of
-from exporters.report import Ledger
 
 Document = tuple[Labels, bytes]
 _UNSAFE = re.compile(r"[^\w.-]")
@@ -24,16 +30,9 @@ LONGEST_RANGE = 100_000
 class Videos:
     """Writes a document for each video; the first is kept back: it may be the only one."""
 
-    def __init__(
-        self,
-        path: Path,
-        outputs: Outputs,
-        labels: Callable[[], Labels],
-        options: Options,
-        ledger: Ledger,
-    ):
-        self._path, self._outputs = path, outputs
-        self._new_labels, self._options, self._ledger = labels, options, ledger
+    def __init__(self, job: Job, labels: Callable[[], Labels]):
+        self._path, self._outputs, self._ledger = job.path, job.outputs, job.ledger
+        self._new_labels, self._options = labels, job.options.of(CvatOptions)
         self._first: tuple[str, Document] | None = None
         self._names: dict[str, int] = {}
 
@@ -110,22 +109,22 @@ class VideoBody:
         return frames + "".join(self._tracks), self._size
 
     def _annotation(self, annotation: Annotation) -> None:
-        marks = Marks(annotation, self._item)
+        origin = Provenance(annotation, self._item)
         for region in self._elements.prepared(annotation, self._item):
             shape = region.shape
             if type(shape) is Track:
-                self._track(region, shape, marks)
+                self._track(region, shape, origin)
             elif type(shape) is FrameRange:
-                self._range(region, shape, marks)
+                self._range(region, shape, origin)
             elif type(shape) is Answer:
                 how = "about the whole video: a tag on its first frame"
-                self._tag([0], self._elements.tag_labels(region, shape, marks), marks)
+                self._tag([0], self._elements.tag_labels(region, shape, origin), origin)
                 self._ledger.change(shape.kind, how, self._item.place)
             else:
                 self._ledger.drop(name_of(shape), "CVAT videos have no such shape", self._item.place)
 
-    def _track(self, region: Region, track: Track, marks: Marks) -> None:
-        own = self._elements.own_attributes(region, marks)
+    def _track(self, region: Region, track: Track, origin: Provenance) -> None:
+        own = self._elements.own_attributes(region, origin)
         hows = faults(own)
         if len(region.labels) != 1:
             hows.append(SHAPE_PER_LABEL if region.labels else NO_LABEL)
@@ -138,31 +137,31 @@ class VideoBody:
         self._size = max(self._size, track.length or 0, frames[-1].frame + 1)
         inner = attributes_text(own)
         for label in region.labels or (UNNAMED,):
-            opening, renamed = self._elements.opening(label, marks.source, own)
+            opening, renamed = self._elements.opening(label, origin.source, own)
             hows += [renamed] if renamed else []
             group = f' group_id="{region.group}"' if region.group else ""
             rows = "".join(_key_frame(frame, region.z_order, inner) for frame in frames)
             self._tracks.append(f'  <track id="{len(self._tracks)}"{opening}{group}>\n{rows}  </track>\n')
         self._ledger.settle("track", dict.fromkeys(hows), self._item.place)
 
-    def _range(self, region: Region, shape: FrameRange, marks: Marks) -> None:
+    def _range(self, region: Region, shape: FrameRange, origin: Provenance) -> None:
         if shape.end - shape.start >= LONGEST_RANGE or shape.end < shape.start or shape.start < 0:
             self._ledger.drop("frame range", "is empty, negative or too long", self._item.place)
             return
-        own = self._elements.own_attributes(region, marks)
+        own = self._elements.own_attributes(region, origin)
         pairs = [(label, own) for label in region.labels or (UNNAMED,)]
-        self._tag(range(shape.start, shape.end + 1), pairs, marks)
+        self._tag(range(shape.start, shape.end + 1), pairs, origin)
         self._ledger.change("frame range", "a tag on each of its frames", self._item.place)
 
     def _tag(
         self,
         frames: Iterable[int],
         pairs: list[tuple[str, tuple[tuple[str, str], ...]]],
-        marks: Marks,
+        origin: Provenance,
     ) -> None:
         rows = []
         for label, own in pairs:
-            opening, _ = self._elements.opening(label, marks.source, own)
+            opening, _ = self._elements.opening(label, origin.source, own)
             rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
         for frame in frames:
             self._tags.setdefault(frame, []).extend(rows)

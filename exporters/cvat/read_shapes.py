@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import isfinite
 
-from exporters.cvat.shapes import CORNERS
+from exporters.cvat.write_shapes import CORNERS
 from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Points, Polygon, Polyline, new
 
 Given = Mapping[str, str]

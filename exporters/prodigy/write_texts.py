@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from exporters.prodigy.spans import Span, dressed
 from exporters.prodigy.tokens import TokenIndex, Tokenizer, cut_at, rows, tokenize
+from exporters.prodigy.write_spans import Span, dressed
 from exporters.records import Region, Relation, TextSpan
 
 UNNAMED_RELATION = "RELATED"

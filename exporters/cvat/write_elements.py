@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from exporters.cvat.clamp import clamped
 from exporters.cvat.groups import group_numbers, skeletons
 from exporters.cvat.labels import UNNAMED, Labels
-from exporters.cvat.shapes import DRAW
-from exporters.options import Options
+from exporters.cvat.options import CvatOptions
+from exporters.cvat.write_shapes import DRAW
 from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of
 from exporters.report import Ledger
 from exporters.xml_text import escape, has_illegal
@@ -20,7 +20,7 @@ Attributes = tuple[tuple[str, str], ...]
 _BOX_ROW = '    <box%s occluded="0" xtl="%.2f" ytl="%.2f" xbr="%.2f" ybr="%.2f" z_order="0">%s</box>\n'
 
 
-class Marks:
+class Provenance:
     """What all regions of one annotation share: where they come from, and the attributes of each."""
 
     __slots__ = ("attributes", "source", "text")
@@ -57,7 +57,7 @@ def number(value: float) -> str:
 class Elements:
     """Writes the elements of annotations and counts them."""
 
-    def __init__(self, labels: Labels, options: Options, ledger: Ledger):
+    def __init__(self, labels: Labels, options: CvatOptions, ledger: Ledger):
         self.labels, self.ledger = labels, ledger
         self._clamp = options.clamp
         self._openings: dict[tuple[str, Attributes], dict[str, str]] = {}
@@ -65,13 +65,13 @@ class Elements:
 
     def of_image(self, annotation: Annotation, item: Item) -> list[str]:
         """Return the rows of one annotation of an image."""
-        marks = Marks(annotation, item)
+        origin = Provenance(annotation, item)
         regions = self.prepared(annotation, item)
         rows: list[str] = []
         if len(self._openings) > 1000:  # attributes can differ in each task
             self._openings.clear()
-        openings = self._openings.setdefault((marks.source, marks.attributes), {})
-        tail, clamp, boxes = marks.text, self._clamp, 0
+        openings = self._openings.setdefault((origin.source, origin.attributes), {})
+        tail, clamp, boxes = origin.text, self._clamp, 0
         for region in regions:
             shape, labels, _, score, _, attributes, captions, group, z_order, occluded, _ = region
             if (
@@ -82,20 +82,20 @@ class Elements:
             ):
                 opening = openings.get(labels[0])
                 if opening is None:
-                    opening = openings[labels[0]] = self._plain_opening(labels[0], marks)
+                    opening = openings[labels[0]] = self._plain_opening(labels[0], origin)
                 if opening:
                     left, top, width, height, _ = shape
                     rows.append(_BOX_ROW % (opening, left, top, left + width, top + height, tail))
                     boxes += 1
                     continue
-            rows.extend(self._any(region, marks, item))
+            rows.extend(self._any(region, origin, item))
         if boxes:
             self.ledger.carried["box"] += boxes
         return rows
 
-    def _plain_opening(self, label: str, marks: Marks) -> str:
+    def _plain_opening(self, label: str, origin: Provenance) -> str:
         """Return what a shape of this label begins with; empty when the label had to be changed."""
-        opening, renamed = self.opening(label, marks.source, marks.attributes)
+        opening, renamed = self.opening(label, origin.source, origin.attributes)
         return "" if renamed else opening
 
     def prepared(self, annotation: Annotation, item: Item) -> Sequence[Region]:
@@ -120,12 +120,12 @@ class Elements:
             self.labels.has(name, attribute)
         return f' label="{escape(name)}" source="{source}"', how
 
-    def _any(self, region: Region, marks: Marks, item: Item) -> list[str]:
+    def _any(self, region: Region, origin: Provenance, item: Item) -> list[str]:
         shape = region.shape
         if type(shape) is Answer:
-            return self._tags(region, shape, marks, item)
+            return self._tags(region, shape, origin, item)
         if type(shape) is Skeleton:
-            return self._skeleton(region, shape, marks, item)
+            return self._skeleton(region, shape, origin, item)
         draw = DRAW.get(type(shape))
         if draw is None:
             self.ledger.drop(name_of(shape), "CVAT images have no such shape", item.place)
@@ -141,34 +141,34 @@ class Elements:
         element, geometry = draw(shape)
         ending = f' z_order="{region.z_order}"' + (f' group_id="{region.group}"' if region.group else "")
         body = f' occluded="{region.occluded:d}"{geometry}{ending}>'
-        return self._per_label(element, body, region, marks, item, hows)
+        return self._per_label(element, body, region, origin, item, hows)
 
     def _per_label(
-        self, element: str, body: str, region: Region, marks: Marks, item: Item, hows: list[str]
+        self, element: str, body: str, region: Region, origin: Provenance, item: Item, hows: list[str]
     ) -> list[str]:
         labels = region.labels
         if len(labels) != 1:
             hows.append(SHAPE_PER_LABEL if labels else NO_LABEL)
-        own = self.own_attributes(region, marks)
+        own = self.own_attributes(region, origin)
         hows.extend(faults(own))
         rows = []
         for label in labels or (UNNAMED,):
-            opening, renamed = self.opening(label, marks.source, own)
+            opening, renamed = self.opening(label, origin.source, own)
             hows += [renamed] if renamed else []
             rows.append(f"    <{element}{opening}{body}{attributes_text(own)}</{element}>\n")
         self.ledger.settle(name_of(region.shape), dict.fromkeys(hows), item.place)
         return rows
 
-    def own_attributes(self, region: Region, marks: Marks) -> Attributes:
+    def own_attributes(self, region: Region, origin: Provenance) -> Attributes:
         """Return all attributes of one region; of two with one name the first stands."""
         own = () if region.score is None else (("score", number(region.score)),)
-        told = (*own, *marks.attributes, *region.attributes, *caption_attributes(region.captions))
+        told = (*own, *origin.attributes, *region.attributes, *caption_attributes(region.captions))
         return tuple({name: (name, value) for name, value in reversed(told)}.values())[::-1]
 
-    def _skeleton(self, region: Region, skeleton: Skeleton, marks: Marks, item: Item) -> list[str]:
+    def _skeleton(self, region: Region, skeleton: Skeleton, origin: Provenance, item: Item) -> list[str]:
         label = region.labels[0] if region.labels else UNNAMED
-        own = self.own_attributes(region, marks)
-        opening, renamed = self.opening(label, marks.source, own)
+        own = self.own_attributes(region, origin)
+        opening, renamed = self.opening(label, origin.source, own)
         name, _ = self.labels.name(label)
         rows = [f'    <skeleton{opening} z_order="{region.z_order}">{attributes_text(own)}\n']
         hows = [renamed, *faults(own)]
@@ -177,27 +177,27 @@ class Elements:
             self.labels.part(name, part_label)
             element, geometry = DRAW[type(part.shape)](part.shape)
             rows.append(
-                f'      <{element} label="{escape(part_label)}" source="{marks.source}" '
+                f'      <{element} label="{escape(part_label)}" source="{origin.source}" '
                 f'outside="0" occluded="{part.occluded:d}"{geometry}></{element}>\n'
             )
         rows.append("    </skeleton>\n")
         self.ledger.settle("skeleton", [how for how in hows if how], item.place)
         return rows
 
-    def _tags(self, region: Region, answer: Answer, marks: Marks, item: Item) -> list[str]:
+    def _tags(self, region: Region, answer: Answer, origin: Provenance, item: Item) -> list[str]:
         hows: list[str] = []
         rows = []
-        for label, own in self.tag_labels(region, answer, marks):
+        for label, own in self.tag_labels(region, answer, origin):
             hows.extend(faults(own))
-            opening, renamed = self.opening(label, marks.source, own)
+            opening, renamed = self.opening(label, origin.source, own)
             hows += [renamed] if renamed else []
             rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
         self.ledger.settle(answer.kind, dict.fromkeys(hows), item.place)
         return rows
 
-    def tag_labels(self, region: Region, answer: Answer, marks: Marks) -> list[tuple[str, Attributes]]:
+    def tag_labels(self, region: Region, answer: Answer, origin: Provenance) -> list[tuple[str, Attributes]]:
         """Return the tags that tell an answer: (label, attributes) for each."""
-        own = self.own_attributes(region, marks)
+        own = self.own_attributes(region, origin)
         if answer.kind in ("choices", "pairwise"):
             return [(str(value), own) for value in answer.values]
         if answer.kind == "taxonomy":

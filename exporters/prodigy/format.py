@@ -1,0 +1,40 @@
+"""Prodigy's JSON Lines as a format: reader, writer and options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from exporters.contract import Format, Head, Job
+from exporters.inputs import Readable
+from exporters.json_stream import read_objects
+from exporters.prodigy.options import ProdigyOptions
+from exporters.prodigy.reader import ProdigyReader
+from exporters.prodigy.writer import ProdigyWriter
+from exporters.records import Item
+
+# A line of Prodigy has one of these; an array of its tasks one of `_SIGNED`, for others write arrays as well.
+_KEYS = frozenset(
+    ("text", "image", "audio", "video", "html", "spans", "tokens", "options", "label", "answer")
+)
+_SIGNED = frozenset(("_input_hash", "_task_hash", "_session_id", "_view_id", "answer"))
+_OF_OTHERS = frozenset(("data", "annotations", "completions", "predictions", "result"))
+
+
+def _recognizes(head: Head) -> bool:
+    found = head.first.keys()
+    signs = _SIGNED if head.start.startswith(b"[") else _SIGNED | _KEYS
+    return bool(signs & found) and not _OF_OTHERS & found
+
+
+def _read(file: Readable, name: str, job: Job) -> Iterator[Item]:
+    return ProdigyReader(job.ledger).read(read_objects(file, name))
+
+
+PRODIGY = Format(
+    title="Prodigy JSON Lines",
+    suffix=".jsonl",
+    recognizes=_recognizes,
+    read=_read,
+    write=ProdigyWriter,
+    options=ProdigyOptions,
+)
