@@ -13,6 +13,7 @@ from typing import Any
 
 from exporters.errors import InputError
 from exporters.inputs import Readable
+from exporters.json_scan import DEEPEST, gather
 
 try:
     import orjson
@@ -24,14 +25,15 @@ except ImportError:  # numpy alone is enough, only slower
 
 # Small on purpose: what is parsed at one go should still be in the processor's cache when it is used.
 BLOCK = 1 << 15
-LARGEST_ITEM = 1 << 28
+# An object larger than this is followed through the stream on its own.
+LARGE = 1 << 20
 
 _MARKS = bytes(byte in b'"{}' for byte in range(256))
 _QUOTE, _OPEN = ord('"'), ord("{")
 _BLANK = b" \t\r\n"
 
 
-def parse(text: bytes, place: str) -> Any:
+def parse(text: bytes | bytearray, place: str) -> Any:
     """Return the value in `text`; `InputError` names `place` and the column.
 
     The standard library's parser has the second word: it knows NaN, integers over 64 bits and lone
@@ -44,7 +46,7 @@ def parse(text: bytes, place: str) -> Any:
             pass
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({_reason(error)})") from None
 
 
@@ -133,10 +135,16 @@ def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[t
         rest = rest[done:]
         if is_array and _array_ends(rest, f"{name}, item {number + 1}", number > 0):
             return _refuse_rest(rest.lstrip()[1:] + file.read(BLOCK), name)
-        if len(rest) > LARGEST_ITEM:
-            raise InputError(f"{name}, item {number + 1}: larger than {LARGEST_ITEM >> 20} MiB")
+        rest = _trimmed(rest)
+        if len(rest) > LARGE:
+            place = f"{name}, item {number + 1}"
+            begin = _next_item(rest, 0, place, is_array and number > 0)
+            whole, rest = gather(file, rest[begin:], place)
+            number, size = number + 1, BLOCK
+            yield parse(whole, place), place
+            continue
         # An item larger than a block: reading twice as much each time keeps the work linear.
-        size = BLOCK if done else size * 2
+        size = BLOCK if done or not rest else size * 2
         more = file.read(size)
         if not more and (exact or not rest.strip()):
             break
@@ -145,6 +153,12 @@ def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[t
         rest += more
     if is_array or rest.strip():
         raise InputError(f"{name}: the JSON is cut short, or broken, after item {number}")
+
+
+def _trimmed(rest: bytes) -> bytes:
+    """Return the text without blanks in front of the next object, of which there can be any number."""
+    tail = rest.lstrip(_BLANK)
+    return b"," + tail[1:].lstrip(_BLANK) if tail[:1] == b"," else tail
 
 
 def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any]] | None, int]:
@@ -177,6 +191,8 @@ def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any
 def _last_end(text: bytes) -> int:
     """Return where the last whole object ends, were all braces outside strings; 0 for nowhere."""
     depth = text.count(b"{") - text.count(b"}")
+    if depth > DEEPEST:
+        return 0
     end = len(text)
     opening, closing = text.rfind(b"{"), text.rfind(b"}")
     while depth > 0 and opening >= 0:
