@@ -64,11 +64,11 @@ def write_prodigy_from_records(folder: Path) -> None:
 
     from exporters.contract import Job
     from exporters.json_stream import read_objects
-    from exporters.label_studio.config import parse_config
+    from exporters.label_studio.labeling_config import read_labeling_config
     from exporters.label_studio.reader import read_tasks
     from exporters.prodigy.writer import ProdigyWriter
 
-    job = Job(folder / "records.jsonl", config=parse_config(CONFIG))
+    job = Job(folder / "records.jsonl", config=read_labeling_config(CONFIG))
     with (folder / "tasks.json").open("rb") as file:
         tasks = read_objects(file, "tasks.json")
         items = list(islice(read_tasks(tasks, job.config, job.options, job.ledger), 2000))

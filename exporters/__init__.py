@@ -3,7 +3,7 @@
 from exporters.convert import convert, export_tasks
 from exporters.errors import ExportError, InputError, LossError, OptionError, OutputError
 from exporters.formats import FORMATS
-from exporters.label_studio.config import TYPES as LABEL_CONFIG_TYPES
+from exporters.label_studio.make_config import TYPES as LABEL_CONFIG_TYPES
 from exporters.report import ExportReport
 from exporters.samples import CVATExporter, LabelStudioExporter, ProdigyExporter
 

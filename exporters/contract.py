@@ -11,16 +11,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from exporters.declared import Declared
 from exporters.errors import InputError
 from exporters.files import Outputs
 from exporters.inputs import Input, Readable
 from exporters.json_stream import read_objects
-from exporters.label_studio.config import LabelingConfig
+from exporters.label_studio.labeling_config import LabelingConfig
 from exporters.options import Options
 from exporters.records import Item
 from exporters.report import Ledger
 
 HEAD_SIZE = 4096
+BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Job:
         What the caller chose; `options.of(...)` gives those of a format.
     ledger : Ledger
         Where everything that is carried, changed or dropped is counted.
+    declared : Declared
+        Which labels and choices the input declares; filled while it is read.
     """
 
     path: Path = field(default_factory=Path)
@@ -49,6 +53,7 @@ class Job:
     config: LabelingConfig = field(default_factory=LabelingConfig)
     options: Options = field(default_factory=Options)
     ledger: Ledger = field(default_factory=Ledger)
+    declared: Declared = field(default_factory=Declared)
 
 
 class Writer(Protocol):
@@ -83,7 +88,7 @@ class Head:
     def __init__(self, file: Input, name: str):
         self.name = name
         self._file = file
-        self.start: bytes = file.read(HEAD_SIZE).lstrip(b"\xef\xbb\xbf \t\r\n")
+        self.start: bytes = file.read(HEAD_SIZE).lstrip(BLANKS)
         file.seek(0)
 
     @cached_property

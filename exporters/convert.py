@@ -13,9 +13,9 @@ from exporters.errors import LossError, OptionError
 from exporters.files import Outputs, is_same_file, is_stream
 from exporters.formats import FORMATS, by_content, by_suffix, check_suffix, format_named
 from exporters.inputs import STANDARD, open_input
-from exporters.label_studio.config import parse_config
 from exporters.label_studio.copy import TaskCopier
 from exporters.label_studio.format import LABEL_STUDIO
+from exporters.label_studio.labeling_config import read_labeling_config
 from exporters.label_studio.reader import read_tasks
 from exporters.options import Options, make_options
 from exporters.records import Item
@@ -67,7 +67,7 @@ def export_tasks(
     """
     target, path = format_named(format), Path(output)
     check_suffix(path, target)
-    job = Job(path, title=name, config=parse_config(label_config), options=_options(options))
+    job = Job(path, title=name, config=read_labeling_config(label_config), options=_options(options))
     job = _fitting(job, target)
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
     if target is LABEL_STUDIO:
@@ -128,7 +128,7 @@ def convert(
     to_name = to_format or by_suffix(path)
     if to_name is None:
         raise OptionError(f"{path.name}: say its format; valid: {', '.join(FORMATS)}")
-    target, config = format_named(to_name), parse_config(label_config)
+    target, config = format_named(to_name), read_labeling_config(label_config)
     check_suffix(path, target)
     with open_input(source) as file:
         form = format_named(from_format or by_content(file, Path(file.name)))

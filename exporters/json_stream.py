@@ -144,7 +144,7 @@ def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[t
             yield parse(whole, place), place
             continue
         # An item larger than a block: reading twice as much each time keeps the work linear.
-        size = BLOCK if done or not rest else size * 2
+        size = BLOCK if done or len(rest) < 2 else size * 2
         more = file.read(size)
         if not more and (exact or not rest.strip()):
             break

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporters.convert import export_tasks
 from exporters.errors import OptionError
-from exporters.label_studio.config import config_type, make_config, object_key
+from exporters.label_studio.make_config import config_type, make_config, object_key
 from exporters.prodigy.types import task_type
 from exporters.report import ExportReport
 

@@ -20,11 +20,12 @@ from exporters.cvat.write_elements import (
 )
 from exporters.cvat.write_shapes import DRAW
 from exporters.paths import basename, media_name, stem
-from exporters.records import Annotation, Answer, FrameRange, Item, KeyFrame, Region, Track, name_of
+from exporters.records import Annotation, Answer, FrameRange, Item, KeyFrame, Region, Skeleton, Track, name_of
 
 Document = tuple[Labels, bytes]
 _UNSAFE = re.compile(r"[^\w.-]")
-LONGEST_RANGE = 100_000
+# A stretch of frames becomes a tag on each of them, in all of a video together no more than this.
+LONGEST_RANGE = 1_000_000
 
 
 class Videos:
@@ -93,7 +94,7 @@ class VideoBody:
         self._elements, self._item, self._ledger = elements, item, elements.ledger
         self._tags: dict[int, list[str]] = {}
         self._tracks: list[str] = []
-        self._size = 0
+        self._size = self._tagged = 0
 
     def text(self) -> tuple[str, int]:
         """Return (the elements, the number of frames as far as it is known)."""
@@ -140,12 +141,27 @@ class VideoBody:
             opening, renamed = self._elements.opening(label, origin.source, own)
             hows += [renamed] if renamed else []
             group = f' group_id="{region.group}"' if region.group else ""
-            rows = "".join(_key_frame(frame, region.z_order, inner) for frame in frames)
+            rows = "".join(self._key_frame(frame, region.z_order, inner, label, origin) for frame in frames)
             self._tracks.append(f'  <track id="{len(self._tracks)}"{opening}{group}>\n{rows}  </track>\n')
         self._ledger.settle("track", dict.fromkeys(hows), self._item.place)
 
+    def _key_frame(self, frame: KeyFrame, z_order: int, inner: str, label: str, origin: Provenance) -> str:
+        own = inner + attributes_text(frame.attributes)
+        head = (
+            f' frame="{frame.frame}" keyframe="1" outside="{frame.outside:d}" occluded="{frame.occluded:d}"'
+        )
+        if isinstance(frame.shape, Skeleton):
+            ending = ' keyframe="1"'
+            parts = self._elements.skeleton_parts(label, frame.shape, origin.source, ending)
+            if frame.outside:
+                parts = parts.replace(' outside="0" ', ' outside="1" ')
+            return f'    <skeleton{head} z_order="{z_order}">{own}\n{parts}    </skeleton>\n'
+        element, geometry = DRAW[type(frame.shape)](frame.shape)
+        return f'    <{element}{head}{geometry} z_order="{z_order}">{own}</{element}>\n'
+
     def _range(self, region: Region, shape: FrameRange, origin: Provenance) -> None:
-        if shape.end - shape.start >= LONGEST_RANGE or shape.end < shape.start or shape.start < 0:
+        is_long = shape.end - shape.start + self._tagged >= LONGEST_RANGE
+        if is_long or shape.end < shape.start or shape.start < 0:
             self._ledger.drop("frame range", "is empty, negative or too long", self._item.place)
             return
         own = self._elements.own_attributes(region, origin)
@@ -164,18 +180,10 @@ class VideoBody:
             opening, _ = self._elements.opening(label, origin.source, own)
             rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
         for frame in frames:
+            self._tagged += 1
             self._tags.setdefault(frame, []).extend(rows)
             self._size = max(self._size, frame + 1)
 
 
 def _within(track: Track) -> list[KeyFrame]:
     return [frame for frame in track.frames if track.length is None or frame.frame < track.length]
-
-
-def _key_frame(frame: KeyFrame, z_order: int, inner: str) -> str:
-    element, geometry = DRAW[type(frame.shape)](frame.shape)
-    own = inner + attributes_text(frame.attributes)
-    return (
-        f'    <{element} frame="{frame.frame}" keyframe="1" outside="{frame.outside:d}" '
-        f'occluded="{frame.occluded:d}"{geometry} z_order="{z_order}">{own}</{element}>\n'
-    )

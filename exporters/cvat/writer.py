@@ -31,7 +31,7 @@ class CvatWriter:
         self._path, self._options, self._ledger = job.path, job.options, job.ledger
         self._name = job.title or "export"
         self._outputs, self._main = job.outputs, job.outputs.open(job.path)
-        self._labels = _declared(job)
+        self._job, self._labels = job, _declared(job)
         own = job.options.of(CvatOptions)
         self._elements = Elements(self._labels, own, job.ledger)
         self._names = ImageNames(own.names)
@@ -44,6 +44,8 @@ class CvatWriter:
 
     def write(self, item: Item) -> None:
         """Append one item; what CVAT has no place for is counted as dropped."""
+        if self._job.declared.labels and not self._images:
+            self._labels.declare(self._job.declared.labels.values())
         if item.kind == "image":
             self._body.write(self._image(item).encode("utf-8", "replace"))
         elif item.kind == "video":
@@ -138,10 +140,10 @@ class CvatWriter:
 
 def _declared(job: Job) -> Labels:
     pairs = [(label, "") for label in job.options.labels]
-    pairs += [
-        pair for control in job.config.controls for pair in zip(control.labels, control.colors, strict=True)
-    ]
-    return Labels(pairs)
+    pairs += [pair for control in job.config.controls for pair in control.offers()]
+    labels = Labels(pairs)
+    labels.declare(job.declared.labels.values())
+    return labels
 
 
 def cli_line(name: str, xml: Path, labels: Path, images: Path | None, place: str = "local") -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from exporters.label_studio.config import Shown
+from exporters.label_studio.labeling_config import ObjectTag
+from exporters.label_studio.value_expression import ValueExpression
 
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".avif")
 SOUNDS = (".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aac", ".opus", ".aiff", ".au")
@@ -27,6 +29,7 @@ _BY_TYPE = {
     "videorectangle": "video",
     "timelinelabels": "video",
 }
+_NUMBERED = re.compile(r"(\d{1,6})$")
 _PICTURES = ("rectangle", "polygon", "keypoint", "ellipse", "brush", "bitmask", "vector", "magicwand")
 
 
@@ -62,20 +65,40 @@ def kind_of_value(value: Any) -> str | None:
     return None
 
 
-def guess_shown(data: Mapping[str, Any], results: Iterable[Mapping[str, Any]], target: str = "") -> Shown:
+def guess_shown(data: Mapping[str, Any], results: Iterable[Mapping[str, Any]], target: str = "") -> ObjectTag:
     """Return the object that the results lie on, or that the data alone suggest."""
     kinds: list[str] = []
     source = ""
     for item in results:
         kind = kind_of_result(item)
         kinds += [kind] if kind else []
-        source = source or str(item.get("source") or "").lstrip("$")
+        source = source or str(item.get("source") or "")
     kind = kinds[0] if kinds else None
-    key = source if source in data else target if target in data else _key(data, kind)
-    kind = kind or kind_of_value(data.get(key)) or _kind_by_key(key)
+    shown = ValueExpression(source)
+    if not (shown.variables and shown.is_found_in(data)):
+        key = target if target in data else _key(data, kind)
+        shown = _page(data, kind, target) or ValueExpression.of_key(key)
+    value, key = shown.resolve(data), shown.text.lstrip("$")
+    kind = kind or kind_of_value(value) or _kind_by_key(key)
     if kind is None:
-        kind = "text" if isinstance(data.get(key), str) else "other"
-    return Shown(target, kind, key, isinstance(data.get(key), list) and kind == "image")
+        kind = "text" if isinstance(value, str) and value else "other"
+    return ObjectTag("", target, kind, shown, isinstance(value, list) and kind == "image")
+
+
+def _page(data: Mapping[str, Any], kind: str | None, target: str) -> ValueExpression | None:
+    """Return the entry of a list that an object such as `page_1` shows: a <Repeater> numbers them so."""
+    number = _NUMBERED.search(target)
+    if number is None or target in data:
+        return None
+    index = int(number[1])
+    for name, value in data.items():
+        entry = value[index] if isinstance(value, list) and index < len(value) else None
+        if not isinstance(entry, Mapping) or not name.isidentifier():
+            continue
+        fitting = [key for key in entry if kind in (kind_of_value(entry[key]), _kind_by_key(key))]
+        if fitting and fitting[0].isidentifier():
+            return ValueExpression(f"${name}[{index}].{fitting[0]}")
+    return None
 
 
 def _key(data: Mapping[str, Any], kind: str | None) -> str:

@@ -7,7 +7,7 @@ refused, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
@@ -31,11 +31,14 @@ def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
     first, last = _offset(start), _offset(end)
     if not isinstance(quoted, str) or not quoted:
         return _checked(text, first, last)
-    if _same(text[first:last], quoted) and first < last <= len(text):
+    if text[first:last] == quoted and last <= len(text):
         return TextSpan(first, last)
-    first, last = code_point(text, first), code_point(text, last)
-    if first < last <= len(text) and _same(text[first:last], quoted):
-        return TextSpan(first, last)
+    units = code_point(text, first), code_point(text, last)
+    # A browser quotes a selection as it looks: blanks run together, lines broken between blocks.
+    for same in (str.__eq__, _same_but_blanks):
+        for begin, end_ in ((first, last), units):
+            if begin < end_ <= len(text) and same(text[begin:end_], quoted):
+                return TextSpan(begin, end_)
     raise ValueError("offsets do not match the text that the region quotes")
 
 
@@ -55,9 +58,10 @@ def _checked(text: str, first: int, last: int) -> TextSpan:
     return TextSpan(first, last)
 
 
-def _same(found: str, quoted: str) -> bool:
-    # The editor may have stored line breaks as two characters.
-    return found == quoted or found.replace("\r\n", "\n") == quoted.replace("\\n", "\n").replace("\r\n", "\n")
+def _same_but_blanks(found: str, quoted: str) -> bool:
+    # The editor may have stored line breaks as a backslash and an n.
+    plain = "".join(found.split())
+    return bool(plain) and plain in ("".join(quoted.split()), "".join(quoted.replace("\\n", " ").split()))
 
 
 def code_point(text: str, unit: int) -> int:
@@ -76,10 +80,10 @@ def utf16_unit(text: str, point: int) -> int:
 class Dialogue:
     """A dialogue as one text: a line for each phrase."""
 
-    def __init__(self, phrases: Any):
+    def __init__(self, phrases: Any, text_key: str = "text"):
         if not isinstance(phrases, list):
             raise ValueError("the dialogue is not a list of phrases")
-        self.phrases = [_phrase(phrase) for phrase in phrases]
+        self.phrases = [_phrase(phrase, text_key) for phrase in phrases]
         self.text = "\n".join(self.phrases)
 
     def span(self, value: Mapping[str, Any]) -> TextSpan:
@@ -102,8 +106,24 @@ class Dialogue:
         return sum(len(p) + 1 for p in self.phrases[:number]) + within
 
 
-def _phrase(phrase: Any) -> str:
-    text = phrase.get("text", "") if isinstance(phrase, Mapping) else phrase
+def text_key(phrases: Any, results: Iterable[Any]) -> str:
+    """Return under which key a dialogue's phrases hold their text, when no labeling config says so.
+
+    Besides `text` that is the key whose texts the regions quote.
+    """
+    found = [phrase for phrase in phrases if isinstance(phrase, Mapping)] if isinstance(phrases, list) else []
+    if not found or any("text" in phrase for phrase in found):
+        return "text"
+    quotes = [item["value"].get("text") for item in results if isinstance(item, Mapping) and "value" in item]
+    wanted = [quote for quote in quotes if isinstance(quote, str)]
+    keys = [key for key, value in found[0].items() if isinstance(value, str)]
+    texts = {key: "\n".join(str(phrase.get(key, "")) for phrase in found) for key in keys}
+    quoted = {key: sum(quote in text for quote in wanted) for key, text in texts.items()}
+    return max(keys, key=lambda key: (quoted[key], len(texts[key])), default="text")
+
+
+def _phrase(phrase: Any, key: str) -> str:
+    text = phrase.get(key, "") if isinstance(phrase, Mapping) else phrase
     return text if isinstance(text, str) else str(text)
 
 

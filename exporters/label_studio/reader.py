@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from exporters.errors import InputError
-from exporters.label_studio.config import LabelingConfig, Shown
 from exporters.label_studio.guess import guess_shown
+from exporters.label_studio.labeling_config import OTHER, LabelingConfig, ObjectTag
 from exporters.label_studio.read_results import ObjectReader, number
-from exporters.label_studio.read_texts import Dialogue, rendered
+from exporters.label_studio.read_texts import Dialogue, rendered, text_key
+from exporters.label_studio.value_expression import as_text
 from exporters.options import Options, Size
 from exporters.paths import media_name
 from exporters.records import Annotation, Item
@@ -18,6 +19,17 @@ from exporters.report import Ledger
 Task = Mapping[str, Any]
 # An annotation or prediction, its results on one object, and whether it is a prediction.
 Entry = tuple[Mapping[str, Any], list[Any], bool]
+
+
+class Group(NamedTuple):
+    """One medium of a task: its object, which page of it, where it lies, and what was said about it."""
+
+    shown: ObjectTag
+    page: int
+    media: str
+    entries: list[Entry]
+
+
 TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
 
 
@@ -26,10 +38,11 @@ class TaskReader:
 
     def __init__(self, config: LabelingConfig, options: Options, ledger: Ledger):
         self._config, self._options, self._ledger = config, options, ledger
-        self._shown = {shown.name: shown for shown in config.objects}
-        self._only: Shown | None = None
-        if len(self._shown) == 1 and not config.objects[0].is_list:
-            self._only = config.objects[0]
+        self._shown = _media(config)
+        self._only: ObjectTag | None = None
+        first = next(iter(self._shown.values()), None)
+        if first is not None and len(self._shown) == 1 and not (first.is_list or config.has_repeater):
+            self._only = first
         self._readers: dict[str, ObjectReader] = {}
 
     def read(self, task: Any, place: str) -> Iterator[Item]:
@@ -38,15 +51,17 @@ class TaskReader:
         Raises `InputError` when it is no task at all.
         """
         data, said = self._parts(task, place)
+        if self._config.has_repeater:
+            self._shown = _media(self._config.for_task(data))
         if self._only is not None:
-            groups = [(self._only, _medium(data, self._only, 0), said)]
+            groups = [Group(self._only, 0, _medium(data, self._only, 0), said)]
         else:
             groups = self._group(data, said)
         get = task.get
-        for i, (shown, media, parts) in enumerate(groups):
+        for i, (shown, _, media, parts) in enumerate(groups):
             kind = shown.kind
             if kind in _TEXTS:
-                text, dialogue = self._text_of(shown, data)
+                text, dialogue = self._text_of(shown, data, parts)
                 read = ObjectReader(kind, text, dialogue, self._ledger)
                 kind, media, width, height = "text", media if text is None else text, None, None
             else:
@@ -117,7 +132,7 @@ class TaskReader:
             self._ledger.drop("annotation", why, place, len(said) - len(kept))
         return kept
 
-    def _group(self, data: Mapping[str, Any], said: list[Entry]) -> list[tuple[Shown, str, list[Entry]]]:
+    def _group(self, data: Mapping[str, Any], said: list[Entry]) -> list[Group]:
         """Return (object, medium, annotations on it); the first is the one that the task is about."""
         groups: dict[tuple[str, int], list[Entry]] = {}
         for head, results, is_prediction in said:
@@ -125,43 +140,47 @@ class TaskReader:
                 groups.setdefault(key, []).append((head, part, is_prediction))
         found = [self._resolve(data, key, parts) for key, parts in groups.items()]
         if not self._shown:
-            return _merge(found) if found else [(*self._resolve(data, ("", 0), [])[:2], said)]
+            return _merge(found) if found else [self._resolve(data, ("", 0), [])._replace(entries=said)]
         return self._with_untouched(data, found, said)
 
-    def _resolve(
-        self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Entry]
-    ) -> tuple[Shown, str, list[Entry]]:
+    def _resolve(self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Entry]) -> Group:
         name, index = key
         shown = self._shown.get(name)
         if shown is None:
             results = (item for _, part, _ in parts for item in part if isinstance(item, dict))
             shown = guess_shown(data, results, name)
-        return shown, _medium(data, shown, index), parts
+        return Group(shown, index, _medium(data, shown, index), parts)
 
-    def _with_untouched(
-        self, data: Mapping[str, Any], found: list[tuple[Shown, str, list[Entry]]], said: list[Entry]
-    ) -> list[tuple[Shown, str, list[Entry]]]:
-        touched = {(shown.name, media) for shown, media, _ in found}
+    def _with_untouched(self, data: Mapping[str, Any], found: list[Group], said: list[Entry]) -> list[Group]:
+        touched = {(group.shown.name, group.page) for group in found}
         for shown in self._shown.values():
             for index in range(_count(data, shown)):
                 media = _medium(data, shown, index)
-                if (shown.name, media) not in touched and (media or shown.key in data):
-                    found.append((shown, media, [(head, [], flag) for head, _, flag in said]))
+                if (shown.name, index) not in touched and (media or shown.value.is_found_in(data)):
+                    found.append(Group(shown, index, media, [(head, [], flag) for head, _, flag in said]))
         order = {name: i for i, name in enumerate(self._shown)}
-        ranked = sorted(found, key=lambda group: (_RANK.get(group[0].kind, 3), order.get(group[0].name, 99)))
-        return ranked or [(*self._resolve(data, ("", 0), [])[:2], said)]
+        ranked = sorted(
+            found,
+            key=lambda group: (_RANK.get(group.shown.kind, 3), order.get(group.shown.name, 99), group.page),
+        )
+        return ranked or [self._resolve(data, ("", 0), [])._replace(entries=said)]
 
-    def _text_of(self, shown: Shown, data: Mapping[str, Any]) -> tuple[str | None, Dialogue | None]:
-        value = data.get(shown.key)
+    def _text_of(
+        self, shown: ObjectTag, data: Mapping[str, Any], parts: list[Entry]
+    ) -> tuple[str | None, Dialogue | None]:
+        value = shown.value.resolve(data)
         if shown.kind == "paragraphs":
+            key = shown.attributes.get("textKey") or text_key(
+                value, (item for _, said, _ in parts for item in said)
+            )
             try:
-                dialogue = Dialogue(value)
+                dialogue = Dialogue(value, key)
             except ValueError:
                 return None, None
             return dialogue.text, dialogue
-        if value is None or shown.by_address:
+        if shown.by_address or (value == "" and not shown.value.is_found_in(data)):
             return None, None
-        text = value if isinstance(value, str) else str(value)
+        text = value if isinstance(value, str) else as_text(value)
         return (rendered(text) if shown.kind == "html" else text), None
 
     def _size(self, kind: str, media: str, parts: list[Entry]) -> Size | None:
@@ -201,6 +220,10 @@ _TEXTS = frozenset(("text", "html", "paragraphs"))
 _RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
 
 
+def _media(config: LabelingConfig) -> dict[str, ObjectTag]:
+    return {shown.name: shown for shown in config.objects if shown.kind != OTHER}
+
+
 def _signed(said: list[Entry], names: list[Any]) -> list[Entry]:
     """Return the annotations with the annotators that our writer kept in the task's meta."""
     if len(names) != len(said):
@@ -215,21 +238,17 @@ def _when(part: Entry) -> str:
     return str(part[0].get("updated_at") or part[0].get("created_at") or "")
 
 
-def _medium(data: Mapping[str, Any], shown: Shown, index: int) -> str:
-    value = data.get(shown.key)
+def _medium(data: Mapping[str, Any], shown: ObjectTag, index: int) -> str:
+    value = shown.value.resolve(data)
     if isinstance(value, list) and shown.kind == "image":
         value = value[index] if 0 <= index < len(value) else None
-    return (
-        value
-        if isinstance(value, str)
-        else ""
-        if value is None or isinstance(value, list | dict)
-        else str(value)
-    )
+    if isinstance(value, str):
+        return value
+    return "" if value is None or isinstance(value, list | dict) else as_text(value)
 
 
-def _count(data: Mapping[str, Any], shown: Shown) -> int:
-    value = data.get(shown.key)
+def _count(data: Mapping[str, Any], shown: ObjectTag) -> int:
+    value = shown.value.resolve(data)
     return len(value) if isinstance(value, list) and shown.kind == "image" else 1
 
 
@@ -265,15 +284,17 @@ def _share_one(results: list[Any]) -> bool:
         return False
 
 
-def _merge(found: list[tuple[Shown, str, list[Entry]]]) -> list[tuple[Shown, str, list[Entry]]]:
+def _merge(found: list[Group]) -> list[Group]:
     """Return the groups with those of one medium put together: controls named differently can share it."""
-    merged: dict[tuple[str, str], tuple[Shown, str, list[Entry]]] = {}
-    for shown, media, parts in found:
-        known = merged.get((shown.key, media))
+    merged: dict[tuple[str, str], Group] = {}
+    for group in found:
+        # Where nothing tells what they show, two objects stay two.
+        key = (group.shown.value.text, group.media or f"\0{group.shown.name}")
+        known = merged.get(key)
         if known is None:
-            merged[shown.key, media] = (shown, media, list(parts))
+            merged[key] = group._replace(entries=list(group.entries))
         else:
-            known[2].extend(parts)
+            known.entries.extend(group.entries)
     return list(merged.values())
 
 

@@ -16,7 +16,7 @@ from exporters.contract import Job
 from exporters.convert import _run
 from exporters.formats import FORMATS
 from exporters.inputs import open_input
-from exporters.label_studio.config import parse_config
+from exporters.label_studio.labeling_config import read_labeling_config
 from exporters.masks import mask_from_array, mask_on_image
 from exporters.options import Options, make_options
 from exporters.records import (
@@ -48,7 +48,7 @@ def write(items, name, path, **options):
 
 
 def read(name, path, config=""):
-    job = Job(config=parse_config(config), options=Options(predictions=True))
+    job = Job(config=read_labeling_config(config), options=Options(predictions=True))
     with open_input(path) as file:
         found = list(FORMATS[name].read(file, path.name, job))
     assert not job.ledger.dropped, job.ledger.dropped

@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 import exporters
 from exporters.cvat.labels import Labels
 from exporters.cvat.write_shapes import draw_mask
-from exporters.label_studio.config import TYPES, make_config
+from exporters.label_studio.make_config import TYPES, make_config
 from exporters.masks import mask_from_array, pack_brush, unpack_brush
 from exporters.prodigy.tokens import spacy_tokenizer
 from exporters.records import KeyFrame, Track

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from exporters import convert, export_tasks
 from exporters.errors import InputError
 from exporters.formats import FORMATS
-from exporters.label_studio.config import make_config, parse_config
+from exporters.label_studio.labeling_config import read_labeling_config
+from exporters.label_studio.make_config import make_config
 from exporters.label_studio.read_texts import Dialogue, code_point, rendered, span_in, utf16_unit
 from exporters.label_studio.reader import read_tasks
 from exporters.options import make_options
@@ -28,7 +29,9 @@ from exporters.report import Ledger
 
 def items(task, config="", ledger=None, **options):
     return list(
-        read_tasks([(task, "task 1")], parse_config(config), make_options(options), ledger or Ledger())
+        read_tasks(
+            [(task, "task 1")], read_labeling_config(config), make_options(options), ledger or Ledger()
+        )
     )
 
 
@@ -257,7 +260,7 @@ def test_the_config_tells_what_is_shown():
     (item,) = items(task, config)
     assert (item.kind, item.media) == ("text", "yes it is")
     assert item.annotations[0].regions[0].shape == TextSpan(0, 3)
-    assert parse_config(config).labels() == ("A",)
+    assert read_labeling_config(config).labels() == ("A",)
 
 
 @pytest.mark.parametrize("task", [[], "x", 3, None])
@@ -422,15 +425,15 @@ def test_rich_text_counts_in_what_is_rendered():
 
 def test_made_configs_are_read_back():
     for name in ("classification", "ner", "bounding_boxes", "video_tracks", "audio_regions", "segmentation"):
-        config = parse_config(make_config(name, ["a <b>", 'c "d"']))
+        config = read_labeling_config(make_config(name, ["a <b>", 'c "d"']))
         assert config.labels() == ("a <b>", 'c "d"')
         assert all(
-            target == config.objects[0].name for control in config.controls for target in control.targets
+            target == config.objects[0].name for control in config.controls for target in control.to_names
         )
 
 
 def test_a_config_with_a_doctype_is_refused():
     with pytest.raises(InputError, match="DOCTYPE"):
-        parse_config('<!DOCTYPE x [<!ENTITY a "b">]><View><Text name="&a;" value="$t"/></View>')
+        read_labeling_config('<!DOCTYPE x [<!ENTITY a "b">]><View><Text name="&a;" value="$t"/></View>')
     with pytest.raises(InputError, match="not XML"):
-        parse_config("<View><Text></View>")
+        read_labeling_config("<View><Text></View>")

@@ -7,7 +7,7 @@ import pytest
 import exporters
 from backend.label_studio import LabelStudio
 from exporters.geometry import box_from_corner
-from exporters.label_studio.config import TYPES, make_config
+from exporters.label_studio.make_config import TYPES, make_config
 from exporters.records import Annotation, Answer, Box, Ellipse, Item, KeyFrame, Polygon, Region, Track
 from tests.e2e.conftest import label_studio_binary, real_label_studio  # noqa: F401
 from tests.exporters.test_convert import read, write

@@ -1,89 +1,11 @@
-"""What a labeling config declares: the objects shown, the controls on them, their labels."""
+"""Labeling configs written: of a named type, with these labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-from xml.etree.ElementTree import Element
 
 from exporters.errors import OptionError
-from exporters.xml_text import parse_xml, quoted
-
-OBJECTS = {
-    "Image": "image",
-    "Video": "video",
-    "Audio": "audio",
-    "AudioPlus": "audio",
-    "Text": "text",
-    "HyperText": "html",
-    "Paragraphs": "paragraphs",
-    "TimeSeries": "series",
-}
-
-
-class Shown(NamedTuple):
-    """An object tag: its name, what it shows, and the key of the task's data that holds it."""
-
-    name: str
-    kind: str
-    key: str
-    is_list: bool = False
-    by_address: bool = False
-
-
-class Control(NamedTuple):
-    """A control tag, the objects it works on, and the labels or choices it offers."""
-
-    name: str
-    tag: str
-    targets: tuple[str, ...]
-    labels: tuple[str, ...] = ()
-    colors: tuple[str, ...] = ()
-    is_single: bool = True
-
-
-class LabelingConfig(NamedTuple):
-    """A labeling config; empty when none was given."""
-
-    objects: tuple[Shown, ...] = ()
-    controls: tuple[Control, ...] = ()
-    text: str = ""
-
-    def labels(self, kinds: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return the labels of all controls (of these tags), each once, in the order of the config."""
-        chosen = (c for c in self.controls if not kinds or c.tag.lower() in kinds)
-        return tuple(dict.fromkeys(label for control in chosen for label in control.labels))
-
-
-def parse_config(text: str) -> LabelingConfig:
-    """Return what the labeling config declares; an empty text gives an empty config."""
-    if not text.strip():
-        return LabelingConfig()
-    root = parse_xml(text, "labeling config")
-    objects, controls = [], []
-    for element in root.iter():
-        if element.get("toName"):
-            controls.append(_control(element))
-        elif element.tag in OBJECTS and element.get("name"):
-            objects.append(_shown(element))
-    return LabelingConfig(tuple(objects), tuple(controls), text)
-
-
-def _shown(element: Element) -> Shown:
-    value, values = element.get("value") or "", element.get("valueList") or ""
-    key = (values or value).strip().lstrip("$")
-    by_address = element.get("valueType") == "url"
-    return Shown(element.get("name") or "", OBJECTS[element.tag], key, bool(values), by_address)
-
-
-def _control(element: Element) -> Control:
-    offered = [child for child in element.iter() if child.tag in ("Label", "Choice") and child is not element]
-    names = tuple(child.get("alias") or child.get("value") or "" for child in offered)
-    colors = tuple(child.get("background") or "" for child in offered)
-    single = element.get("choice", "single").startswith("single")
-    targets = tuple((element.get("toName") or "").split(","))
-    return Control(element.get("name") or "", element.tag, targets, names, colors, single)
-
+from exporters.xml_text import quoted
 
 # label_config_type: object tag, name and key of the object, control tag, name of the control, its attributes.
 TYPES: dict[str, tuple[str, str, str, str, str]] = {
