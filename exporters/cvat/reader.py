@@ -144,7 +144,7 @@ class CvatParser:
 
     def _refuse(self, tag: str) -> None:
         """Count an element that has no place here, and pass over it with all that is in it."""
-        self._ledger.drop(f"<{tag[:40]}>", "an element that CVAT XML 1.1 does not have here", self._place())
+        self._ledger.drop("element", f"<{tag[:40]}> is not known here", self._place())
         self._lose()
 
     def _lose(self) -> None:
@@ -189,6 +189,9 @@ class CvatParser:
         pair = (self._attribute or "", "".join(self._text))
         self._parser.CharacterDataHandler = None
         self._attribute, self._text = None, []
+        if not pair[0]:
+            self._ledger.drop("attribute", "has no name", self._place())
+            return
         owner = self._part or self._shape
         if owner is None:
             self._track_attributes.append(pair)
@@ -200,6 +203,8 @@ class CvatParser:
     def _end_part(self, part: Shape) -> None:
         try:
             if part.given.get("outside") == "1":
+                if self._track is None:
+                    self._ledger.change("skeleton point", "outside the picture: left out", self._place())
                 return
             shape = PARTS[part.kind](part.given)
         except (ValueError, KeyError) as error:
