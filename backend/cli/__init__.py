@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     except SettingsError as error:
         click.echo(f"clean-al: {error}", err=True)
         sys.exit(2)
-    except (BackendError, ValueError, OSError) as error:
+    except Exception as error:
         if not isinstance(error, BackendError) and not _is_plain(error):
             raise
         click.echo(f"clean-al: {error}", err=True)

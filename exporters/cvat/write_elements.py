@@ -195,20 +195,29 @@ class Elements:
         label = region.labels[0] if region.labels else UNNAMED
         own = self.own_attributes(region, origin)
         opening, renamed = self.opening(label, origin.source, own)
+        body = self.skeleton_parts(label, skeleton, origin.source)
+        hows = [
+            renamed,
+            *faults(own),
+            *faults(pair for part in skeleton.elements for pair in part.attributes),
+        ]
+        self.ledger.settle("skeleton", [how for how in hows if how], item.place)
+        head = f'    <skeleton{opening} z_order="{region.z_order}">{attributes_text(own)}\n'
+        return [f"{head}{body}    </skeleton>\n"]
+
+    def skeleton_parts(self, label: str, skeleton: Skeleton, source: str, ending: str = "") -> str:
+        """Return the elements of a skeleton; its label learns of them."""
         name, _ = self.labels.name(label)
-        rows = [f'    <skeleton{opening} z_order="{region.z_order}">{attributes_text(own)}\n']
-        hows = [renamed, *faults(own)]
+        rows = []
         for part in skeleton.elements:
             part_label = " ".join((part.labels[0] if part.labels else UNNAMED).split())[:64]
-            self.labels.part(name, part_label)
+            self.labels.part(name, part_label, [attribute for attribute, _ in part.attributes])
             element, geometry = DRAW[type(part.shape)](part.shape)
             rows.append(
-                f'      <{element} label="{escape(part_label)}" source="{origin.source}" '
-                f'outside="0" occluded="{part.occluded:d}"{geometry}></{element}>\n'
+                f'      <{element} label="{escape(part_label)}" source="{source}"{ending} outside="0" '
+                f'occluded="{part.occluded:d}"{geometry}>{attributes_text(part.attributes)}</{element}>\n'
             )
-        rows.append("    </skeleton>\n")
-        self.ledger.settle("skeleton", [how for how in hows if how], item.place)
-        return rows
+        return "".join(rows)
 
     def _tags(self, region: Region, answer: Answer, origin: Provenance, item: Item) -> list[str]:
         hows: list[str] = []
@@ -232,7 +241,7 @@ class Elements:
         return [(region.control or answer.kind, (*own, said))]
 
 
-def faults(attributes: Attributes) -> list[str]:
+def faults(attributes: Iterable[tuple[str, str]]) -> list[str]:
     """Return what escaping will change in the attributes."""
     is_bad = any(has_illegal(value) or has_illegal(name) for name, value in attributes)
     return ["attribute had characters that XML cannot hold"] if is_bad else []
