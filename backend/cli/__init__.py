@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
     except SettingsError as error:
         click.echo(f"clean-al: {error}", err=True)
         sys.exit(2)
-    except (BackendError, ValueError, OSError) as error:
+    except Exception as error:
         # A ValueError from elsewhere is a fault of ours: its traceback is the report.
         if not isinstance(error, BackendError) and not _is_plain(error):
             raise
