@@ -9,6 +9,7 @@ BackendError
 │   └── LabelStudioRejected        any other 4xx: what we asked for is not allowed
 ├── MediaError                 a file that task data name is not fetched or cannot be had; says why, not which
 ├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
+├── ProjectNotOrderable        a project that would only be served at random; says why, and what would help
 ├── QueueUnavailable           Redis does not answer
 ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
 └── RoundSuperseded            another worker has taken this project over; publish nothing
@@ -68,6 +69,10 @@ class MediaError(BackendError):
 
 class LabelingConfigError(BackendError):
     """The labeling config has nothing that we can learn from."""
+
+
+class ProjectNotOrderable(BackendError):
+    """Not even an order can be made of a project's tasks; nothing was changed in it."""
 
 
 class QueueUnavailable(BackendError):

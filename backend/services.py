@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from redis import Redis
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from backend.errors import SettingsError
@@ -46,6 +46,11 @@ class Services:
     @cached_property
     def redis(self) -> Redis:
         return Redis.from_url(self._redis_url)
+
+    @cached_property
+    def patient_redis(self) -> Redis:
+        """Redis for a worker: a server that is started anew within a minute is not missed."""
+        return Redis.from_url(self._redis_url, retry=Retry(ConstantBackoff(0.5), 120))
 
     @cached_property
     def impatient_redis(self) -> Redis:

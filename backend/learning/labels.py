@@ -28,6 +28,7 @@ class Labels:
     disagreeing : number of tasks to which annotators gave different answers
     left_config : how many tasks carry each answer that the config no longer has; not learned from
     unreadable : number of tasks with an annotation that the control could not make sense of
+    not_asked : number of tasks whose annotators were not shown the question (`visibleWhen`)
     """
 
     control: Control
@@ -37,6 +38,7 @@ class Labels:
     disagreeing: int = 0
     left_config: dict[str, int] = field(default_factory=dict)
     unreadable: int = 0
+    not_asked: int = 0
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -102,13 +104,17 @@ class _Tally:
         self.control = control
         self.known: dict[int, Answer] = {}
         self.left: Counter[str] = Counter()
-        self.empty = self.disagreeing = self.unreadable = 0
+        self.empty = self.disagreeing = self.unreadable = self.not_asked = 0
 
     def add(self, task: int, deciding: Sequence[Annotation]) -> None:
         try:
-            found = [self.control.answer_of(a.result) for a in deciding]
+            asked = [a for a in deciding if self.control.asked(a.result)]
+            found = [self.control.answer_of(a.result) for a in asked]
         except Exception:  # noqa: BLE001  annotations may be imported, and hold anything; one must not end the round
             self.unreadable += 1
+            return
+        if not asked:
+            self.not_asked += 1
             return
         answers = [answer for answer in found if answer is not None]
         self.disagreeing += len(set(answers)) > 1
@@ -130,4 +136,5 @@ class _Tally:
             disagreeing=self.disagreeing,
             left_config=dict(self.left),
             unreadable=self.unreadable,
+            not_asked=self.not_asked,
         )

@@ -17,6 +17,10 @@ from backend.store.models import Published
 MOST_REASONS = 8
 
 
+# The outcome of a round in a project of which not even an order can be made.
+NOT_ORDERABLE = "cannot be ordered"
+
+
 @dataclass(frozen=True)
 class QuestionReport:
     """How one question of a project stands.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from backend.errors import ProjectNotOrderable
 from backend.learning.controls import Control, read_questions
 from backend.learning.inputs import Values, choose_inputs, read_values, with_spare
 from backend.learning.labeling_config import config_digest, shown_objects
@@ -18,6 +19,7 @@ from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
 from backend.learning.tasks import ReadData, ReadPredictions, Tasks
 from backend.learning.vectorize import packages_there
+from backend.loop.observe import foreign_versions
 from backend.loop.options import ProjectOptions, project_options
 from backend.loop.stages import Stages
 from backend.services import Services
@@ -38,6 +40,7 @@ class Situation:
     labels : what annotators have said, question by question
     open : ids of the tasks that still want annotations
     data, predictions : read these of tasks, see `Tasks`
+    others : how many predictions each of other models' versions has in the project
     notes : what whoever looks after the project should know
     """
 
@@ -49,6 +52,7 @@ class Situation:
     data: ReadData
     notes: tuple[str, ...] = ()
     predictions: ReadPredictions | None = None
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -75,6 +79,7 @@ class Situation:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(config_digest(self.project["label_config"]).encode())
         digest.update(self.options.model_dump_json().encode())
+        digest.update(json.dumps(sorted(self.others.items())).encode())
         digest.update(json.dumps([asdict(spec) for spec in self.pool.reader.inputs]).encode())
         for labels in self.labels.questions:
             digest.update(json.dumps([labels.control.name, *map(to_json, labels.answers)]).encode())
@@ -96,13 +101,16 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     label_studio = services.label_studio
     project = label_studio.project(project_id)
     connection = read_connection(services.store, project_id)
-    options, notes = project_options(
-        label_studio, project_id, services.settings, connection.ml_backend_id if connection else None
-    )
-    snapshot = Snapshot(services.store.folder(project_id) / "snapshot.sqlite")
+    folder = services.store.folder(project_id)
+    backend_id = connection.ml_backend_id if connection else None
+    options, notes = project_options(label_studio, project_id, services.settings, backend_id, folder)
+    snapshot = Snapshot(folder / "snapshot.sqlite")
     with snapshot.kept_sound():
         snapshot.refresh(label_studio, project_id)
-        return _situation(services, project, snapshot, options, notes, stages)
+        others = foreign_versions(label_studio, project_id)
+        snapshot.refresh_predictions(label_studio, project_id, others)
+        situation = _situation(services, project, snapshot, options, notes, stages)
+        return replace(situation, others=others)
 
 
 def _situation(
@@ -117,6 +125,7 @@ def _situation(
     questions = read_questions(project["label_config"])
     with stages("features"):
         pool = _features(services, project, snapshot, options, ids, versions)
+    _must_be_orderable(pool)
     # A worker that has been superseded may still write: what it adds meanwhile is for the next round.
     annotated = ((task, given) for task, given in snapshot.annotations() if task in pool)
     asked, ignored = options.among(questions.controls)
@@ -126,6 +135,22 @@ def _situation(
     else:
         notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
     return Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+
+
+def _must_be_orderable(pool: PoolFeatures) -> None:
+    """Raise ProjectNotOrderable where no task can be read, and none is likely to be soon."""
+    features = pool.features
+    if not len(features) or features.readable.any():
+        return
+    if features.gaps is not None and features.gaps.with_reason(later=True).any():
+        # A host that is down may be up again: the project keeps its place in the loop meanwhile.
+        return
+    reasons = (
+        ", ".join(f"{n}: {reason}" for reason, n in features.gaps.counts().items()) if features.gaps else ""
+    )
+    raise ProjectNotOrderable(
+        f"none of the {len(features)} tasks can be read ({reasons or 'they are empty'})"
+    )
 
 
 def _features(

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from exporters.label_studio.config_tree import copies, read_tree
 from exporters.label_studio.value_expression import ValueExpression
+from exporters.label_studio.visibility import Condition, conditions_of
 
 KINDS = {
     "image": "image",
@@ -102,6 +103,7 @@ class ControlTag:
     choices : what it offers, as a tree
     to_names, objects : all its objects; those that the config lacks have a name only
     dynamic : where in the task's data more choices stand (`value="$options"`); None when nowhere
+    conditions : all that must hold for it to be shown, its own and those of the views around it
     """
 
     tag: str
@@ -117,6 +119,7 @@ class ControlTag:
     to_names: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     objects: tuple[ObjectTag, ...] = dataclasses.field(default=(), compare=False)
     dynamic: ValueExpression | None = dataclasses.field(default=None, compare=False)
+    conditions: tuple[Condition, ...] = dataclasses.field(default=(), compare=False)
 
     @property
     def per_region(self) -> bool:
@@ -131,7 +134,7 @@ class ControlTag:
     @property
     def is_conditional(self) -> bool:
         """Whether it is shown only when something else was said (`visibleWhen`)."""
-        return bool(self.attributes.get("visibleWhen"))
+        return bool(self.conditions)
 
     @property
     def is_single(self) -> bool:
@@ -205,8 +208,31 @@ def _declared(tree: Element, text: str, root: Element) -> LabelingConfig:
     named = [e for e in tree.iter() if e.get("name") and e.tag not in _OFFERED]
     objects = [_object(e, id(e) in repeated) for e in named if not e.get("toName") and _shows(e)]
     known = {shown.name: shown for shown in objects}
-    controls = [_control(e, known, id(e) in repeated) for e in named if e.get("toName")]
-    return LabelingConfig(tuple(objects), tuple(controls), text, root)
+    parents = {child: parent for parent in tree.iter() for child in parent}
+    controls = [
+        dataclasses.replace(_control(e, known, id(e) in repeated), conditions=conditions_of(e, parents))
+        for e in named
+        if e.get("toName")
+    ]
+    return LabelingConfig(tuple(objects), _by_answers(controls), text, root)
+
+
+def _by_answers(controls: Sequence[ControlTag]) -> tuple[ControlTag, ...]:
+    """Return the controls, their conditions with the aliases that annotations hold in place of choices."""
+    aliases: dict[str, set[str]] = {}
+    for control in controls:
+        for choice in (c for top in control.choices for c in top.tree() if c.alias):
+            for key in ("", control.name):
+                aliases.setdefault(f"{key}\n{choice.value}", set()).add(choice.alias)
+
+    def with_aliases(condition: Condition) -> Condition:
+        more = (aliases.get(f"{condition.control}\n{value}", set()) for value in condition.values)
+        return dataclasses.replace(condition, values=condition.values.union(*more))
+
+    return tuple(
+        dataclasses.replace(c, conditions=tuple(map(with_aliases, c.conditions))) if c.conditions else c
+        for c in controls
+    )
 
 
 def _shows(element: Element) -> bool:

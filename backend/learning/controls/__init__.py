@@ -7,19 +7,33 @@ from dataclasses import dataclass
 from backend.errors import LabelingConfigError
 from backend.learning.controls.base import Control
 from backend.learning.controls.multiple_choice import MultipleChoice
+from backend.learning.controls.ordered import why_ordered
+from backend.learning.controls.per_part import PerPart
 from backend.learning.controls.rating import Rating
+from backend.learning.controls.region_labels import RegionLabels
+from backend.learning.controls.regions import Regions
 from backend.learning.controls.single_choice import SingleChoice
 from backend.learning.controls.taxonomy import Taxonomy
 from backend.learning.labeling_config import ControlTag, read_controls
 
 # A tag is the first one's that takes it and has nothing against it; several may share a tag.
-CONTROLS: list[type[Control]] = [SingleChoice, MultipleChoice, Taxonomy, Rating]
+CONTROLS: list[type[Control]] = [
+    SingleChoice,
+    MultipleChoice,
+    Taxonomy,
+    Rating,
+    PerPart,
+    RegionLabels,
+    Regions,
+]
+# They stand beside controls, and nobody answers them.
+NO_QUESTIONS = frozenset(("filter", "relations"))
 
 MOST_NAMED = 8
 
 SUPPORTED = (
-    "Supported: <Choices>, <Taxonomy> and <Rating> for the whole task, on <Text>, <HyperText>, <Paragraphs> "
-    "or <Image>, or on any object when the task data has an `embedding` or numeric fields."
+    "Supported: <Choices>, <Taxonomy> and <Rating>, and which labels occur in a task of <Labels> and all "
+    "other controls that mark regions."
 )
 
 
@@ -30,11 +44,16 @@ class Questions:
     Attributes
     ----------
     controls : one a question
-    passed_over : for each other control, what it is and why it is not learned
+    others : for each other control, its tag and why it is not learned
     """
 
     controls: tuple[Control, ...]
-    passed_over: tuple[str, ...]
+    others: tuple[tuple[ControlTag, str], ...] = ()
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """For each control that is not learned, what it is and why."""
+        return tuple(f'<{tag.tag[:64]} name="{tag.name[:64]}">: {why}' for tag, why in self.others)
 
     @property
     def why_none(self) -> str:
@@ -54,14 +73,16 @@ def read_questions(label_config: str) -> Questions:
     LabelingConfigError
         When it is no labeling config.
     """
-    controls, passed_over = [], []
+    controls, others = [], []
     for tag in read_controls(label_config):
+        if tag.tag.lower() in NO_QUESTIONS:
+            continue
         found = _control_of(tag)
         if isinstance(found, Control):
             controls.append(found)
         else:
-            passed_over.append(f'<{tag.tag[:64]} name="{tag.name[:64]}">: {found}')
-    return Questions(tuple(controls), tuple(passed_over))
+            others.append((tag, found))
+    return Questions(tuple(controls), tuple(others))
 
 
 def learnable_controls(label_config: str) -> tuple[Control, ...]:
@@ -91,7 +112,7 @@ def _control_of(tag: ControlTag) -> Control | str:
         except Exception as error:  # noqa: BLE001  one broken kind must not keep the other questions from going on
             reason = f"{kind.__name__} failed on it: {type(error).__name__}: {error}"
         reasons.append(reason)
-    return "; ".join(reasons) if reasons else "this control is not learned from yet"
+    return "; ".join(reasons) or why_ordered(tag) or "this control is not known"
 
 
 __all__ = [
@@ -99,8 +120,11 @@ __all__ = [
     "SUPPORTED",
     "Control",
     "MultipleChoice",
+    "PerPart",
     "Questions",
     "Rating",
+    "RegionLabels",
+    "Regions",
     "SingleChoice",
     "Taxonomy",
     "learnable_controls",

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from backend.learning.answers import Answer, Guess, majority
 from backend.learning.labeling_config import ControlTag
@@ -23,7 +23,15 @@ class Control(ABC):
     Parameters
     ----------
     tag : what the labeling config says of it
+
+    Attributes
+    ----------
+    LEARNS : what is learned of it, for people to read
+    SHOWS : whether a guess is ever shown to an annotator
     """
+
+    LEARNS: ClassVar[str]
+    SHOWS: ClassVar[bool] = True
 
     tag: ControlTag
 
@@ -50,6 +58,10 @@ class Control(ABC):
     @abstractmethod
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> Answer | None:
         """Return what an annotation's result answers, None when it does not. It may hold anything."""
+
+    def asked(self, result: Sequence[Any]) -> bool:
+        """Whether an annotator with this result was shown the question, see `visibleWhen`."""
+        return all(condition.holds(result) for condition in self.tag.conditions)
 
     @abstractmethod
     def result_for(self, guess: Guess) -> list[dict[str, Any]]:
@@ -81,6 +93,11 @@ class Control(ABC):
         """The labels that the config offers, as `counts` names them; none where they are not a short list."""
         return self.tag.labels
 
+    @property
+    def shown_on(self) -> str:
+        """What a result of this control names as its `to_name`."""
+        return self.tag.to_name
+
     def values_in(self, result: Sequence[Mapping[str, Any]], kind: str) -> Iterator[Any]:
         """Yield the values of this kind that a result gives to this control."""
         for item in result:
@@ -95,7 +112,7 @@ class Control(ABC):
         """Return one item of a prediction result; the confidence stands where no score of a task can."""
         return {
             "from_name": self.name,
-            "to_name": self.tag.to_name,
+            "to_name": self.shown_on,
             "type": kind,
             "value": {kind: value},
             "score": round(float(confidence), 4),

@@ -21,6 +21,8 @@ Member = str | tuple[str, ...]
 class MultipleChoice(Control):
     """A `<Choices>` control with choice="multiple", or whose choices form a tree; answers are frozensets."""
 
+    LEARNS = "which of its labels, a yes or no for each"
+
     @staticmethod
     def takes(tag: ControlTag) -> bool:
         return tag.tag == "Choices" and (tag.attributes.get("choice") == "multiple" or tag.nested)

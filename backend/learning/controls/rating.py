@@ -19,6 +19,8 @@ STARS = 5
 class Rating(Control):
     """A `<Rating>` control; answers are whole numbers of stars, from 1 on."""
 
+    LEARNS = "one of the numbers of stars, by a classifier"
+
     @staticmethod
     def takes(tag: ControlTag) -> bool:
         return tag.tag == "Rating"

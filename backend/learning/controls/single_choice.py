@@ -16,6 +16,8 @@ from backend.learning.tasks import Tasks
 class SingleChoice(Control):
     """A `<Choices>` control of which an annotator picks one; answers are labels."""
 
+    LEARNS = "one of its labels, by a classifier"
+
     @staticmethod
     def takes(tag: ControlTag) -> bool:
         return (

@@ -22,6 +22,8 @@ class Taxonomy(Control):
     wherever it comes from.
     """
 
+    LEARNS = "which places of its tree, a yes or no for each"
+
     @staticmethod
     def takes(tag: ControlTag) -> bool:
         return tag.tag == "Taxonomy"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,25 +15,20 @@ from backend.learning.controls import (
     CONTROLS,
     Control,
     MultipleChoice,
+    PerPart,
     Rating,
+    RegionLabels,
+    Regions,
     SingleChoice,
     Taxonomy,
-    learnable_controls,
     read_questions,
 )
-from backend.learning.inputs import Reader
 from backend.learning.labeling_config import ControlTag
-from backend.learning.learned import LEARNED, How, Learned
+from backend.learning.learned import LEARNED, Learned
 from backend.learning.learned.stored import from_json, to_json
 from backend.learning.tasks import Tasks
-from backend.learning.vectorize import InputSpec
-from clean_al import IntelligentSampler
+from tests.backend.learning.lessons import how, on_image, on_text, one, planted, with_numbers
 from tests.backend.samples import IMAGE_CONFIG, TEXT_CONFIG, chosen
-
-
-def on_text(control: str) -> str:
-    return f'<View><Text name="t" value="$t"/>{control}</View>'
-
 
 SEVERAL = on_text(
     '<Choices name="c" toName="t" choice="multiple"><Choice value="a"/><Choice value="b"/>'
@@ -48,18 +44,33 @@ TREE = on_text(
 )
 STARS = on_text('<Rating name="c" toName="t" maxRating="4"/>')
 
-EXAMPLES: dict[type[Control], tuple[str, Sequence[Answer]]] = {
-    SingleChoice: (TEXT_CONFIG, ("cats", "money", "conflict")),
-    MultipleChoice: (SEVERAL, (frozenset("a"), frozenset("ab"), frozenset("bc"))),
-    Taxonomy: (TREE, (frozenset({("plant",)}), frozenset({("animal", "cat"), ("plant",)}))),
-    Rating: (STARS, (1, 2, 4)),
+BOXES = on_image(
+    '<RectangleLabels name="c" toName="i"><Label value="car"/><Label value="dog"/></RectangleLabels>'
+)
+TOOL = on_image('<Rectangle name="c" toName="i"/>')
+PER_REGION = on_text(
+    '<Choices name="c" toName="t" perRegion="true"><Choice value="good"/><Choice value="bad"/></Choices>'
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A config for a control, some answers that it offers, and tasks from which such answers are learned."""
+
+    config: str
+    answers: Sequence[Answer]
+    tasks: Callable[[Sequence[Answer], int], tuple[Tasks, list[Answer]]] = planted
+
+
+EXAMPLES: dict[type[Control], Example] = {
+    SingleChoice: Example(TEXT_CONFIG, ("cats", "money", "conflict")),
+    MultipleChoice: Example(SEVERAL, (frozenset("a"), frozenset("ab"), frozenset("bc"))),
+    Taxonomy: Example(TREE, (frozenset({("plant",)}), frozenset({("animal", "cat"), ("plant",)}))),
+    Rating: Example(STARS, (1, 2, 4)),
+    PerPart: Example(PER_REGION, (frozenset({("good", 1)}), frozenset({("bad", 1), ("bad", 2)}))),
+    RegionLabels: Example(BOXES, (frozenset({("car", 1)}), frozenset({("car", 1), ("car", 2), ("dog", 1)}))),
+    Regions: Example(TOOL, (frozenset({("regions", 1)}), frozenset({("regions", 1), ("regions", 2)}))),
 }
-"""A config for each control of CONTROLS, and some answers that it offers."""
-
-
-def one(config: str) -> Control:
-    (control,) = learnable_controls(config)
-    return control
 
 
 def test_every_control_has_an_example_for_the_contract() -> None:
@@ -87,40 +98,45 @@ NONSENSE: list[list[Any]] = [
 @pytest.mark.parametrize("kind", CONTROLS, ids=lambda kind: kind.__name__)
 class TestContract:
     def test_is_found_by_its_tag(self, kind: type[Control]) -> None:
-        assert type(one(EXAMPLES[kind][0])) is kind
+        assert type(one(EXAMPLES[kind].config)) is kind
 
-    def test_what_it_predicts_it_reads_as_the_same_answer(self, kind: type[Control]) -> None:
-        config, answers = EXAMPLES[kind]
-        control = one(config)
-        for answer in answers:
-            (item,) = result = control.result_for(Guess(answer, 0.123456))
-            assert control.answer_of(json.loads(json.dumps(result))) == answer
-            assert (item["from_name"], item["to_name"]) == (control.name, control.tag.to_name)
-            assert item["score"] == 0.1235
+    def test_it_says_what_is_learned_of_it(self, kind: type[Control]) -> None:
+        assert kind.LEARNS
+
+    def test_what_it_shows_it_reads_as_the_same_answer(self, kind: type[Control]) -> None:
+        control = one(EXAMPLES[kind].config)
+        for answer in EXAMPLES[kind].answers:
+            result = control.result_for(Guess(answer, 0.123456))
+            assert bool(result) == (control.SHOWS and answer != ())
+            if result:
+                assert control.answer_of(json.loads(json.dumps(result))) == answer
+            for item in result:
+                assert (item["from_name"], item["to_name"]) == (control.name, control.shown_on)
+                assert item["score"] == 0.1235
             assert control.in_config(answer)
 
     def test_other_controls_results_are_passed_over(self, kind: type[Control]) -> None:
-        config, answers = EXAMPLES[kind]
-        control = one(config)
+        control, answer = one(EXAMPLES[kind].config), EXAMPLES[kind].answers[1]
         note = {"from_name": "note", "value": {"text": ["x"], "choices": ["b"], "rating": 2}}
-        assert control.answer_of([note, *control.result_for(Guess(answers[1], 1.0))]) == answers[1]
+        expected = answer if control.SHOWS else frozenset()
+        assert control.answer_of([note, *control.result_for(Guess(answer, 1.0))]) in (expected, None)
 
     @pytest.mark.parametrize("result", NONSENSE)
     def test_nonsense_is_no_answer(self, kind: type[Control], result: list[Any]) -> None:
-        assert one(EXAMPLES[kind][0]).answer_of(result) in (None, frozenset())
+        assert one(EXAMPLES[kind].config).answer_of(result) in (None, frozenset(), ())
 
     def test_answers_survive_json(self, kind: type[Control]) -> None:
-        for answer in EXAMPLES[kind][1]:
+        for answer in EXAMPLES[kind].answers:
             assert from_json(json.loads(json.dumps(to_json(answer)))) == answer
 
     def test_several_annotators_make_one_answer_of_those_given(self, kind: type[Control]) -> None:
-        config, answers = EXAMPLES[kind]
+        config, answers = EXAMPLES[kind].config, EXAMPLES[kind].answers
         first, other = answers[:2]
         assert one(config).settle([first]) == first
         assert one(config).settle([other, first, first]) == first
 
     def test_counts_name_what_was_chosen(self, kind: type[Control]) -> None:
-        config, answers = EXAMPLES[kind]
+        config, answers = EXAMPLES[kind].config, EXAMPLES[kind].answers
         control = one(config)
         counts = control.counts([*answers, answers[0]])
         assert all(isinstance(name, str) and n >= 1 for name, n in counts.items())
@@ -128,8 +144,8 @@ class TestContract:
         assert not control.offered or set(counts) <= set(control.offered)
 
     def test_what_is_learned_guesses_doubts_and_survives_storing(self, kind: type[Control]) -> None:
-        config, answers = EXAMPLES[kind]
-        tasks, given = planted(answers, 40)
+        config, answers = EXAMPLES[kind].config, EXAMPLES[kind].answers
+        tasks, given = EXAMPLES[kind].tasks(answers, 40)
         learned = one(config).learn(tasks, given, how(40))
         assert isinstance(learned, Learned)
         guesses = learned.guess(tasks)
@@ -149,23 +165,10 @@ class TestContract:
 
     @pytest.mark.parametrize("n", [0, 1, 3])
     def test_too_little_is_said_not_raised(self, kind: type[Control], n: int) -> None:
-        config, answers = EXAMPLES[kind]
-        tasks, _ = planted(answers, n)
+        config, answers = EXAMPLES[kind].config, EXAMPLES[kind].answers
+        tasks, _ = EXAMPLES[kind].tasks(answers, n)
         same = [answers[0]] * n
         assert isinstance(one(config).learn(tasks, same, how(n)), str)
-
-
-def planted(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Answer]]:
-    """Return tasks whose numbers give their answers away."""
-    rng = np.random.default_rng(3)
-    which = np.arange(n) % len(answers)
-    data = [{"v": [*(5.0 * (i == w) for i in range(len(answers))), rng.normal()]} for w in which]
-    reader = Reader.fitted((InputSpec("numbers", ("v",)),), [data], seed=0)
-    return Tasks.of(data, reader.transform([data])), [answers[w] for w in which]
-
-
-def how(n: int) -> How:
-    return How(lambda: IntelligentSampler(random_state=0), np.zeros(n, dtype=bool), min_labels=2, seed=0)
 
 
 class TestSingleChoice:
@@ -227,8 +230,7 @@ class TestMultipleChoice:
         combinations = [frozenset(), frozenset("a"), frozenset("b"), frozenset("ab")]
         given = combinations * 10
         data = [{"v": [float("a" in answer), float("b" in answer)]} for answer in given]
-        reader = Reader.fitted((InputSpec("numbers", ("v",)),), [data], seed=0)
-        tasks = Tasks.of(data, reader.transform([data]))
+        tasks = with_numbers(data)
         learned = one(SEVERAL).learn(tasks, given, how(40))
         assert isinstance(learned, Learned)
         guesses = learned.guess(tasks)
@@ -239,8 +241,7 @@ class TestMultipleChoice:
     def test_one_label_at_most_or_none_is_still_learned(self) -> None:
         given = [frozenset("a"), frozenset()] * 10
         data = [{"v": [float(bool(answer))]} for answer in given]
-        reader = Reader.fitted((InputSpec("numbers", ("v",)),), [data], seed=0)
-        tasks = Tasks.of(data, reader.transform([data]))
+        tasks = with_numbers(data)
         learned = one(SEVERAL).learn(tasks, given, how(20))
         assert isinstance(learned, Learned)
         assert [guess.answer for guess in learned.guess(tasks)] == given

@@ -98,16 +98,10 @@ def choices(inside: str = '<Choice value="a"/><Choice value="b"/>', attributes: 
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        (choices(attributes='perRegion="true"'), "perRegion"),
-        (choices(attributes='perItem="true"'), "perItem"),
         (choices(attributes='value="$options"'), "task data"),
         (choices('<Choice value="a"/>'), "fewer than two"),
         (choices('<Choice value="a"/><Choice value="a"/>'), "fewer than two"),
         (choices(""), "fewer than two"),
-        (
-            f'<View><Repeater on="$utterances">{choices()}</Repeater></View>',
-            "Repeater",
-        ),
         ('<View><Text name="t" value="$t"/><TextArea name="r" toName="t"/></View>', "<TextArea"),
         ("<View><Header/></View>", "no control"),
     ],
@@ -131,7 +125,7 @@ def test_every_control_that_can_be_learned_from_is_taken_in_order() -> None:
     both = '<View><Text name="t" value="$t"/><Rating name="r" toName="t"/><TextArea name="x" toName="t"/>'
     questions = read_questions(both + choices() + "</View>")
     assert [type(control) for control in questions.controls] == [Rating, SingleChoice]
-    assert questions.passed_over == ('<TextArea name="x">: this control is not learned from yet',)
+    assert questions.passed_over == ('<TextArea name="x">: what annotators write is not learned from',)
 
 
 def test_the_digest_changes_with_the_config_and_takes_any_text() -> None:

@@ -1,0 +1,52 @@
+"""Small configs and tasks that give their answers away, for tests of controls and of what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backend.learning.answers import Answer
+from backend.learning.controls import Control, learnable_controls
+from backend.learning.inputs import Reader
+from backend.learning.learned import How
+from backend.learning.tasks import Tasks
+from backend.learning.vectorize import InputSpec
+from clean_al import IntelligentSampler
+
+
+def on_text(control: str) -> str:
+    return f'<View><Text name="t" value="$t"/>{control}</View>'
+
+
+def on_image(control: str) -> str:
+    return f'<View><Image name="i" value="$i"/>{control}</View>'
+
+
+def one(config: str) -> Control:
+    (control,) = learnable_controls(config)
+    return control
+
+
+def how(n: int, min_labels: int = 2) -> How:
+    return How(lambda: IntelligentSampler(random_state=0), np.zeros(n, dtype=bool), min_labels, seed=0)
+
+
+def with_numbers(data: Sequence[Mapping[str, Any]]) -> Tasks:
+    """Return tasks that are read by the vector `v` in their data."""
+    reader = Reader.fitted((InputSpec("numbers", ("v",)),), [data], seed=0)
+    return Tasks.of(data, reader.transform([data]))
+
+
+def planted(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Answer]]:
+    """Return tasks whose numbers give their answers away."""
+    rng = np.random.default_rng(3)
+    which = np.arange(n) % len(answers)
+    data = [{"v": [*(5.0 * (i == w) for i in range(len(answers))), rng.normal()]} for w in which]
+    return with_numbers(data), [answers[w] for w in which]
+
+
+def item(name: str, kind: str, value: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """Return an item of a result, on the object `t`."""
+    return {"from_name": name, "to_name": "t", "type": kind, "value": dict(value), **more}
