@@ -13,7 +13,7 @@ import numpy as np
 
 from backend.errors import ProjectNotOrderable
 from backend.learning.controls import Control, read_questions
-from backend.learning.inputs import Values, choose_inputs, read_values
+from backend.learning.inputs import Values, choose_inputs, read_values, with_spare
 from backend.learning.labeling_config import config_digest, shown_objects
 from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
@@ -171,6 +171,13 @@ def _features(
 
     store = FeatureStore(services.store.folder(project["id"]) / "features")
     means = f"{services.media.means} {packages_there()}"
+    pool = store.refresh(inputs, ids, versions, read, services.settings.seed, means)
+    spare = with_spare(inputs, shown, sample)
+    if spare == inputs or pool.features.readable.any():
+        return pool
+    # Kept apart: what could not be read is tried again, and may make the spare fields superfluous.
+    store = FeatureStore(services.store.folder(project["id"]) / "features-spare")
+    inputs = spare
     return store.refresh(inputs, ids, versions, read, services.settings.seed, means)
 
 
