@@ -13,6 +13,7 @@ from backend.learning.controls.rating import Rating
 from backend.learning.controls.region_labels import RegionLabels
 from backend.learning.controls.regions import Regions
 from backend.learning.controls.single_choice import SingleChoice
+from backend.learning.controls.spans import Spans
 from backend.learning.controls.taxonomy import Taxonomy
 from backend.learning.labeling_config import ControlTag, read_controls
 
@@ -23,6 +24,7 @@ CONTROLS: list[type[Control]] = [
     Taxonomy,
     Rating,
     PerPart,
+    Spans,
     RegionLabels,
     Regions,
 ]
@@ -126,6 +128,7 @@ __all__ = [
     "RegionLabels",
     "Regions",
     "SingleChoice",
+    "Spans",
     "Taxonomy",
     "learnable_controls",
     "read_questions",
