@@ -24,7 +24,8 @@ RUN python -m pip install --no-cache-dir --no-deps /tmp/wheels/*.whl \
 ENV HOST=0.0.0.0 \
     PORT=9090 \
     MODEL_DIR=/data \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1
 USER clean-al
 WORKDIR /home/clean-al
 VOLUME /data

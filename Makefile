@@ -73,8 +73,8 @@ docs: $(READY)
 
 # Writes the lock files anew; needs uv on the path.
 lock:
-	$(UV_COMPILE) pyproject.toml --extra backend --extra export -o requirements.lock
-	$(UV_COMPILE) pyproject.toml --extra backend --extra export --extra dev -o requirements-dev.lock
+	$(UV_COMPILE) pyproject.toml --extra backend --extra sdk --extra export --extra encoders -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --extra backend --extra sdk --extra export --extra encoders --extra dev -o requirements-dev.lock
 	$(UV_COMPILE) pyproject.toml --extra judges --extra export -o requirements-judges.lock
 	$(UV_COMPILE) pyproject.toml --extra peers -o requirements-peers.lock
 	echo "label-studio==1.23.2" | $(UV_COMPILE) - -o requirements-label-studio.lock

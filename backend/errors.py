@@ -7,7 +7,9 @@ BackendError
 │   ├── LabelStudioUnauthorized    the token is wrong, expired, or of a kind that is switched off
 │   ├── LabelStudioNotFound        no such project, task or webhook (any more)
 │   └── LabelStudioRejected        any other 4xx: what we asked for is not allowed
+├── MediaError                 a file that task data name is not fetched or cannot be had; says why, not which
 ├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
+├── ProjectNotOrderable        a project that would only be served at random; says why, and what would help
 ├── QueueUnavailable           Redis does not answer
 ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
 └── RoundSuperseded            another worker has taken this project over; publish nothing
@@ -48,8 +50,29 @@ class LabelStudioRejected(LabelStudioError):
     """Label Studio understood and refused."""
 
 
+class MediaError(BackendError):
+    """A file that task data name is not fetched, or cannot be had.
+
+    The message is a reason without the address, in the same words for every file it concerns: it is counted.
+
+    Attributes
+    ----------
+    later : whether the file may be had another time, or with another setting
+    silent : whether the other side gave no answer at all
+    """
+
+    def __init__(self, reason: str, *, later: bool = False, silent: bool = False):
+        super().__init__(reason)
+        self.later = later
+        self.silent = silent
+
+
 class LabelingConfigError(BackendError):
     """The labeling config has nothing that we can learn from."""
+
+
+class ProjectNotOrderable(BackendError):
+    """Not even an order can be made of a project's tasks; nothing was changed in it."""
 
 
 class QueueUnavailable(BackendError):

@@ -6,13 +6,21 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar
 
-from label_studio_ml.model import LabelStudioMLBase
-
 from backend.settings import Settings, read_settings
 from backend.web.app import redis_marker, store_predictor
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.fields import ProjectRequest, TrainRequest
 from backend.web.ml_protocol import for_storing
+
+try:
+    from label_studio_ml.model import LabelStudioMLBase
+except ModuleNotFoundError as missing:
+    # Another module that is missing is the SDK's own matter: its message names it.
+    if missing.name != "label_studio_ml":
+        raise
+    raise ModuleNotFoundError(
+        "label-studio-ml is not installed; docs/http.md says how", name=missing.name
+    ) from None
 
 
 class CleanALModel(LabelStudioMLBase):

@@ -7,11 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from redis import Redis
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from backend.errors import SettingsError
 from backend.label_studio.client import LabelStudio
+from backend.label_studio.media import Media
+from backend.media_hosts import parse_hosts
 from backend.processes.valkey import running_url
 from backend.settings import Settings
 
@@ -35,8 +37,20 @@ class Services:
         )
 
     @cached_property
+    def media(self) -> Media:
+        hosts = parse_hosts(self.settings.media_hosts)
+        return Media.at(
+            self.label_studio, hosts, self.settings.max_media, seconds=self.settings.request_timeout
+        )
+
+    @cached_property
     def redis(self) -> Redis:
         return Redis.from_url(self._redis_url)
+
+    @cached_property
+    def patient_redis(self) -> Redis:
+        """Redis for a worker: a server that is started anew within a minute is not missed."""
+        return Redis.from_url(self._redis_url, retry=Retry(ConstantBackoff(0.5), 120))
 
     @cached_property
     def impatient_redis(self) -> Redis:

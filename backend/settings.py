@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import SettingsError
+from backend.media_hosts import parse_hosts
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
     job_timeout: int = Field(3600, ge=1, validation_alias=_named("CLEAN_AL_JOB_TIMEOUT"))
     request_timeout: Seconds = Field(60.0, validation_alias=_named("CLEAN_AL_REQUEST_TIMEOUT"))
     max_body: int = Field(16 * 2**20, ge=1024, validation_alias=_named("CLEAN_AL_MAX_BODY"))
+    media_hosts: str = Field("", validation_alias=_named("CLEAN_AL_MEDIA_HOSTS"))
+    max_media: int = Field(64 * 2**20, ge=1024, validation_alias=_named("CLEAN_AL_MAX_MEDIA"))
     estimator: str | None = Field(None, validation_alias=_named("CLEAN_AL_ESTIMATOR"))
     seed: int = Field(0, ge=0, validation_alias=_named("CLEAN_AL_SEED"))
 
@@ -87,6 +90,12 @@ class Settings(BaseSettings):
                 "give an address such as redis://localhost:6379/0; special characters in its password are "
                 "written as %XX"
             )
+        return value
+
+    @field_validator("media_hosts")
+    @classmethod
+    def _exact_hosts(cls, value: str) -> str:
+        parse_hosts(value)
         return value
 
     @field_validator("estimator")

@@ -31,7 +31,8 @@ import numpy as np
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend.loop.jobs import pending_key, round_queue
+from backend.loop.jobs import round_queue
+from backend.loop.marks import pending_key
 from backend.processes.valkey import EmbeddedValkey
 from benchmarks.webhook_peer import CONFIG, LABELS, READ_EARLIER, upstream_example
 

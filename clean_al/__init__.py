@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clean_al.accuracy import AccuracyEstimate
 from clean_al.comparison import compare_strategies
 from clean_al.curves import StrategyComparison
+from clean_al.encoders import ImageEncoder, TextEncoder, find_encoder, join_blocks
 from clean_al.expected_model_change import ExpectedModelChange
 from clean_al.metrics import SamplingMetrics
 from clean_al.pool import Pool, Strategy
@@ -26,6 +27,7 @@ __all__ = [
     "AccuracyEstimate",
     "CVATExporter",
     "ExpectedModelChange",
+    "ImageEncoder",
     "IntelligentSampler",
     "LabelSavings",
     "LabelStudioExporter",
@@ -37,8 +39,11 @@ __all__ = [
     "SamplingMetrics",
     "Strategy",
     "StrategyComparison",
+    "TextEncoder",
     "TextRepresentation",
     "compare_strategies",
+    "find_encoder",
+    "join_blocks",
     "suggest_relabels",
 ]
 

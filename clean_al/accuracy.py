@@ -17,8 +17,10 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from clean_al.calibration import fit_calibration, log_odds, mean_calibrated
+from clean_al.fitting import TooFewLabels, fitted
 from clean_al.labeled import Labeled
-from clean_al.learners import class_probabilities, fitted
+from clean_al.learners import class_probabilities
+from clean_al.multilabel import PerLabelClassifier
 from clean_al.pool import scored_in_blocks
 
 FOLDS = 5
@@ -45,6 +47,8 @@ class AccuracyEstimate(float):
         "not known yet".
     n_uniform : int
         Labels drawn uniformly at random that it rests on.
+    calibration : (slope, intercept) or None
+        P(an answer is right) = sigmoid(slope * log odds of its confidence + intercept); see `calibration`.
     """
 
     low: float
@@ -53,6 +57,7 @@ class AccuracyEstimate(float):
     standard_error: float
     method: str
     n_uniform: int
+    calibration: tuple[float, float] | None
 
     def __new__(
         cls, value: float, standard_error: float, confidence: float, method: str, n_uniform: int
@@ -62,6 +67,7 @@ class AccuracyEstimate(float):
         self.low, self.high = float(max(value - reach, 0.0)), float(min(value + reach, 1.0))
         self.confidence, self.standard_error = confidence, standard_error
         self.method, self.n_uniform = method, n_uniform
+        self.calibration = None
         return self
 
     def __getnewargs__(self) -> tuple[float, float, float, str, int]:  # type: ignore[override]
@@ -111,8 +117,11 @@ def estimate_accuracy(
         # A few random answers move the value a little, so that it does not jump when they are enough.
         value = float(np.clip(means[0] + residual / (n_uniform + ENOUGH_UNIFORM), 0, 1))
         doubt = float(np.hypot(means[1:].std(), MODEL_DOUBT))
-        return AccuracyEstimate(value, doubt, confidence, "calibrated confidence", n_uniform)
-    return _corrected(z, correct, uniform, counts, slope, intercept, means, confidence)
+        found = AccuracyEstimate(value, doubt, confidence, "calibrated confidence", n_uniform)
+    else:
+        found = _corrected(z, correct, uniform, counts, slope, intercept, means, confidence)
+    found.calibration = (float(slope[0]), float(intercept[0]))
+    return found
 
 
 def _corrected(
@@ -139,33 +148,57 @@ def _corrected(
 
 
 def pool_confidence(model: Any, X: Any) -> np.ndarray:
-    """The highest class probability of every row."""
+    """The highest class probability of every row; of several labels, that of all of them together."""
     if X is None or X.shape[0] == 0:
         return np.empty(0)
-    return scored_in_blocks(class_probabilities, _highest, model, X, None)
+    measure = _all_labels if isinstance(model, PerLabelClassifier) else _highest
+    return scored_in_blocks(class_probabilities, measure, model, X, None)
 
 
 def _highest(probabilities: np.ndarray) -> np.ndarray:
     return probabilities.max(axis=1)
 
 
+def _all_labels(probabilities: np.ndarray) -> np.ndarray:
+    """How likely every yes and no is right, as if labels were independent."""
+    return np.maximum(probabilities, 1 - probabilities).prod(axis=1)
+
+
 def held_out_predictions(model: Any, labeled: Labeled, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Confidence and correctness (0 or 1) of every labeled item, by models that did not see it.
 
-    None when there are too few labels to hold any out.
+    An item with several labels is right when all of them are. None when there are too few labels to hold any
+    out.
     """
     y = labeled.y
-    if labeled.multilabel or len(y) < 2 * FOLDS or np.unique(y, return_counts=True)[1].max() == len(y):
+    if labeled.multilabel:
+        return _held_out_sets(model, labeled, seed)
+    if len(y) < 2 * FOLDS or np.unique(y, return_counts=True)[1].max() == len(y):
         return None
     sure, correct = np.full(len(y), np.nan), np.zeros(len(y))
     for train, test in _folds(y, seed):
         if len(np.unique(y[train])) < 2:
             continue
-        refit = fitted(clone(model), labeled.X[train], y[train])
+        try:
+            refit = fitted(clone(model), labeled.X[train], y[train])
+        except TooFewLabels:
+            return None
         p = class_probabilities(refit, labeled.X[test])
         sure[test] = p.max(axis=1)
         correct[test] = refit.classes_[p.argmax(axis=1)] == y[test]
     return None if np.isnan(sure).any() else (sure, correct)
+
+
+def _held_out_sets(model: Any, labeled: Labeled, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    y = labeled.y
+    if len(y) < 2 * FOLDS:
+        return None
+    sure, correct = np.zeros(len(y)), np.zeros(len(y))
+    n_folds = FOLDS if len(y) >= MANY else 2 * FOLDS
+    for train, test in KFold(n_folds, shuffle=True, random_state=seed).split(y):
+        p = clone(model).fit(labeled.X[train], y[train]).predict_proba(labeled.X[test])
+        sure[test], correct[test] = _all_labels(p), ((p >= 0.5) == y[test]).all(axis=1)
+    return sure, correct
 
 
 def _folds(y: np.ndarray, seed: int) -> Any:

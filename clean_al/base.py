@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accuracy
-from clean_al.batches import BATCH_MODES, DEFAULT_DIVERSITY_THRESHOLD, BatchPlan, compose
-from clean_al.duplicates import NearCopies
+from clean_al.batches import BATCH_MODES, DEFAULT_DIVERSITY_THRESHOLD, BatchPlan
+from clean_al.columns import Columns, FrameClassifier, is_frame, listed
+from clean_al.fitting import TooFewLabels, fitted, predicted
 from clean_al.labeled import Labeled
-from clean_al.learners import fitted
+from clean_al.learners import make_learner
 from clean_al.metrics import SamplingMetrics, batch_diversity, batch_efficiency
 from clean_al.points import Points
 from clean_al.pool import Options, Pool, Strategy
 from clean_al.savings import LabelSavings, label_savings
-from clean_al.strategies.hybrid import HYBRID
-from clean_al.strategies.typiclust import TYPICLUST
-from clean_al.strategies.uncertainty import UNCERTAINTY
+from clean_al.selection import Selection, check_multilabel, select_rows
 from clean_al.validation import (
     check_costs,
     check_count,
@@ -33,20 +31,11 @@ from clean_al.validation import (
 )
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The last batch: where it came from, its rows, and which of them were drawn uniformly."""
-
-    pool: Pool
-    rows: np.ndarray
-    uniform: np.ndarray
-
-
 class BaseSampler(BaseEstimator):
     """Fit on labeled items, select among unlabeled ones, update with new labels.
 
-    Subclasses have the parameters random_state, duplicate_threshold and n_jobs, and the three methods
-    `_options`, `_strategy` and `_new_model`.
+    Subclasses have the parameters random_state, duplicate_threshold and n_jobs, and the four methods
+    `_options`, `_strategy`, `_estimators` and `_new_model`.
     """
 
     random_state: Any
@@ -59,7 +48,11 @@ class BaseSampler(BaseEstimator):
     def _strategy(self) -> Strategy:
         raise NotImplementedError
 
-    def _new_model(self, seed: int | None) -> Any:
+    def _estimators(self) -> list[Any]:
+        """What was given to learn with: names, None, or the caller's own classifiers."""
+        raise NotImplementedError
+
+    def _new_model(self, seed: int | None, columns: Columns | None = None) -> Any:
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any, *, embedding: Any = None, uniform: Any = None) -> Self:
@@ -67,7 +60,9 @@ class BaseSampler(BaseEstimator):
 
         Parameters
         ----------
-        X : array or CSR matrix of shape (n_labeled, n_features), float32 or float64
+        X : array, CSR matrix or data frame of shape (n_labeled, n_features)
+            Numbers; a classifier of your own sees a frame with its columns. With an embedding, X may hold
+            what your classifier takes beyond finite numbers: NaN, and columns of strings.
         y : array of shape (n_labeled,), any labels; one class only is allowed
         embedding : array of shape (n_labeled, d), optional
             Measures distances in place of X; then select and update take one too.
@@ -83,7 +78,9 @@ class BaseSampler(BaseEstimator):
             Parameters of the wrong type, an estimator that cannot rank.
         """
         self._check()
-        return self._learn(self._labeled(X, y, embedding, True if uniform is None else uniform))
+        columns = Columns(X) if is_frame(X) else None
+        X = self._features(X, embedding, columns)
+        return self._learn(self._labeled(X, y, embedding, True if uniform is None else uniform, columns))
 
     def update(self, X: Any, y: Any, *, embedding: Any = None, uniform: Any = None) -> Self:
         """Add newly labeled items, in old classes or new ones, and learn again; returns the sampler itself.
@@ -93,9 +90,12 @@ class BaseSampler(BaseEstimator):
         """
         self._check()
         labeled: Labeled | None = getattr(self, "labeled_", None)
-        X = check_features(X, "X", n_features=getattr(self, "n_features_in_", None))
-        uniform = self._drawn(X) if uniform is None else uniform
-        new = self._labeled(X, y, embedding, uniform, n_features=getattr(self, "n_features_in_", None))
+        columns = self._columns(X)
+        X = self._features(X, embedding, columns, n_features=getattr(self, "n_features_in_", None))
+        last: Selection | None = getattr(self, "selection_", None)
+        if uniform is None:
+            uniform = False if last is None else last.drawn(X)
+        new = self._labeled(X, y, embedding, uniform, columns)
         return self._learn(new if labeled is None else labeled.extended(new))
 
     def select(
@@ -115,7 +115,7 @@ class BaseSampler(BaseEstimator):
 
         Parameters
         ----------
-        X : array or CSR matrix of shape (n, n_features)
+        X : array, CSR matrix or data frame of shape (n, n_features), as in `fit`
             The unlabeled pool. Not changed.
         n_samples : int in [1, n]
         batch_mode : {None, "sequential", "diverse", "clustered"}
@@ -148,22 +148,24 @@ class BaseSampler(BaseEstimator):
             Wrong shapes, NaN or infinity, unknown options, n_samples out of range.
         """
         options = self._check()
-        X = check_features(X, "X", n_features=getattr(self, "n_features_in_", None))
+        columns = self._columns(X)
+        X = self._features(X, embedding, columns, n_features=getattr(self, "n_features_in_", None))
         pool = self._pool(X, check_embedding(embedding, X.shape[0]), options)
+        pool.columns = columns
         pool.costs, pool.doubt = check_costs(costs, len(pool)), check_doubt(doubt, len(pool))
         n = check_count(n_samples, "n_samples", high=len(pool), of=" (the rows of X)")
         plan = self._plan(batch_mode, batch_diversity_threshold, n_clusters, n, len(pool))
         share = options.weights.exploration
         if exploration is not None:
             share = check_number(exploration, "exploration", high=1.0)
-        rows, uniform = self._choose(pool, n, plan, share)
-        self.selection_ = Selection(pool, rows, uniform)
-        self.uniform_ = uniform
-        return rows
+        check_multilabel(pool, self._strategy(), getattr(self, "strategy", type(self).__name__))
+        self.selection_ = select_rows(pool, self._strategy(), n, plan, share, self.duplicate_threshold)
+        self.uniform_ = self.selection_.uniform
+        return self.selection_.rows
 
     def predict(self, X: Any) -> np.ndarray:
         """The model's label for each row of X; needs labels of at least two classes."""
-        return self._fitted_model().predict(check_features(X, "X", n_features=self.n_features_in_))
+        return predicted(self._fitted_model(), self._asked(X))
 
     def estimate_accuracy(self, X_unlabeled: Any = None, *, confidence: float = 0.9) -> AccuracyEstimate:
         """The model's accuracy over labeled and unlabeled items, with an interval; nan while not known.
@@ -172,7 +174,8 @@ class BaseSampler(BaseEstimator):
 
         Parameters
         ----------
-        X_unlabeled : array or CSR matrix of shape (n, n_features), default the pool of the last `select`
+        X_unlabeled : array, CSR matrix or data frame of shape (n, n_features)
+            The pool of the last `select` by default.
         confidence : float, nominal coverage of the interval
         """
         model, last = getattr(self, "model_", None), getattr(self, "selection_", None)
@@ -180,6 +183,8 @@ class BaseSampler(BaseEstimator):
             return unknown_accuracy(confidence)
         if X_unlabeled is None and last is not None:
             X_unlabeled = last.pool.X
+        elif X_unlabeled is not None:
+            X_unlabeled = self._asked(X_unlabeled)
         return estimate_accuracy(model, self.labeled_, X_unlabeled, confidence=confidence)
 
     def label_savings(self, target: float | None = None, *, confidence: float = 0.9) -> LabelSavings | None:
@@ -210,7 +215,11 @@ class BaseSampler(BaseEstimator):
     def _fitted_model(self) -> Any:
         model = getattr(self, "model_", None)
         if model is None:
-            raise ValueError("there is no model yet: call fit or update with labels of at least two classes")
+            why = (
+                getattr(self, "why_no_model_", None)
+                or "call fit or update with labels of at least two classes"
+            )
+            raise ValueError(f"there is no model yet: {why}")
         return model
 
     def _check(self) -> Options:
@@ -218,32 +227,57 @@ class BaseSampler(BaseEstimator):
         self._new_model(None)
         return self._options()
 
-    def _labeled(
-        self, X: Any, y: Any, embedding: Any, uniform: Any, n_features: int | None = None
-    ) -> Labeled:
-        X = check_features(X, "X", n_features=n_features)
+    def _labeled(self, X: Any, y: Any, embedding: Any, uniform: Any, columns: Columns | None) -> Labeled:
         if X.shape[0] == 0:
             raise ValueError("X is empty: give at least one labeled item, or call select without a fit")
         y = check_labels(y, X.shape[0])
         embedding = check_embedding(embedding, X.shape[0])
         drawn = check_mask(uniform, X.shape[0], "uniform")
-        return Labeled(X.copy(), y.copy(), None if embedding is None else embedding.copy(), drawn)
+        return Labeled(X.copy(), y.copy(), None if embedding is None else embedding.copy(), drawn, columns)
 
-    def _drawn(self, X: Any) -> Any:
-        """Which rows of X were drawn at random in the last select, if X holds its rows."""
-        last: Selection | None = getattr(self, "selection_", None)
-        if last is None or not last.uniform.any() or np.shape(X) != (len(last.rows), last.pool.X.shape[1]):
-            return False
-        chosen = last.pool.X[last.rows]
-        same = abs(chosen - X).sum() == 0
-        return last.uniform if same else False
+    def _columns(self, X: Any) -> Columns | None:
+        """The columns that fit had; before it, those of X."""
+        labeled: Labeled | None = getattr(self, "labeled_", None)
+        if labeled is not None:
+            return labeled.columns
+        return Columns(X) if is_frame(X) else None
+
+    def _features(
+        self, X: Any, embedding: Any, columns: Columns | None, n_features: int | None = None
+    ) -> Any:
+        """X as numbers, with gaps or without them; see `Columns` for a frame."""
+        if columns is not None and columns.values:
+            named = f"X has columns that hold no numbers ({listed(list(columns.values))})"
+            if not self._has_own_estimator():
+                raise ValueError(f"{named}: give an estimator of your own that encodes them, a pipeline say")
+            if embedding is None:
+                raise ValueError(f"{named}: give embedding, one row of numbers per item, for distances")
+        finite = embedding is None
+        return check_features(X, "X", n_features=n_features, finite=finite, columns=columns)
+
+    def _asked(self, X: Any) -> Any:
+        """Rows for the model alone, as numbers."""
+        labeled: Labeled = self.labeled_
+        return self._features(X, labeled.embedding, labeled.columns, n_features=self.n_features_in_)
+
+    def _has_own_estimator(self) -> bool:
+        return all(not (given is None or isinstance(given, str)) for given in self._estimators())
+
+    def _learner(self, given: Any, seed: int | None, columns: Columns | None, name: str = "estimator") -> Any:
+        """An unfitted classifier; one of the caller's own gets frames where fit had one."""
+        model = make_learner(given, seed, name)
+        named = given is None or isinstance(given, str)
+        return model if named or columns is None else FrameClassifier(model, columns)
 
     def _learn(self, labeled: Labeled) -> Self:
-        model = None
+        model, why = None, None
         if len(labeled.classes) > 1:
-            model = labeled.learnable_by(self._new_model(self._seed(len(labeled.y))), self.n_jobs)
-            fitted(model, labeled.X, labeled.y)
-        self.model_, self.labeled_ = model, labeled
+            new = self._new_model(self._seed(len(labeled.y)), labeled.columns)
+            try:
+                model = fitted(labeled.learnable_by(new, self.n_jobs), labeled.X, labeled.y)
+            except TooFewLabels as error:
+                why = str(error)
+        self.model_, self.labeled_, self.why_no_model_ = model, labeled, why
         self.n_features_in_ = int(labeled.X.shape[1])
         self.classes_ = labeled.classes
         return self
@@ -289,31 +323,3 @@ class BaseSampler(BaseEstimator):
             threshold = DEFAULT_DIVERSITY_THRESHOLD
         clusters = n if n_clusters is None else check_count(n_clusters, "n_clusters", high=n_pool)
         return BatchPlan(mode, check_number(threshold, "batch_diversity_threshold"), min(clusters, n_pool))
-
-    def _choose(self, pool: Pool, n: int, plan: BatchPlan, share: float) -> tuple[np.ndarray, np.ndarray]:
-        strategy = _in_place_of(self._strategy(), pool)
-        if pool.labeled is not None and pool.labeled.multilabel and not strategy.multilabel:
-            raise ValueError(
-                f"{getattr(self, 'strategy', type(self).__name__)!r} does not work with multilabel y: "
-                "choose auto, hybrid, uncertainty or a diversity method"
-            )
-        guard = NearCopies(pool, self.duplicate_threshold)
-        n_uniform = int(share * n + 0.5)
-        # Past the guard: draws that avoided copies would speak of different items, not of all items.
-        drawn = pool.rng.choice(len(pool), n_uniform, replace=False) if n_uniform else np.empty(0, np.intp)
-        return _interleaved(compose(pool, strategy, n - len(drawn), plan, guard, drawn), drawn)
-
-
-def _in_place_of(strategy: Strategy, pool: Pool) -> Strategy:
-    """The strategy itself, or what stands in for one that needs a model which nobody has or nobody asks."""
-    if pool.doubt is not None and strategy.needs_model and not strategy.obeys_doubt:
-        return UNCERTAINTY if strategy.batch is None else HYBRID
-    return TYPICLUST if strategy.needs_model and not pool.can_rank else strategy
-
-
-def _interleaved(chosen: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Chosen rows with the drawn ones spread evenly among them, and a mask of the drawn ones."""
-    place = np.concatenate([np.arange(len(chosen)) + 0.5, np.linspace(0, len(chosen), len(drawn) + 2)[1:-1]])
-    uniform = np.arange(len(place)) >= len(chosen)
-    order = np.argsort(place, kind="stable")
-    return np.concatenate([chosen, drawn])[order].astype(np.intp), uniform[order]

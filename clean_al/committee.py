@@ -10,7 +10,8 @@ from joblib import Parallel, delayed, effective_n_jobs
 from scipy.special import xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from clean_al.learners import class_probabilities, fitted, make_learner
+from clean_al.fitting import TooFewLabels, fitted
+from clean_al.learners import class_probabilities, make_learner
 from clean_al.points import blocks
 
 WORTH_SHARING = 8192
@@ -122,8 +123,12 @@ class Committee(ClassifierMixin, BaseEstimator):
 
 
 def _fit_member(estimator: Any, seed: int, X: Any, y: np.ndarray) -> Any:
+    """A member on its own sample; on all labels where its sample holds too few of them."""
     rows = next(_bootstraps(y, np.random.default_rng(seed)))
-    return fitted(make_learner(estimator, seed), X[rows], y[rows])
+    try:
+        return fitted(make_learner(estimator, seed), X[rows], y[rows])
+    except TooFewLabels:
+        return fitted(make_learner(estimator, seed), X, y)
 
 
 def _bootstraps(y: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -16,10 +16,18 @@ from sklearn.model_selection import train_test_split
 from clean_al.base import BaseSampler
 from clean_al.committee import Committee
 from clean_al.curves import BASELINE, StrategyComparison
-from clean_al.learners import fitted, make_learner
+from clean_al.fitting import TooFewLabels, fitted, predicted
+from clean_al.learners import make_learner
 from clean_al.sampler import IntelligentSampler
 from clean_al.text import TextRepresentation
-from clean_al.validation import check_count, check_embedding, check_features, check_labels, check_number
+from clean_al.validation import (
+    check_count,
+    check_embedding,
+    check_labels,
+    check_number,
+    checked_rows,
+    rows_of,
+)
 
 DEFAULT_STRATEGIES = ("auto", "uncertainty", "diversity", "hybrid", "random")
 LONGEST_FIELD = 2**31 - 1
@@ -207,8 +215,8 @@ def _split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.
 
 
 def _checked_task(X: Any, y: Any, X_test: Any, y_test: Any, embedding: Any) -> Task:
-    X = check_features(X, "X_train")
-    X_test = check_features(X_test, "X_test", n_features=X.shape[1])
+    X = checked_rows(X, "X_train", finite=embedding is None)
+    X_test = checked_rows(X_test, "X_test", n_features=X.shape[1], finite=embedding is None)
     return Task(
         X,
         check_labels(y, X.shape[0], "y_train"),
@@ -260,25 +268,24 @@ def _run(
         if i > 0:
             left = np.flatnonzero(open_rows)
             some = None if task.embedding is None else task.embedding[left]
-            labeled = np.append(labeled, left[sampler.select(task.X[left], int(size), embedding=some)])
+            labeled = np.append(
+                labeled, left[sampler.select(rows_of(task.X, left), int(size), embedding=some)]
+            )
         open_rows[labeled] = False
         if len(labeled):
             some = None if task.embedding is None else task.embedding[labeled]
-            sampler.fit(task.X[labeled], task.y[labeled], embedding=some)
+            sampler.fit(rows_of(task.X, labeled), task.y[labeled], embedding=some)
             model = _judged_model(sampler, estimator, seed)
-            curve.append(_accuracy(model, task.X[labeled], task.y[labeled], task))
+            curve.append(_accuracy(model, rows_of(task.X, labeled), task.y[labeled], task))
     return name, np.array(curve)
 
 
 def _judged_model(sampler: BaseSampler, estimator: Any, seed: int) -> Any:
-    """The sampler's own model where it is the estimator to judge by; else a new one."""
+    """The sampler, which predicts by its model, where that is the estimator to judge by; else a new one."""
     model = getattr(sampler, "model_", None)
     own = isinstance(sampler, IntelligentSampler) and sampler.estimator is estimator
-    return (
-        model
-        if own and model is not None and not isinstance(model, Committee)
-        else make_learner(estimator, seed)
-    )
+    usable = own and model is not None and not isinstance(model, Committee)
+    return sampler if usable else make_learner(estimator, seed)
 
 
 def _accuracy(model: Any, X: Any, y: np.ndarray, task: Task) -> float:
@@ -287,5 +294,13 @@ def _accuracy(model: Any, X: Any, y: np.ndarray, task: Task) -> float:
     if len(classes) == 1:
         return float(np.mean(task.y_test == classes[0]))
     if not hasattr(model, "classes_"):
-        fitted(model, X, y)
-    return float(np.mean(model.predict(task.X_test) == task.y_test))
+        try:
+            model = fitted(model, X, y)
+        except TooFewLabels:
+            return float(np.mean(task.y_test == _most_frequent(y)))
+    return float(np.mean(predicted(model, task.X_test) == task.y_test))
+
+
+def _most_frequent(y: np.ndarray) -> Any:
+    classes, counts = np.unique(y, return_counts=True)
+    return classes[counts.argmax()]

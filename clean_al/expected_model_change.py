@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from clean_al.base import BaseSampler
-from clean_al.learners import make_learner
+from clean_al.columns import Columns
 from clean_al.pool import Options, Strategy
 from clean_al.strategies.expected_model_change import EXPECTED_MODEL_CHANGE, GRADIENT_METHODS
-from clean_al.validation import check_features, check_option, resolve_weights
+from clean_al.validation import check_option, resolve_weights
 
 
 class ExpectedModelChange(BaseSampler):
@@ -61,8 +61,7 @@ class ExpectedModelChange(BaseSampler):
         """
         if getattr(self, "model_", None) is None:
             raise ValueError("the model is not fitted: call fit with labels of at least two classes first")
-        X = check_features(X, "X", n_features=self.n_features_in_)
-        pool = self._pool(X, None, self._options())
+        pool = self._pool(self._asked(X), None, self._options())
         return EXPECTED_MODEL_CHANGE.scores(pool)
 
     def _options(self) -> Options:
@@ -73,5 +72,8 @@ class ExpectedModelChange(BaseSampler):
     def _strategy(self) -> Strategy:
         return EXPECTED_MODEL_CHANGE
 
-    def _new_model(self, seed: int | None) -> Any:
-        return make_learner(self.model, seed, "model")
+    def _estimators(self) -> list[Any]:
+        return [self.model]
+
+    def _new_model(self, seed: int | None, columns: Columns | None = None) -> Any:
+        return self._learner(self.model, seed, columns, "model")

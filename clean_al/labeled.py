@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from clean_al.columns import Columns
 from clean_al.multilabel import PerLabelClassifier
 from clean_al.points import Points
 
@@ -23,12 +24,14 @@ class Labeled:
     y : array of shape (n,), or of shape (n, n_labels) with 0 and 1 for multilabel tasks
     embedding : array of shape (n, d) in the space of distances, or None where that is X
     uniform : bool array of shape (n,), which items were drawn uniformly at random
+    columns : the columns of the frames that X was made of, or None
     """
 
     X: Any
     y: np.ndarray
     embedding: np.ndarray | None
     uniform: np.ndarray
+    columns: Columns | None = None
 
     @property
     def multilabel(self) -> bool:
@@ -59,7 +62,7 @@ class Labeled:
         if self.embedding is not None and other.embedding is not None:
             both = np.vstack([self.embedding, other.embedding])
         y, uniform = np.concatenate([self.y, other.y]), np.concatenate([self.uniform, other.uniform])
-        return Labeled(_stacked(self.X, other.X), y, both, uniform)
+        return Labeled(_stacked(self.X, other.X), y, both, uniform, self.columns)
 
     def check_same_space(self, embedding: np.ndarray | None) -> None:
         """Raise a ValueError unless a pool's embedding goes with the one of these items."""

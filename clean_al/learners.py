@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -130,13 +129,6 @@ def _check_learner(estimator: Any, name: str) -> None:
 
 def _is_open_seed(key: str, value: Any) -> bool:
     return value is None and (key == "random_state" or key.endswith("__random_state"))
-
-
-def fitted(model: Any, X: Any, y: np.ndarray) -> Any:
-    """Fit the model and return it; that labels are few for their classes is no news here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
-        return model.fit(X, y)
 
 
 def class_probabilities(model: Any, X: Any) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
+from clean_al.fitting import TooFewLabels, fitted
 from clean_al.learners import class_probabilities
 
 
@@ -34,9 +35,20 @@ class PerLabelClassifier(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: np.ndarray) -> Self:
-        """Fit one classifier per column of y, an array of 0 and 1 of shape (n, n_labels)."""
+        """Fit one classifier per column of y, an array of 0 and 1 of shape (n, n_labels).
+
+        A label too rare for the classifier is answered by its share until there are more of it.
+        """
         jobs = (delayed(_fit_column)(self.estimator, X, y[:, j]) for j in range(y.shape[1]))
         self.models_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
+        waiting = [model for model in self.models_ if isinstance(model, TooFewLabels)]
+        if waiting and not any(hasattr(model, "predict") for model in self.models_):
+            raise waiting[0]
+        shares = y.mean(axis=0).tolist()
+        self.models_ = [
+            share if isinstance(model, TooFewLabels) else model
+            for model, share in zip(self.models_, shares, strict=True)
+        ]
         self.classes_ = np.arange(y.shape[1])
         return self
 
@@ -50,9 +62,14 @@ class PerLabelClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _fit_column(estimator: Any, X: Any, column: np.ndarray) -> Any:
-    """A fitted classifier, or the only value that the column has."""
+    """A fitted classifier, the only value that the column has, or why it has too few labels."""
     values = np.unique(column)
-    return float(values[0]) if len(values) == 1 else clone(estimator).fit(X, column)
+    if len(values) == 1:
+        return float(values[0])
+    try:
+        return fitted(clone(estimator), X, column)
+    except TooFewLabels as error:
+        return error
 
 
 def _column(model: Any, X: Any) -> np.ndarray:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy import sparse
 from scipy.stats import rankdata
 
+from clean_al.columns import Columns
 from clean_al.costs import per_cost
+from clean_al.kept import kept
 from clean_al.labeled import Labeled
 from clean_al.learners import class_probabilities
 from clean_al.multilabel import over_labels
@@ -46,6 +48,7 @@ class Pool:
     model : fitted classifier, or None before two classes are known
     labeled : the labeled items themselves; None without any
     costs : what labeling each item costs, shape (n,), or None
+    columns : the columns of the frame that X was made of, or None
     doubt : how unsure something else is of each item, shape (n,), in place of the model's own; or None
     memory : what strategies keep between calls, under their own names
     rng : the only source of randomness
@@ -59,6 +62,7 @@ class Pool:
     options: Options
     labeled: Labeled | None = None
     costs: np.ndarray | None = None
+    columns: Columns | None = None
     doubt: np.ndarray | None = None
     memory: dict[str, Any] = field(default_factory=dict)
 
@@ -68,6 +72,17 @@ class Pool:
     def seed(self) -> int:
         """A fresh seed for code that takes integers."""
         return int(self.rng.integers(2**31 - 1))
+
+    @property
+    def numbers(self) -> Any:
+        """X, for those who reckon with it; the space of distances where X holds gaps or no numbers."""
+        return self.X if self.points.X is self.X or self._is_numeric else self.points.X
+
+    @kept
+    def _is_numeric(self) -> bool:
+        coded = self.columns is not None and self.columns.values
+        values = self.X.data if sparse.issparse(self.X) else self.X
+        return not coded and not np.isnan(values.sum())
 
     def score_blocks(self, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Apply a score to the class probabilities of every item, holding only a block of them at a time.
@@ -81,7 +96,7 @@ class Pool:
         """Whether `uncertainty` is known: by a model, or by a doubt from outside."""
         return self.model is not None or self.doubt is not None
 
-    @cached_property
+    @kept
     def uncertainty(self) -> np.ndarray:
         """How unsure the model is of each item, by the uncertainty method of the options; shape (n,).
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from clean_al.base import BaseSampler
+from clean_al.columns import Columns
 from clean_al.committee import DISAGREEMENT_METHODS, Committee
-from clean_al.learners import make_learner
 from clean_al.pool import Options, Strategy
 from clean_al.strategies.committee import COMMITTEE, disagreement
-from clean_al.validation import check_count, check_features, check_option, resolve_weights
+from clean_al.validation import check_count, check_option, resolve_weights
 
 
 class QueryByCommittee(BaseSampler):
@@ -78,7 +78,7 @@ class QueryByCommittee(BaseSampler):
             )
         method = self.disagreement_method if method is None else method
         check_option(method, "method", DISAGREEMENT_METHODS)
-        return disagreement(model, check_features(X, "X", n_features=self.n_features_in_), method)
+        return disagreement(model, self._asked(X), method)
 
     def _options(self) -> Options:
         check_option(self.disagreement_method, "disagreement_method", DISAGREEMENT_METHODS)
@@ -89,11 +89,13 @@ class QueryByCommittee(BaseSampler):
     def _strategy(self) -> Strategy:
         return COMMITTEE
 
-    def _new_model(self, seed: int | None) -> Any:
+    def _estimators(self) -> list[Any]:
+        given = self.base_estimator
+        return list(given) if isinstance(given, (list, tuple)) else [given]
+
+    def _new_model(self, seed: int | None, columns: Columns | None = None) -> Any:
         n = check_count(self.n_estimators, "n_estimators", low=2)
-        kinds = (
-            self.base_estimator if isinstance(self.base_estimator, (list, tuple)) else [self.base_estimator]
-        )
-        if not kinds:
+        if not self._estimators():
             raise ValueError("base_estimator is an empty list: give at least one classifier")
-        return Committee([make_learner(kind, None, "base_estimator") for kind in kinds], n, seed, self.n_jobs)
+        kinds = [self._learner(kind, None, columns, "base_estimator") for kind in self._estimators()]
+        return Committee(kinds, n, seed, self.n_jobs)

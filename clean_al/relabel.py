@@ -9,12 +9,13 @@ confident come first. Use it when several annotators label the same items and so
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from clean_al.columns import is_frame, is_missing
 from clean_al.pool import top
 from clean_al.validation import check_count
 
@@ -41,7 +42,7 @@ class RelabelSuggestions:
 
 
 def suggest_relabels(
-    annotations: Sequence[Annotations],
+    annotations: Any,
     probabilities: Any,
     classes: Any,
     n_samples: int,
@@ -52,7 +53,8 @@ def suggest_relabels(
 
     Parameters
     ----------
-    annotations : one mapping of annotator to label per item; empty where nobody labeled it
+    annotations : sequence of n_items mappings of annotator to label; or a data frame or an array of shape
+        (n_items, n_annotators), a column for each annotator. No label is left out, or None or NaN.
     probabilities : array of shape (n_items, n_classes), the model's, held out where an item was trained on
     classes : labels of the columns
     n_samples : int in [1, n_items]
@@ -61,7 +63,10 @@ def suggest_relabels(
     ------
     ValueError
         Shapes that do not fit, probabilities that are none, labels that are not among classes.
+    TypeError
+        Annotations in another form.
     """
+    annotations = _by_item(annotations)
     p = np.asarray(probabilities, dtype=np.float64)
     classes = np.asarray(classes)
     if p.ndim != 2 or p.shape != (len(annotations), len(classes)):
@@ -79,6 +84,29 @@ def suggest_relabels(
     rows = top(-confidence, n, np.random.default_rng(random_state))
     labeled = np.array([bool(v) for v in votes])
     return RelabelSuggestions(rows, labeled[rows], confidence, classes[consensus])
+
+
+def _by_item(annotations: Any) -> list[Annotations]:
+    """One mapping of annotator to label per item, of the labels that were given."""
+    if is_frame(annotations):
+        columns = {name: list(annotations[name]) for name in annotations.columns}
+        items = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    elif isinstance(annotations, np.ndarray) and annotations.ndim == 2:
+        items = [dict(enumerate(row)) for row in annotations.tolist()]
+    elif _is_sequence_of_mappings(annotations):
+        items = [dict(item) for item in annotations]
+    else:
+        raise TypeError(
+            "annotations must be one mapping of annotator to label per item, [{'ann': 'a', 'bo': 'b'}, {}], "
+            "or a data frame or array with a column for each annotator and NaN where one gave no label, not "
+            f"{type(annotations).__name__}"
+        )
+    return [{a: label for a, label in item.items() if not is_missing(label)} for item in items]
+
+
+def _is_sequence_of_mappings(value: Any) -> bool:
+    is_many = hasattr(value, "__len__") and not isinstance(value, (str, bytes, Mapping))
+    return is_many and all(isinstance(item, Mapping) for item in value)
 
 
 def _columns(item: Annotations, column: dict[Any, int], row: int) -> dict[Hashable, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clean_al.base import BaseSampler
-from clean_al.learners import make_learner
+from clean_al.columns import Columns
 from clean_al.pool import Options, Strategy
 from clean_al.strategies import DIVERSITY_METHODS, STRATEGIES
 from clean_al.uncertainty import UNCERTAINTY_METHODS
@@ -39,7 +39,8 @@ class IntelligentSampler(BaseSampler):
 
     Attributes
     ----------
-    model_ : fitted classifier, or None before two classes are known
+    model_ : fitted classifier, or None before two classes are known and the estimator can be fitted
+    why_no_model_ : str or None, why the estimator must wait for more labels
     classes_ : array of the labels seen, sorted
     n_features_in_ : int
     uniform_ : bool array, aligned with the rows of the last `select`: drawn uniformly at random
@@ -89,8 +90,11 @@ class IntelligentSampler(BaseSampler):
     def _strategy(self) -> Strategy:
         return STRATEGIES[self.strategy]
 
-    def _new_model(self, seed: int | None) -> Any:
+    def _estimators(self) -> list[Any]:
+        return [self.estimator]
+
+    def _new_model(self, seed: int | None, columns: Columns | None = None) -> Any:
         check_option(self.strategy, "strategy", STRATEGIES)
-        model = make_learner(self.estimator, seed)
+        model = self._learner(self.estimator, seed, columns)
         committee = self._strategy().learner
         return committee(model, seed, self.n_jobs) if committee else model

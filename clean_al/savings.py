@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from clean_al.fitting import TooFewLabels, fitted, predicted
 from clean_al.labeled import Labeled
-from clean_al.learners import fitted
 
 LEAST_UNIFORM = 20
 REPEATS = 16
@@ -121,13 +121,20 @@ def _curve(model: Any, labeled: Labeled, uniform: np.ndarray, sizes: np.ndarray,
     result = np.empty(len(sizes))
     for i, size in enumerate(sizes):
         train = order[:size]
-        classes = np.unique(labeled.y[train])
-        if len(classes) < 2:
-            result[i] = np.mean(labeled.y[test] == classes[0])
-        else:
-            refit = fitted(clone(model), labeled.X[train], labeled.y[train])
-            result[i] = np.mean(refit.predict(labeled.X[test]) == labeled.y[test])
+        result[i] = np.mean(_guesses(model, labeled, train, test) == labeled.y[test])
     return result
+
+
+def _guesses(model: Any, labeled: Labeled, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Labels of the test rows; the most frequent one while the model cannot learn from so few."""
+    classes, counts = np.unique(labeled.y[train], return_counts=True)
+    most = np.full(len(test), classes[counts.argmax()])
+    if len(classes) < 2:
+        return most
+    try:
+        return predicted(fitted(clone(model), labeled.X[train], labeled.y[train]), labeled.X[test])
+    except TooFewLabels:
+        return most
 
 
 def _averaged(curves: list[np.ndarray], rng: Any) -> list[np.ndarray]:

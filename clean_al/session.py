@@ -16,10 +16,11 @@ from clean_al.stopping import Round, first_reason, make_criteria
 from clean_al.validation import (
     check_count,
     check_embedding,
-    check_features,
     check_labels,
     check_number,
     check_option,
+    checked_rows,
+    rows_of,
 )
 
 STOP_SET = 2000
@@ -38,7 +39,7 @@ class LabelingSession:
     Parameters
     ----------
     sampler : IntelligentSampler, QueryByCommittee or ExpectedModelChange, fitted or not
-    X_unlabeled : array or CSR matrix of shape (n, n_features), optional
+    X_unlabeled : array, CSR matrix or data frame of shape (n, n_features), optional
         The pool. Without it the first `get_next_batch` is given one; a sampler that has selected before
         brings its own.
     embedding : array of shape (n, d), optional
@@ -169,7 +170,7 @@ class LabelingSession:
         labels = check_labels(labels, len(rows), "labels")
         uniform = np.array([self._batch[row] for row in rows.tolist()], bool)
         self.sampler.update(
-            self._X[rows],
+            rows_of(self._X, rows),
             labels,
             embedding=None if self._embedding is None else self._embedding[rows],
             uniform=uniform,
@@ -217,7 +218,8 @@ class LabelingSession:
         return make(**dict(options or {})).export(output_path=output_path, **export)
 
     def _set_pool(self, X: Any, embedding: Any) -> None:
-        X = check_features(X, "X_unlabeled", n_features=getattr(self.sampler, "n_features_in_", None))
+        width = getattr(self.sampler, "n_features_in_", None)
+        X = checked_rows(X, "X_unlabeled", n_features=width, finite=embedding is None)
         if X.shape[0] == 0:
             raise ValueError("X_unlabeled is empty: a session needs items to label")
         self._X, self._embedding = X, check_embedding(embedding, X.shape[0])
@@ -241,8 +243,9 @@ class LabelingSession:
                     "the session has no pool: give X_unlabeled to LabelingSession, or to the first "
                     "get_next_batch"
                 )
-            points = last.pool.points.X
-            self._set_pool(last.pool.X, None if points is last.pool.X else points)
+            pool = last.pool
+            X = pool.X if pool.columns is None else pool.columns.frame(pool.X)
+            self._set_pool(X, None if pool.points.X is pool.X else pool.points.X)
 
     def _of_the_pool(self, values: Any, name: str) -> np.ndarray:
         array = np.asarray(values)
@@ -259,7 +262,7 @@ class LabelingSession:
         share = max(getattr(self.sampler, "exploration_weight", 0.0), min(owed, n) / n)
         whole = len(left) == self._X.shape[0]
         embedding = self._embedding if whole or self._embedding is None else self._embedding[left]
-        X = self._X if whole else self._X[left]
+        X = self._X if whole else rows_of(self._X, left)
         rows = self.sampler.select(X, n, embedding=embedding, exploration=share, **select)
         return left[rows], self.sampler.uniform_
 
@@ -285,8 +288,10 @@ class LabelingSession:
         model = getattr(self.sampler, "model_", None)
         if model is None:
             return Round(self.n_labeled, unknown_accuracy(self.confidence))
-        accuracy = self.sampler.estimate_accuracy(self._X[self._open], confidence=self.confidence)
-        return Round(self.n_labeled, accuracy, self.sampler.predict(self._X[self._stop_set]))
+        accuracy = self.sampler.estimate_accuracy(
+            rows_of(self._X, np.flatnonzero(self._open)), confidence=self.confidence
+        )
+        return Round(self.n_labeled, accuracy, self.sampler.predict(rows_of(self._X, self._stop_set)))
 
     def _estimated_savings(self) -> LabelSavings | None:
         if getattr(self.sampler, "model_", None) is None:

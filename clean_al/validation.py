@@ -11,31 +11,80 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
+from clean_al.columns import Columns, is_frame, is_missing, listed
+
 FLOATS = (np.float64, np.float32)
-NOTHING = ("NAType", "NaTType")  # pandas has these for "no value"; it need not be installed
 
 
-def check_features(X: Any, name: str = "X", *, n_features: int | None = None) -> Any:
+def check_features(
+    X: Any,
+    name: str = "X",
+    *,
+    n_features: int | None = None,
+    finite: bool = True,
+    columns: Columns | None = None,
+) -> Any:
     """Return X as a float32 or float64 array of shape (n, d), dense or CSR.
 
-    Arrays that already are so come back as they are, without a copy.
+    Arrays that already are so come back as they are, without a copy. Of a frame's columns, those that hold no
+    numbers need a table of columns that knows them.
+
+    Parameters
+    ----------
+    finite : whether NaN is refused; infinity always is
     """
+    if is_frame(X):
+        X = (columns or _numeric_columns(X, name)).array(X, name)
     if sparse.issparse(X) and X.format != "csr":
         X = X.tocsr()
     ready = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype in FLOATS and X.size > 0
     if not (ready and _all_finite(X)):
         try:
-            X = check_array(X, accept_sparse="csr", dtype=list(FLOATS), input_name=name, ensure_min_samples=0)
+            X = check_array(
+                X,
+                accept_sparse="csr",
+                dtype=list(FLOATS),
+                input_name=name,
+                ensure_min_samples=0,
+                ensure_all_finite=True if finite else "allow-nan",
+            )
         except ValueError as error:
-            if "convert" not in str(error):
-                raise
-            raise ValueError(f"{name} must hold numbers: {error}") from None
+            raise ValueError(_explained(str(error), name, finite)) from None
     if n_features is not None and X.shape[1] != n_features:
         raise ValueError(
             f"{name} has {X.shape[1]} features, but the sampler was fitted with {n_features}: "
             "transform both with the same vectorizer"
         )
     return X
+
+
+def checked_rows(X: Any, name: str, *, n_features: int | None = None, finite: bool = True) -> Any:
+    """Return X as `check_features` does, but a frame as it is: what it holds is checked when it is used."""
+    if not is_frame(X):
+        return check_features(X, name, n_features=n_features, finite=finite)
+    if n_features is not None and X.shape[1] != n_features:
+        raise ValueError(f"{name} has {X.shape[1]} columns, but the sampler was fitted with {n_features}")
+    return X
+
+
+def rows_of(X: Any, rows: np.ndarray) -> Any:
+    """These rows of an array, a matrix or a frame."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def _numeric_columns(X: Any, name: str) -> Columns:
+    columns = Columns(X)
+    if columns.values:
+        raise ValueError(f"{name} must hold numbers, but its columns {listed(list(columns.values))} do not")
+    return columns
+
+
+def _explained(message: str, name: str, finite: bool) -> str:
+    if "convert" in message:
+        return f"{name} must hold numbers: {message}"
+    if finite and "contains NaN" in message and name != "embedding":
+        return f"{message} Fill the gaps, or give an estimator that takes them and a finite embedding."
+    return message
 
 
 def _all_finite(X: np.ndarray) -> bool:
@@ -92,9 +141,7 @@ def _has_missing(labels: np.ndarray) -> bool:
     if labels.dtype.kind == "f":
         return bool(np.isnan(labels).any())
     if labels.dtype.kind == "O":
-        return any(
-            v is None or type(v).__name__ in NOTHING or (isinstance(v, float) and v != v) for v in labels
-        )
+        return any(is_missing(v) for v in labels)
     return False
 
 

@@ -20,6 +20,7 @@ from exporters.records import Item
 from exporters.report import Ledger
 
 HEAD_SIZE = 4096
+BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Head:
     def __init__(self, file: BinaryIO, name: str):
         self.name = name
         self._file = file
-        self.start: bytes = file.read(HEAD_SIZE).lstrip(b"\xef\xbb\xbf \t\r\n")
+        self.start: bytes = file.read(HEAD_SIZE).lstrip(BLANKS)
         file.seek(0)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,7 +66,7 @@ def export_tasks(
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
     if target is LABEL_STUDIO:
         return _copy(placed, TaskCopier, job)
-    return _run(read_tasks(placed, job.config, job.options, job.ledger), target, job)
+    return _run(read_tasks(placed, job.config, job.options, job.ledger.reading()), target, job)
 
 
 def _place(task: Any, number: int) -> str:
@@ -124,7 +125,11 @@ def convert(
         job = Job(path, title=name or source.name.split(".")[0], config=config, options=chosen)
         if form is target and form.verbatim is not None:
             return _copy(form.verbatim.objects(file, source.name, job), form.verbatim.writer, job)
-        return _run(form.read(file, source.name, job), target, job)
+        return _run(form.read(file, source.name, _reading(job)), target, job)
+
+
+def _reading(job: Job) -> Job:
+    return replace(job, ledger=job.ledger.reading())
 
 
 def _copy(placed: Iterable[PlacedTask], make: Callable[[Job], Copier], job: Job) -> ExportReport:
@@ -138,8 +143,9 @@ def _copy(placed: Iterable[PlacedTask], make: Callable[[Job], Copier], job: Job)
 def _run(items: Iterable[Item], target: Format, job: Job) -> ExportReport:
     with _closing(target.write, job) as writer:
         for item in _watched(items, job.options):
+            job.ledger.hand(item)
             writer.write(item)
-        return _settle(writer, job)
+        return _settle(writer, job, job.ledger.check)
 
 
 W = TypeVar("W", bound=Writer | Copier)
@@ -170,8 +176,10 @@ def _watched(things: Iterable[Any], options: Options) -> Iterator[Any]:
     options.progress(number)
 
 
-def _settle(writer: Writer | Copier, job: Job) -> ExportReport:
+def _settle(writer: Writer | Copier, job: Job, check: Callable[[], None] | None = None) -> ExportReport:
     writer.finish()
+    if check is not None:
+        check()
     report = job.ledger.close()
     if job.options.strict and not report.lossless:
         raise LossError(report)

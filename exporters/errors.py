@@ -3,7 +3,8 @@
 ExportError
 ├── InputError      the input is not what it should be; names the file and the place
 ├── OptionError     an option is unknown or has a wrong value; lists the valid ones
-└── LossError       `strict` was asked for and something was lost; carries the report
+├── LossError       `strict` was asked for and something was lost; carries the report
+└── ExportDefect    what was read is not all in the account: a fault of ours; nothing was written
 """
 
 from __future__ import annotations
@@ -32,3 +33,13 @@ class LossError(ExportError):
     def __init__(self, report: ExportReport):
         super().__init__(f"strict: nothing was written, because of losses\n{report.to_text()}")
         self.report = report
+
+
+class ExportDefect(ExportError):
+    """What was read and what the report tells do not add up; nothing was written."""
+
+    def __init__(self, unit: str, end: str, there: int, told: int):
+        super().__init__(
+            f"a defect of this program: {there} {unit}s were {end} and {told} are in the account; nothing "
+            "was written. Please report it, with the input if you can"
+        )

@@ -9,6 +9,7 @@ from exporters.contract import Format, Head
 from exporters.cvat.format import CVAT
 from exporters.errors import InputError, OptionError
 from exporters.files import inner_suffix
+from exporters.foreign import kind_by_keys, kind_by_start
 from exporters.label_studio.format import LABEL_STUDIO
 from exporters.prodigy.format import PRODIGY
 
@@ -34,10 +35,13 @@ def by_suffix(path: Path) -> str | None:
 
 def by_content(file: BinaryIO, path: Path) -> str:
     """Return the format of an input, by its suffix or by its start; leaves the file there."""
+    head = Head(file, path.name)
+    foreign = kind_by_start(head.start) or kind_by_keys(head.first)
+    if foreign is not None:
+        raise InputError(f"{path.name}: this is {foreign}, which is not read; valid: {', '.join(FORMATS)}")
     told = by_suffix(path)
     if told is not None and FORMATS[told].is_told_by_suffix:
         return told
-    head = Head(file, path.name)
     for name, form in FORMATS.items():
         if form.recognizes(head):
             return name

@@ -38,13 +38,41 @@ def parse(text: bytes, place: str) -> Any:
     """
     if orjson is not None:
         try:
-            return orjson.loads(text)
+            value = orjson.loads(text)
+            if not _has_repeated_key(text, value):
+                return value
         except orjson.JSONDecodeError:
             pass
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unrepeated)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({_reason(error)})") from None
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"the key {twice[:40]!r} stands twice in one object; keep one of them")
+    return found
+
+
+def _has_repeated_key(text: bytes, value: Any) -> bool:
+    """Return whether a key may stand twice: parsers keep the last value and say nothing.
+
+    Written anew, the value then has fewer strings. Escapes can make it look so too: the caller looks closer.
+    """
+    try:
+        again = orjson.dumps(value)
+    except TypeError:  # an integer over 64 bits
+        return True
+    quotes = text.count(b'"') - again.count(b'"')
+    if b"\\" in text:
+        quotes -= text.count(b'\\"') - again.count(b'\\"')
+    return quotes != 0
 
 
 def _reason(error: Exception) -> str:
@@ -175,6 +203,8 @@ def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any
     try:
         values = _loads(b"[%b]" % whole)
     except (ValueError, RecursionError):
+        return None, 0
+    if orjson is None or _has_repeated_key(whole, values):
         return None, 0
     is_plain = is_array or len(values) == seams + 1
     return (values, end) if is_plain and set(map(type, values)) == {dict} else (None, 0)

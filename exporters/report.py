@@ -1,4 +1,4 @@
-"""The account of an export: what was carried whole, what was changed and how, what was dropped and why."""
+"""The account of an export: what was carried, changed and how, dropped and why, counted at both ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from exporters.errors import ExportDefect
+from exporters.records import Annotation, Item, name_of
 
 Counts = dict[tuple[str, str], int]
 
@@ -25,6 +28,8 @@ class ExportReport:
         (kind, how or why) to how many.
     examples : dict of (str, str) to tuple of str
         Where it happened first, a few places per line.
+    left_out : dict of str to int
+        Kind to how many were not asked for.
     files : tuple of str
         Everything that was written.
     notes : tuple of str
@@ -35,6 +40,7 @@ class ExportReport:
     carried: dict[str, int] = field(default_factory=dict)
     changed: Counts = field(default_factory=dict)
     dropped: Counts = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
     examples: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -49,7 +55,8 @@ class ExportReport:
         lines = [f"{self.items} items written"]
         lines += [f"  carried {n:>8}  {kind}" for kind, n in sorted(self.carried.items())]
         lines += self._lines("changed", self.changed) + self._lines("dropped", self.dropped)
-        lines += ["nothing was lost"] if self.lossless else []
+        lines += [f"  left out {n:>7}  {kind}: not asked for" for kind, n in sorted(self.left_out.items())]
+        lines += [f"nothing {'else ' if self.left_out else ''}was lost"] if self.lossless else []
         lines += [f"wrote {name}" for name in self.files] + list(self.notes)
         return "\n".join(lines)
 
@@ -68,6 +75,7 @@ class ExportReport:
             "carried": dict(sorted(self.carried.items())),
             "changed": self._rows(self.changed, "how"),
             "dropped": self._rows(self.dropped, "why"),
+            "left_out": dict(sorted(self.left_out.items())),
             "files": list(self.files),
             "notes": list(self.notes),
         }
@@ -83,8 +91,35 @@ class ExportReport:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
 
 
+# What is counted at both ends, and which kinds of the report are not regions. `REMARKS` are said about
+# something that is counted elsewhere.
+SETTLED = ("region", "relation")
+_UNIT = {"annotation": "annotation", "prediction": "annotation", "relation": "relation"}
+REMARKS = frozenset(
+    (
+        "item",
+        "image name",
+        "group",
+        "task",
+        "draft",
+        "key",
+        "task data",
+        "attribute",
+        "answer",
+        "element",
+        "label",
+    )
+)
+
+
 class Ledger:
-    """Counts while an export runs; `close` gives the frozen report."""
+    """Counts while an export runs, at both ends: `close` gives the frozen report, `check` proves it.
+
+    A reader notes what the input itself holds (`saw`), what of it became part of something else (`merged`),
+    and what it could not read (`reading().drop`). What it hands on is counted on its way to the writer
+    (`hand`). A writer settles each of these: `carried`, `change`, `drop`, or `covered` where another line
+    tells of it.
+    """
 
     PLACES = 3
     REASONS = 500
@@ -94,9 +129,40 @@ class Ledger:
         self.carried: Counter[str] = Counter()
         self.changed: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
+        self.left_out: Counter[str] = Counter()
         self.places: dict[tuple[str, str], list[str]] = {}
         self.files: list[str] = []
         self.notes: list[str] = []
+        self.seen: Counter[str] = Counter()
+        self.handed: Counter[str] = Counter()
+        self._unread: Counter[str] = Counter()
+        self._merged: Counter[str] = Counter()
+        self._covered: Counter[str] = Counter()
+
+    def saw(self, unit: str, count: int = 1) -> None:
+        """Note what the input holds, before anything is made of it."""
+        self.seen[unit] += count
+
+    def merged(self, unit: str, count: int = 1) -> None:
+        """Note that things which were seen became part of others; negative where one became several."""
+        self._merged[unit] += count
+
+    def unread(self, unit: str, count: int = 1) -> None:
+        """Note that a reader keeps back what it saw; the caller says so in the report."""
+        self._unread[unit] += count
+
+    def covered(self, unit: str, count: int = 1) -> None:
+        """Note that a writer is done with things of which no line of their own tells."""
+        self._covered[unit] += count
+
+    def hand(self, item: Item) -> None:
+        """Count what a reader hands on."""
+        handed = self.handed
+        for annotation in item.annotations:
+            handed["annotation"] += 1
+            handed["region"] += len(annotation.regions)
+            if annotation.relations:
+                handed["relation"] += len(annotation.relations)
 
     def change(self, kind: str, how: str, place: str = "", count: int = 1) -> None:
         """Count things that arrived, but not as they were."""
@@ -105,6 +171,25 @@ class Ledger:
     def drop(self, kind: str, why: str, place: str = "", count: int = 1) -> None:
         """Count things that could not be carried."""
         self._add(self.dropped, kind, why, place, count)
+
+    def drop_annotation(self, annotation: Annotation, why: str, place: str = "") -> None:
+        """Count an annotation as dropped, with all that it says."""
+        kind = "prediction" if annotation.is_prediction else "annotation"
+        self.drop(kind, why, place)
+        inside = f"of {'a prediction' if annotation.is_prediction else 'an annotation'} that is left out"
+        for region in annotation.regions:
+            self.drop(name_of(region.shape), inside, place)
+        if annotation.relations:
+            self.drop("relation", inside, place, len(annotation.relations))
+
+    def drop_item(self, item: Item, why: str) -> None:
+        """Count an item as dropped, with all that is said about it."""
+        if item.primary:
+            self.drop("item", why, item.place)
+        for annotation in item.annotations:
+            for kind, count in (("region", len(annotation.regions)), ("relation", len(annotation.relations))):
+                if count:
+                    self.drop(kind, why, item.place, count)
 
     def _add(self, counts: Counter[tuple[str, str]], kind: str, text: str, place: str, count: int) -> None:
         key = (kind, text)
@@ -124,6 +209,32 @@ class Ledger:
         else:
             self.carried[kind] += 1
 
+    def reading(self) -> Reading:
+        """Return the ledger as a reader gets it: what it drops was seen by nobody else."""
+        return Reading(self)
+
+    def check(self) -> None:
+        """Raise `ExportDefect` unless everything that was seen is in the account."""
+        settled = self._covered + self._units(self.carried)
+        for counts in (self.changed, self.dropped):
+            for (kind, _), count in counts.items():
+                if kind not in REMARKS:
+                    settled[_UNIT.get(kind, "region")] += count
+        for unit in SETTLED:
+            told = settled[unit] - self._unread[unit]
+            if self.handed[unit] != told:
+                raise ExportDefect(unit, "read", self.handed[unit], told)
+        for unit, count in self.seen.items():
+            read = self.handed[unit] + self._unread[unit] + self._merged[unit]
+            if count != read:
+                raise ExportDefect(unit, "seen", count, read)
+
+    def _units(self, counts: Counter[str]) -> Counter[str]:
+        units: Counter[str] = Counter()
+        for kind, count in counts.items():
+            units[_UNIT.get(kind, "region")] += count
+        return units
+
     def close(self) -> ExportReport:
         """Return what was counted."""
         return ExportReport(
@@ -131,7 +242,21 @@ class Ledger:
             carried=dict(self.carried),
             changed=dict(self.changed),
             dropped=dict(self.dropped),
+            left_out=dict(self.left_out),
             examples={key: tuple(places) for key, places in self.places.items()},
             files=tuple(self.files),
             notes=tuple(self.notes),
         )
+
+
+class Reading(Ledger):
+    """The same ledger in a reader's hands."""
+
+    def __init__(self, whole: Ledger):
+        self.__dict__ = whole.__dict__
+
+    def drop(self, kind: str, why: str, place: str = "", count: int = 1) -> None:
+        """Count things that could not be read."""
+        super().drop(kind, why, place, count)
+        if kind not in REMARKS:
+            self.unread(_UNIT.get(kind, "region"), count)

@@ -16,6 +16,7 @@ COMMANDS = {
     "connect": "backend.cli.connect:connect",
     "disconnect": "backend.cli.connect:disconnect",
     "status": "backend.cli.status:status",
+    "options": "backend.cli.options:options",
     "retrain": "backend.cli.retrain:retrain",
     "export": "backend.cli.export:export",
     "convert": "backend.cli.export:convert",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from backend.cli.common import as_json, project_argument, project_number, resolve_project, services, show
@@ -9,24 +11,31 @@ from backend.errors import QueueUnavailable, SettingsError
 from backend.loop.jobs import DirtyMarker
 from backend.project import connect as connection
 from backend.project.doctor import diagnose_project
+from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
 
 
 @click.command()
 @project_argument
+@click.option("--dry-run", is_flag=True, help="Only say what would be learned, read and changed.")
 @as_json
-def connect(project: str, as_json: bool) -> None:
+def connect(project: str, dry_run: bool, as_json: bool) -> None:
     """Switch the loop on for PROJECT (its id or title) and say what was changed.
 
-    Adds the ML backend and the webhook to the project, sets its sampling, and asks for the first round.
-    Running it again repairs what was removed by hand and changes nothing else.
+    Adds the ML backend and the webhook to the project and asks for the first round, which switches the
+    sampling. A project of which not even an order can be made is refused, and nothing is changed. Running it
+    again repairs what was removed by hand and changes nothing else.
 
     \b
     Example:
+      clean-al connect 1 --dry-run
       clean-al connect 1
     """
     world = services()
     project_id = resolve_project(world.label_studio, project)
+    if dry_run:
+        _say_what_would_be(look_ahead(world, project_id), project_id, as_json)
+        return
     changes = connection.connect(world, project_id)
     changes.append(_first_round(world, project_id))
     findings = [f for f in diagnose_project(world, project_id) if not f.ok]
@@ -37,6 +46,19 @@ def connect(project: str, as_json: bool) -> None:
         click.echo(f"project {project_id}: {line}")
     for finding in findings:
         click.echo(f"project {project_id}: {finding}")
+
+
+def _say_what_would_be(outlook: Outlook, project_id: int, as_json: bool) -> None:
+    if as_json:
+        show({"project": project_id, "outlook": outlook.as_dict()})
+    else:
+        for line in outlook.lines():
+            click.echo(f"project {project_id}: {line}")
+        if not outlook.problem:
+            would = "an ML backend and a webhook would be added; the first round would switch the sampling"
+            click.echo(f"project {project_id}: {would}")
+    if outlook.problem:
+        sys.exit(1)
 
 
 @click.command()
@@ -64,7 +86,9 @@ def disconnect(project: str, forget: bool, as_json: bool) -> None:
 
 def _first_round(world: Services, project_id: int) -> str:
     try:
-        DirtyMarker.of(world, world.impatient_redis).mark_dirty(project_id, "connected", delay=0.0)
+        DirtyMarker.of(world, world.impatient_redis).mark_dirty(
+            project_id, "connected", delay=0.0, hasten=True
+        )
     except (QueueUnavailable, SettingsError):
         return "the first round runs as soon as `clean-al serve` is up"
     return "the first round is queued"

@@ -68,7 +68,11 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
                 show_default=True,
                 help="Which of a task's annotations.",
             ),
-            click.option("--predictions", is_flag=True, help="Also write pre-annotations, marked as such."),
+            click.option(
+                "--predictions/--no-predictions",
+                default=None,
+                help="Pre-annotations, marked as such: `convert` writes them, `export` does not, by default.",
+            ),
             click.option(
                 "--image-root", type=click.Path(file_okay=False), help="Where images lie, for their size."
             ),

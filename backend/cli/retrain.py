@@ -37,7 +37,7 @@ def retrain(project: str, wait: bool, timeout: float, as_json: bool) -> None:
         ask_for_forced_round(world.impatient_redis, project_id)
     except RedisError as error:
         raise QueueUnavailable(f"Redis does not answer: {type(error).__name__}; is it running?") from None
-    DirtyMarker.of(world, world.impatient_redis).mark_dirty(project_id, "retrain", delay=0.0)
+    DirtyMarker.of(world, world.impatient_redis).mark_dirty(project_id, "retrain", delay=0.0, hasten=True)
     if not wait:
         if as_json:
             show({"project": project_id, "queued": True})

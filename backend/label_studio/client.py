@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import sleep
 from typing import Any
 
 from backend.errors import LabelStudioNotFound, LabelStudioUnreachable
+from backend.label_studio.files import Site
 from backend.label_studio.http import Transport
 from backend.label_studio.tasks import Json, greater, page_request, pages_by_id, pages_by_number
 
@@ -316,15 +317,22 @@ class LabelStudio:
 
     # Files
 
-    def download(self, path_or_url: str, *, max_bytes: int) -> bytes:
+    @property
+    def site(self) -> Site:
+        """Where this Label Studio is."""
+        return self._http.site
+
+    def download(
+        self, path_or_url: str, *, max_bytes: int, elsewhere: Callable[[str], bytes] | None = None
+    ) -> bytes:
         """Return a file that task data names.
 
         Only this Label Studio is asked (scheme, host and port equal), it decides who may read what, and no
-        redirect leads elsewhere.
+        redirect leads elsewhere, unless `elsewhere` is given: it then gets the address.
 
         Raises
         ------
         LabelStudioRejected
             For every other address, without opening a connection, and for a file above `max_bytes`.
         """
-        return self._http.download(path_or_url, max_bytes)
+        return self._http.download(path_or_url, max_bytes, elsewhere)

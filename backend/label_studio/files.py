@@ -52,6 +52,10 @@ class Site:
             raise LabelStudioRejected(f"{shown}: not fetched: Label Studio serves no files at this path")
         return self.address(path) + (f"?{parts.query}" if parts.query else "")
 
+    def owns(self, path_or_url: str) -> bool:
+        """Whether a path or an address leads to this Label Studio, whatever it serves there."""
+        return self._own_parts(path_or_url) is not None
+
     def _own_parts(self, path_or_url: str) -> SplitResult | None:
         try:
             parts = urlsplit(path_or_url)
@@ -90,4 +94,4 @@ def read_capped(answer: requests.Response, path: str, max_bytes: int, seconds: f
                 raise LabelStudioUnreachable(f"{path}: not complete within {seconds:g} s")
         else:
             return bytes(body)
-    raise LabelStudioRejected(f"{path}: larger than {max_bytes} bytes")
+    raise LabelStudioRejected(f"{path}: larger than {max_bytes} bytes", 413)

@@ -112,7 +112,9 @@ class Transport:
             timeout,
         )
 
-    def download(self, path_or_url: str, max_bytes: int) -> bytes:
+    def download(
+        self, path_or_url: str, max_bytes: int, elsewhere: Callable[[str], bytes] | None = None
+    ) -> bytes:
         """Return the file at a path or address of this Label Studio; see `LabelStudio.download`."""
         address = self.site.file_address(path_or_url)
         for _ in range(MOST_REDIRECTS):
@@ -120,6 +122,8 @@ class Transport:
             found: bytes | Moved = self._repeat(attempt, urlsplit(address).path, True, self._timeout)
             if isinstance(found, bytes):
                 return found
+            if elsewhere is not None and not self.site.owns(found.location):
+                return elsewhere(found.location)
             address = self.site.file_address(found.location)
         raise LabelStudioRejected(f"{urlsplit(address).path}: more than {MOST_REDIRECTS} redirects")
 

@@ -6,8 +6,12 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+from scipy.special import expit
+
 from clean_al import IntelligentSampler
 from clean_al.accuracy import ENOUGH_UNIFORM
+from clean_al.calibration import log_odds
 
 CONFIDENCE = 0.9
 # An estimate fits the model five more times. Made only when labels or tasks have grown by this share, it
@@ -27,6 +31,7 @@ class Accuracy:
     needed : audit labels from which on there is an estimate
     at_labels, at_tasks : the project's labels and tasks when it was estimated
     unknown_because : what is missing; None when it is known
+    slope, intercept : how often the model is right when it says that it is this sure; None while not known
     """
 
     value: float | None = None
@@ -38,6 +43,14 @@ class Accuracy:
     at_labels: int = 0
     at_tasks: int = 0
     unknown_because: str | None = f"0 of {ENOUGH_UNIFORM} audit labels"
+    slope: float | None = None
+    intercept: float | None = None
+
+    def calibrated(self, confidence: float) -> float | None:
+        """Return how likely an answer of this confidence is right; None while that is not known."""
+        if self.slope is None or self.intercept is None:
+            return None
+        return float(expit(self.slope * log_odds(np.array(confidence)) + self.intercept))
 
     def __str__(self) -> str:
         if self.value is None:
@@ -62,11 +75,12 @@ def read_accuracy(report: dict[str, Any]) -> Accuracy:
 
 def read_accuracies(report: dict[str, Any]) -> dict[str, Accuracy]:
     """Return what a stored round report says of each question's accuracy, by the questions' names."""
-    return {
-        question["name"]: read_accuracy(question)
-        for question in report.get("questions") or ()
-        if isinstance(question, dict) and isinstance(question.get("name"), str)
-    }
+    return read_stored({q["name"]: q.get("accuracy") for q in report.get("questions") or ()})
+
+
+def read_stored(accuracies: dict[str, Any] | None) -> dict[str, Accuracy]:
+    """Return accuracies as they were stored, by the questions' names."""
+    return {name: read_accuracy({"accuracy": stored}) for name, stored in (accuracies or {}).items()}
 
 
 def accuracy_now(
@@ -98,15 +112,12 @@ def accuracy_now(
     labeled = getattr(sampler, "labeled_", None)
     audited = int(labeled.uniform.sum()) if labeled else 0
     missing = _missing(sampler, audited, exploration)
-    if labeled is None or missing:
+    if labeled is None or sampler.model_ is None:
         return Accuracy(audit_labels=audited, unknown_because=missing)
-    if labeled.multilabel:
-        why = "it is not estimated for questions with several answers at once"
-        return Accuracy(audit_labels=audited, unknown_because=why)
     n_labels = len(labeled.y)
     n_tasks = n_labels + unlabeled.shape[0]
-    if not anew and _still_stands(last, n_labels, n_tasks):
-        return replace(last, audit_labels=audited)
+    if not anew and _still_stands(last, n_labels, n_tasks, known=missing is None):
+        return replace(last, audit_labels=audited, unknown_because=missing)
     try:
         found = sampler.estimate_accuracy(unlabeled, confidence=CONFIDENCE)
     except Exception as error:  # noqa: BLE001  a user's own estimator; the order is served, so no round fails
@@ -115,8 +126,20 @@ def accuracy_now(
     if math.isnan(found):
         why = "too few labels of some classes to hold any out"
         return Accuracy(audit_labels=audited, unknown_because=why)
-    interval = (float(found), float(found.low), float(found.high))
-    return Accuracy(*interval, CONFIDENCE, audited, ENOUGH_UNIFORM, n_labels, n_tasks, None)
+    slope, intercept = found.calibration or (None, None)
+    known = Accuracy(
+        confidence=CONFIDENCE,
+        audit_labels=audited,
+        at_labels=n_labels,
+        at_tasks=n_tasks,
+        unknown_because=missing,
+        slope=slope,
+        intercept=intercept,
+    )
+    if missing:
+        # The calibration is of use already; the value is not.
+        return known
+    return replace(known, value=float(found), low=float(found.low), high=float(found.high))
 
 
 def _missing(sampler: IntelligentSampler, audited: int, exploration: float) -> str | None:
@@ -129,6 +152,9 @@ def _missing(sampler: IntelligentSampler, audited: int, exploration: float) -> s
     return "labels of two classes are needed" if sampler.model_ is None else None
 
 
-def _still_stands(last: Accuracy, n_labels: int, n_tasks: int) -> bool:
+def _still_stands(last: Accuracy, n_labels: int, n_tasks: int, *, known: bool) -> bool:
+    """Whether an estimate can stay: little has changed, and it says a value exactly when there can be one."""
     pairs = ((n_labels, last.at_labels), (n_tasks, last.at_tasks))
-    return last.value is not None and all(abs(now - then) < GROWTH * then for now, then in pairs)
+    if (last.value is not None) is not known or last.slope is None:
+        return False
+    return all(abs(now - then) < GROWTH * then for now, then in pairs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from backend.learning.vectorize import (
     VECTORIZERS,
     Download,
     Features,
+    Gaps,
     InputSpec,
     ObjectTag,
     Standing,
@@ -92,14 +93,15 @@ class Reader:
     def transform(self, values: Values) -> Features:
         """Return the features of some tasks; a task is readable where one of its inputs is."""
         parts = [v.transform(column) for v, column in zip(self.vectorizers, values, strict=True)]
-        if len(parts) == 1:
-            return parts[0]
         if not parts:
             return _nothing(0)
+        gaps = Gaps.of(values, [part.readable for part in parts])
+        if len(parts) == 1:
+            return replace(parts[0], gaps=gaps)
         X = [part.X * np.float32(scale) for part, scale in zip(parts, self.scales, strict=True)]
         places = [p.embedding * np.float32(scale) for p, scale in zip(parts, self.scales, strict=True)]
         stacked = sparse.hstack(X, format="csr") if any(map(sparse.issparse, X)) else np.hstack(X)
-        return Features(stacked, np.hstack(places), np.any([part.readable for part in parts], axis=0))
+        return Features(stacked, np.hstack(places), np.any([part.readable for part in parts], axis=0), gaps)
 
     def features_of(self, data: Sequence[Mapping[str, Any]], download: Download) -> Features:
         """Return the features of tasks by their data."""
@@ -128,7 +130,7 @@ class Reader:
 
 
 def read_values(inputs: Sequence[InputSpec], data: Sequence[Mapping[str, Any]], download: Download) -> Values:
-    """Return what a reader of these inputs takes of each task; None where it cannot be had.
+    """Return what a reader of these inputs takes of each task; an `Unread` where it cannot be had.
 
     Raises
     ------
@@ -151,4 +153,4 @@ def _even(parts: Sequence[Features]) -> tuple[float, ...]:
 
 def _nothing(n: int) -> Features:
     empty = np.zeros((n, 1), dtype=np.float32)
-    return Features(empty, empty, np.zeros(n, dtype=bool))
+    return Features(empty, empty, np.zeros(n, dtype=bool), Gaps(np.zeros((n, 0), dtype=np.int32), ()))

@@ -12,7 +12,7 @@ from backend.learning.vectorize import Features
 
 Data = Mapping[str, Any]
 ReadData = Callable[[np.ndarray], Iterable[Data]]
-ReadPredictions = Callable[[np.ndarray, str], Sequence[Data | None]]
+ReadPredictions = Callable[[np.ndarray, str | None], Sequence[Data | None]]
 
 
 class Tasks:
@@ -23,7 +23,8 @@ class Tasks:
     ids : array of shape (n_tasks,), int64
     features : Features, row by row like `ids`
     read : gives the data of the tasks with these ids, in their order
-    predictions : gives the prediction that a model version of another made of each of these tasks, or None
+    predictions : gives what another model's version, or the newest of any, predicted of each of these tasks,
+        None where it said nothing
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class Tasks:
         """The tasks' data, as Label Studio holds it."""
         return list(self._read(self.ids))
 
-    def predictions(self, version: str) -> list[Data | None]:
-        """Return what another model's version predicted of each task, None where it said nothing."""
+    def predictions(self, version: str | None) -> list[Data | None]:
+        """Return what another model predicted of each task: a version of it, or the newest of any."""
         return list(self._predictions(self.ids, version)) if self._predictions else [None] * len(self)
 
     def rows(self, index: np.ndarray) -> Tasks:

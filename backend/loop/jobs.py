@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue, Retry
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
-from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
 from backend.errors import (
     BackendError,
+    LabelingConfigError,
     LabelStudioNotFound,
+    ProjectNotOrderable,
     QueueUnavailable,
     RoundSuperseded,
 )
-from backend.loop.lease import take_lease
+from backend.loop.lease import Lease, take_lease
+from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
 from backend.loop.publish import SAMPLING
-from backend.loop.round import run_round
+from backend.loop.report import RoundReport
+from backend.loop.round import run_round, step_back
 from backend.loop.stages import LABEL_STUDIO_STAGES
 from backend.services import Services
 from backend.settings import read_settings
@@ -39,19 +42,11 @@ QUEUE = "clean-al"
 # A name on the wire, not a place in the code: files may move while jobs wait. The second is what 0.1 queued.
 ROUND = "clean-al.round"
 ROUNDS = frozenset({ROUND, "backend.jobs.perform_round"})
-# How long a mark can suppress another one when its job was lost; the poll then asks anew.
-MARK_SECONDS = 120
 FORCE_SECONDS = 3600
-# RQ's scheduler looks every second.
-OVERDUE_SECONDS = 3
 RESULT_SECONDS, FAILURE_SECONDS = 600, 86_400
 LONGEST_PAUSE = 60.0
 # For a work horse that is killed; a round that fails by itself is repeated by the poll, with growing pauses.
 AFTER_DEATH = Retry(max=3, interval=[1, 10, 30])
-
-
-def pending_key(project_id: int) -> str:
-    return f"clean-al:pending:{project_id}"
 
 
 def force_key(project_id: int) -> str:
@@ -63,12 +58,6 @@ def ask_for_forced_round(redis: Redis, project_id: int) -> None:
     redis.set(force_key(project_id), secrets.token_hex(8), ex=FORCE_SECONDS)
 
 
-_FORGET_IF_SAME = """
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('del', KEYS[1])
-"""
-
-
 class RoundJob(Job):
     """An RQ job that can be nothing but a round: whoever can write to Redis must not choose what runs."""
 
@@ -78,6 +67,21 @@ class RoundJob(Job):
         if not honest or not _is_one_project(self.args):
             raise PermissionError("only rounds of projects run here")
         return perform_round
+
+    @classmethod
+    def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> Self:
+        """Return a stored job; one with damaged fields counts as none, lest it end each worker in turn.
+
+        Raises
+        ------
+        NoSuchJobError
+            The poll then finds the project's mark without a job, and asks anew.
+        """
+        try:
+            return super().fetch(id, connection=connection, serializer=serializer)  # type: ignore[return-value]
+        except (ValueError, TypeError, LookupError, AttributeError, ResponseError) as error:
+            logger.error("a damaged job is dropped from the queue: %s", type(error).__name__)
+            raise NoSuchJobError(f"the job is damaged: {type(error).__name__}") from None
 
     def restore(self, raw_data: Any) -> None:
         super().restore(raw_data)
@@ -96,19 +100,9 @@ def round_queue(redis: Redis) -> Queue:
     return Queue(QUEUE, connection=redis, job_class=RoundJob, serializer=JSONSerializer)
 
 
-def enqueue_overdue(redis: Redis) -> None:
-    """Queue the rounds whose pause is long over, in place of an RQ scheduler that has died.
-
-    Such a scheduler's lock outlives it by a minute, and none other takes its place until then. One that is
-    alive and does the same at the same time does no harm: the second round finds nothing new.
-    """
-    registry = round_queue(redis).scheduled_job_registry
-    if registry.get_jobs_to_schedule(int(time.time()) - OVERDUE_SECONDS):
-        scheduler = RQScheduler(
-            [QUEUE], connection=redis, serializer=JSONSerializer, logging_level=logging.WARNING
-        )
-        scheduler.prepare_registries([QUEUE])
-        scheduler.enqueue_scheduled_jobs()
+def round_jobs(redis: Redis) -> RoundJobs:
+    """Return the jobs of that queue, with the marks that belong to them."""
+    return RoundJobs(round_queue(redis))
 
 
 class DirtyMarker:
@@ -132,23 +126,28 @@ class DirtyMarker:
         settings = services.settings
         return cls(redis or services.redis, services.store, settings.debounce, settings.job_timeout)
 
-    def mark_dirty(self, project_id: int, reason: str, delay: float | None = None) -> None:
+    def mark_dirty(
+        self, project_id: int, reason: str, delay: float | None = None, *, hasten: bool = False
+    ) -> None:
         """Ask for one more round of a connected project.
+
+        Parameters
+        ----------
+        delay : seconds until the round; by default long enough for more events to gather
+        hasten : let a round that waits already come as soon
 
         Raises
         ------
         QueueUnavailable
-            When Redis does not answer.
+            When Redis does not answer, or takes nothing in.
         """
         if not is_connected(self._store, project_id):
             return
         delay = self._pause(project_id) if delay is None else delay
-        seconds = int(delay) + MARK_SECONDS
         try:
-            if self._redis.set(pending_key(project_id), reason, nx=True, ex=seconds):
-                self._enqueue(project_id, delay)
+            self._ask(project_id, reason, delay, hasten)
         except (RedisError, OSError) as error:
-            raise QueueUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+            raise QueueUnavailable(why_unavailable(error)) from error
 
     def _pause(self, project_id: int) -> float:
         """Return how long events gather: half of what the last round cost Label Studio, for it to breathe."""
@@ -156,71 +155,101 @@ class DirtyMarker:
         took = sum(seconds.get(stage, 0.0) for stage in LABEL_STUDIO_STAGES)
         return min(max(self._debounce, took / 2), max(self._debounce, LONGEST_PAUSE))
 
-    def _enqueue(self, project_id: int, delay: float) -> None:
-        queue = round_queue(self._redis)
-        job = {
-            "description": f"round of project {project_id}",
-            "job_timeout": self._job_timeout,
-            "result_ttl": RESULT_SECONDS,
-            "failure_ttl": FAILURE_SECONDS,
-            "retry": AFTER_DEATH,
-        }
-        try:
-            if delay > 0:
-                queue.enqueue_in(timedelta(seconds=delay), ROUND, int(project_id), **job)
-            else:
-                queue.enqueue(ROUND, int(project_id), **job)
-        except BaseException:
-            self._redis.delete(pending_key(project_id))
-            raise
+    def _ask(self, project_id: int, reason: str, delay: float, hasten: bool) -> None:
+        round_jobs(self._redis).ask(
+            project_id,
+            ROUND,
+            delay,
+            hasten=hasten,
+            description=f"round of project {project_id}: {reason}",
+            timeout=self._job_timeout,
+            result_ttl=RESULT_SECONDS,
+            failure_ttl=FAILURE_SECONDS,
+            retry=AFTER_DEATH,
+        )
+
+
+def why_unavailable(error: Exception) -> str:
+    """Return what is wrong with the queue server, in its own words where it has some, never its address."""
+    if isinstance(error, ResponseError):
+        # Of an error inside a script, the server's words come first, and the script's name after them.
+        return f"Redis refuses: {str(error).partition(' script:')[0][:200]}"
+    return f"Redis does not answer: {type(error).__name__}"
 
 
 def perform_round(project_id: int, services: Services | None = None) -> str:
     """Run one round of a project and return how it ended; this is what RQ calls."""
     services = services or Services(read_settings())
     redis, store = services.redis, services.store
-    # Cleared before anything is read: an event from now on must ask for another round.
-    redis.delete(pending_key(project_id))
     if not is_connected(store, project_id):
+        redis.delete(pending_key(project_id), begun_key(project_id))
         return "not connected"
     published = store.published(project_id)
+    # It clears the mark before anything is read: an event from now on must ask for another round.
     with take_lease(
         redis, project_id, services.settings.lease, at_least=published.fence if published else 0
     ) as lease:
         if lease is None:
             DirtyMarker.of(services).mark_dirty(project_id, "busy", delay=services.settings.lease / 3)
             return "busy"
-        progress = ProgressFile(store.folder(project_id))
-        progress.begin()
-        try:
-            covers = observe(services.label_studio, project_id)
-            force = redis.get(force_key(project_id))
-            report = run_round(services, project_id, lease, force=force is not None)
-            # Who was outlived does not say how it went: another worker's word stands, or will.
-            lease.check()
-        except RoundSuperseded as error:
-            logger.warning("%s", error)
+        return _hold_round(services, project_id, lease)
+
+
+def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
+    progress = ProgressFile(services.store.folder(project_id))
+    progress.begin()
+    try:
+        report = _round(services, project_id, lease, progress)
+    except RoundSuperseded as error:
+        logger.warning("%s", error)
+        return "superseded"
+    except RedisError as error:
+        # It says nothing about the project. The poll finds a round that began and has not ended.
+        logger.warning("project %s: the round is broken off: %s", project_id, why_unavailable(error))
+        return "broken off"
+    except Exception as error:  # noqa: BLE001  noted for `status`, then raised where nobody expected it
+        if lease.is_lost():
+            logger.warning("project %s: %s, after the lease was lost", project_id, type(error).__name__)
             return "superseded"
-        except Exception as error:  # noqa: BLE001  noted for `status`, then raised where nobody expected it
-            if lease.is_lost():
-                logger.warning("project %s: %s, after the lease was lost", project_id, type(error).__name__)
-                return "superseded"
-            return _note_failure(progress, project_id, error)
-        if report.head:
-            covers |= serving({"model_version": report.version, "sampling": SAMPLING})
-        progress.succeed(asdict(report), covers)
-        if force is not None:
-            # Only now: a forced round that fails is repeated as one. Another wish, that came since, stands.
-            redis.eval(_FORGET_IF_SAME, 1, force_key(project_id), force)
-        logger.info(
-            "project %s: %s; %s labels, %s candidates, %s",
-            project_id,
-            report.outcome,
-            report.labels,
-            report.candidates,
-            " ".join(f"{k} {v:.2f}s" for k, v in report.seconds.items()),
-        )
-        return report.outcome
+        return _note_failure(progress, project_id, error)
+    finally:
+        # Where this is not reached, or the round's end was not noted, the poll finds it begun and not ended.
+        if progress.read().running_since is None:
+            _note_end(services.redis, project_id, lease)
+    logger.info(
+        "project %s: %s; %s labels, %s candidates, %s",
+        project_id,
+        report.outcome,
+        report.labels,
+        report.candidates,
+        " ".join(f"{k} {v:.2f}s" for k, v in report.seconds.items()),
+    )
+    return report.outcome
+
+
+def _round(services: Services, project_id: int, lease: Lease, progress: ProgressFile) -> RoundReport:
+    redis = services.redis
+    covers = observe(services.label_studio, project_id)
+    force = redis.get(force_key(project_id))
+    try:
+        report = run_round(services, project_id, lease, force=force is not None)
+    except (LabelingConfigError, ProjectNotOrderable) as error:
+        report = step_back(services, project_id, lease, error)
+        covers |= serving(services.label_studio.project(project_id))
+    # Who was outlived does not say how it went: another worker's word stands, or will.
+    lease.check()
+    if report.head:
+        covers |= serving({"model_version": report.version, "sampling": SAMPLING})
+    progress.succeed(asdict(report), covers)
+    if force is not None:
+        # Only now: a forced round that fails is repeated as one. Another wish, that came since, stands.
+        forget_if_same(redis, force_key(project_id), force)
+    return report
+
+
+def _note_end(redis: Redis, project_id: int, lease: Lease) -> None:
+    with suppress(RedisError):
+        forget_if_same(redis, begun_key(project_id), lease.fence)
 
 
 def _note_failure(progress: ProgressFile, project_id: int, error: Exception) -> str:

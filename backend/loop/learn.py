@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import numpy as np
 from scipy.stats import rankdata
 
+from backend.learning.accuracy import Accuracy
 from backend.learning.labels import Labels
 from backend.learning.learned import How, Learned
 from backend.learning.learner import make_estimator
@@ -73,9 +75,18 @@ class Lesson:
 
 
 def learn(
-    situation: Situation, settings: Settings, version: str, published: Published | None = None
+    situation: Situation,
+    settings: Settings,
+    version: str,
+    published: Published | None = None,
+    accuracies: Mapping[str, Accuracy] = MappingProxyType({}),
 ) -> tuple[Lesson, Model | None]:
-    """Return what the labels teach, and the model to publish; None while there is too little."""
+    """Return what the labels teach, and the model to publish; None while there is too little.
+
+    Parameters
+    ----------
+    accuracies : what was last known of each question; with the model goes how sure it must be to be shown
+    """
     learned: dict[str, Learned] = {}
     missing: dict[str, str] = {}
     for labels in situation.labels.questions:
@@ -94,6 +105,8 @@ def learn(
         "labels": len(situation.labels),
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "label_config": situation.project["label_config"],
+        "prefill": situation.options.prefill,
+        "accuracies": {name: asdict(accuracies[name]) for name in learned if name in accuracies},
     }
     return lesson, Model(situation.pool.reader, learned, facts)
 
@@ -109,16 +122,20 @@ def make_sampler(options: ProjectOptions, settings: Settings, n_sketch: int) -> 
 def _learn(
     labels: Labels, situation: Situation, settings: Settings, published: Published | None
 ) -> Learned | str:
-    if not len(labels):
-        return "no labels yet"
+    # A row of zeros stands for a task that cannot be read: it would teach that nothing means something.
+    readable = situation.pool.features.readable[situation.pool.rows_of(labels.task_ids)]
+    task_ids = labels.task_ids[readable]
+    answers = [answer for answer, is_read in zip(labels.answers, readable, strict=True) if is_read]
+    if not answers:
+        return "none of the labeled tasks can be read" if len(labels) else "no labels yet"
     how = How(
         sampler=lambda: make_sampler(situation.options, settings, situation.pool.reader.n_sketch),
-        uniform=were_drawn(published, labels.task_ids),
+        uniform=were_drawn(published, task_ids),
         min_labels=situation.options.min_labels,
         seed=settings.seed,
     )
     try:
-        return labels.control.learn(situation.tasks(labels.task_ids), labels.answers, how)
+        return labels.control.learn(situation.tasks(task_ids), answers, how)
     except Exception as error:
         # A user's own estimator, a control that meets something new: the other questions go on.
         logger.exception("project %s: %s", situation.project["id"], labels.control.name)

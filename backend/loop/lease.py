@@ -5,35 +5,53 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from backend.errors import RoundSuperseded
+from backend.loop.marks import TYPES, begun_key, lock_key, pending_key
+from backend.processes.identity import is_gone, this_process
 
 # A lease that ran out while nobody else wanted it is taken again: a machine under heavy load must not lose
 # every long round to its own slow heartbeat. The fence tells whether somebody was here in between.
 _RENEW = """
-local held = redis.call('get', KEYS[1])
-if held == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
-if held or redis.call('get', KEYS[2]) ~= ARGV[3] then return 0 end
-redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local held = text(KEYS[1])
+if held == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if held or text(KEYS[2]) ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
+# KEYS: lock, fence, mark, begun; ARGV: token, milliseconds, least fence, largest fence
+_TAKE = """
+if text(KEYS[1]) then
+  if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return 0
+end
+local last = text(KEYS[2])
+last = last and string.match(last, '^%d+$') and tonumber(last) or 0
+if last > tonumber(ARGV[4]) then last = 0 end
+local fence = string.format('%.0f', math.max(last, tonumber(ARGV[3])) + 1)
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], fence)
+text(KEYS[4])
+redis.call('SET', KEYS[4], fence)
+redis.call('DEL', KEYS[3])
+return tonumber(fence)
+"""
 _TAKE_AWAY = """
-redis.call('incr', KEYS[2])
-return redis.call('del', KEYS[1])
+local last = text(KEYS[2])
+if last and string.match(last, '^%d+$') then redis.call('INCR', KEYS[2]) else redis.call('DEL', KEYS[2]) end
+return redis.call('DEL', KEYS[1])
 """
 _RELEASE = """
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('del', KEYS[1])
+if text(KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
 """
-
-
-def lock_key(project_id: int) -> str:
-    return f"clean-al:lock:{project_id}"
+# No honest count comes near; above 2^53 Lua's numbers would no longer tell neighbors apart.
+LARGEST_FENCE = 10**12
 
 
 def fence_key(project_id: int) -> str:
@@ -68,7 +86,9 @@ class Lease:
         begun = time.monotonic()
         try:
             keys = lock_key(self._project_id), fence_key(self._project_id)
-            held = self._redis.eval(_RENEW, 2, *keys, self._token, int(self._seconds * 1000), self.fence)
+            held = self._redis.eval(
+                TYPES + _RENEW, 2, *keys, self._token, int(self._seconds * 1000), self.fence
+            )
         except RedisError:
             # Redis is away: nobody else can take the project before our time is over.
             return time.monotonic() < self._valid_until
@@ -88,31 +108,47 @@ class Lease:
         # Not during a beat, which would take the lease again. Without Redis it runs out by itself.
         with self._beating, suppress(RedisError):
             self._ended.set()
-            self._redis.eval(_RELEASE, 1, lock_key(self._project_id), self._token)
+            self._redis.eval(TYPES + _RELEASE, 1, lock_key(self._project_id), self._token)
 
 
 def take_away(redis: Redis, project_id: int) -> None:
     """End the lease of whoever holds it: nothing of that round is published any more."""
-    redis.eval(_TAKE_AWAY, 2, lock_key(project_id), fence_key(project_id))
+    redis.eval(TYPES + _TAKE_AWAY, 2, lock_key(project_id), fence_key(project_id))
+
+
+def release_dead(redis: Redis, projects: Sequence[int]) -> list[int]:
+    """End the leases whose holders, processes of this machine, are no more; return the projects they held.
+
+    Without this a round that was killed is missed only when its lease has run out.
+    """
+    tokens = redis.mget([lock_key(i) for i in projects]) if projects else []
+    return [
+        project
+        for project, token in zip(projects, tokens, strict=True)
+        if isinstance(token, bytes)
+        and is_gone(token.decode(errors="replace").rpartition("/")[0])
+        and redis.eval(TYPES + _RELEASE, 1, lock_key(project), token)
+    ]
 
 
 @contextmanager
 def take_lease(redis: Redis, project_id: int, seconds: float, at_least: int = 0) -> Iterator[Lease | None]:
     """Hold the project's lease while the block runs; yields None when another worker holds it.
 
+    Taking it clears the project's mark in the same step, and notes that a round has begun.
+
     Parameters
     ----------
     at_least : int
         The fence is larger than this: a Redis that lost its memory must not count from the start again.
     """
-    token = secrets.token_hex(16)
-    if not redis.set(lock_key(project_id), token, nx=True, px=int(seconds * 1000)):
+    token = f"{this_process()}/{secrets.token_hex(16)}"
+    keys = lock_key(project_id), fence_key(project_id), pending_key(project_id), begun_key(project_id)
+    given = token, int(seconds * 1000), min(max(at_least, 0), LARGEST_FENCE), LARGEST_FENCE
+    fence = int(redis.eval(TYPES + _TAKE, len(keys), *keys, *given))
+    if not fence:
         yield None
         return
-    fence = int(redis.incr(fence_key(project_id)))
-    if fence <= at_least:
-        fence = at_least + 1
-        redis.set(fence_key(project_id), fence)
     lease = Lease(redis, project_id, seconds, token, fence)
     threading.Thread(target=lease._beat, name=f"lease-{project_id}", daemon=True).start()
     try:

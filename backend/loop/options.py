@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +15,7 @@ from backend.label_studio.client import LabelStudio
 from backend.learning.controls import Control
 from backend.learning.learner import ESTIMATORS
 from backend.settings import Settings
+from backend.store.files import read_json, write_json
 from clean_al import IntelligentSampler
 
 FOR_SAMPLER = (
@@ -51,6 +53,7 @@ class ProjectOptions(BaseModel):
     batch_size: int = Field(20, ge=1, le=1000)
     queue_size: int = Field(100, ge=1, le=1000)
     min_labels: int = Field(2, ge=2)
+    prefill: Literal["confident", "always", "never"] = "confident"
     exploration: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
     estimator: str | None = None
     features: tuple[str, ...] = Field((), max_length=1000)
@@ -82,55 +85,114 @@ class ProjectOptions(BaseModel):
         return tuple(wanted or controls), notes
 
 
-def read_options(extra_params: Any) -> ProjectOptions:
+# Where options may be given, as errors name it; the second is `clean-al options`.
+FORM, COMMAND = "extra params", "options"
+OPTIONS_FILE = "options.json"
+
+
+def read_options(extra_params: Any, source: str = FORM) -> ProjectOptions:
     """Return the options in an extra-params value: a JSON object, as text or parsed; nothing is the default.
+
+    Parameters
+    ----------
+    source : where they were given, to begin an error with
 
     Raises
     ------
     SettingsError
         Names the option, what is wrong with it and what would be right.
     """
-    if isinstance(extra_params, str):
-        try:
-            extra_params = json.loads(extra_params or "{}")
-        except (ValueError, RecursionError):
-            raise SettingsError(
-                'extra params: not JSON; write an object such as {"batch_size": 20}'
-            ) from None
+    given = _as_object(extra_params, source)
     try:
-        options = ProjectOptions.model_validate(extra_params or {})
+        options = ProjectOptions.model_validate(given)
     except ValidationError as error:
-        raise SettingsError("; ".join(_explain(e) for e in error.errors())) from None
+        raise SettingsError("; ".join(_explain(e, source) for e in error.errors())) from None
     if options.estimator is not None and options.estimator not in ESTIMATORS:
-        raise SettingsError(f"extra params: estimator: use one of {', '.join(ESTIMATORS)}")
+        raise SettingsError(f"{source}: estimator: use one of {', '.join(ESTIMATORS)}")
     try:
         # The sampler checks its own options; one class is not trained on.
         IntelligentSampler(**options.for_sampler()).fit(np.zeros((1, 1)), np.zeros(1))
     except (TypeError, ValueError) as error:
-        raise SettingsError(f"extra params: {error}") from None
+        raise SettingsError(f"{source}: {error}") from None
     return options
 
 
 def project_options(
-    label_studio: LabelStudio, project_id: int, settings: Settings, backend_id: int | None = None
+    label_studio: LabelStudio,
+    project_id: int,
+    settings: Settings,
+    backend_id: int | None = None,
+    folder: Path | None = None,
 ) -> tuple[ProjectOptions, tuple[str, ...]]:
-    """Return a project's options and, where its extra params are wrong, why the defaults are used.
+    """Return a project's options and, where some are wrong, why these are not used.
+
+    The form's values come before those of `clean-al options`.
 
     Parameters
     ----------
     backend_id : the ML backend that `connect` has made; a worker on another machine may not know its address
+    folder : the project's folder in MODEL_DIR, where the command keeps its options
     """
+    given: dict[str, Any] = {}
+    notes: list[str] = []
+    sources = [(COMMAND, stored_options(folder) if folder else {})]
+    sources.append((FORM, _in_form(label_studio, project_id, settings, backend_id)))
+    for source, found in sources:
+        try:
+            values = _as_object(found, source)
+            read_options(values, source)
+        except SettingsError as error:
+            notes.append(f"{error}; the {'defaults' if source is FORM else 'others'} are used")
+        else:
+            given |= values
+    try:
+        return read_options(given), tuple(notes)
+    except SettingsError as error:
+        # Each is right by itself, such as two shares that add up to more than 1 together.
+        return ProjectOptions(), (*notes, f"{error}; the defaults are used")
+
+
+def stored_options(folder: Path) -> dict[str, Any]:
+    """Return what `clean-al options` has set for a project; {} for a damaged file."""
+    stored = read_json(folder / OPTIONS_FILE)
+    return stored if isinstance(stored, dict) else {}
+
+
+def store_options(folder: Path, given: dict[str, Any]) -> ProjectOptions:
+    """Keep a project's options, all of them anew.
+
+    Raises
+    ------
+    SettingsError
+        When one of them is wrong; what was there stays.
+    """
+    options = read_options(given, COMMAND)
+    write_json(folder / OPTIONS_FILE, given)
+    return options
+
+
+def _in_form(label_studio: LabelStudio, project_id: int, settings: Settings, backend_id: int | None) -> Any:
     for backend in label_studio.ml_backends(project_id):
         if backend["id"] == backend_id or str(backend.get("url", "")).rstrip("/") == settings.address:
-            try:
-                return read_options(backend.get("extra_params")), ()
-            except SettingsError as error:
-                return ProjectOptions(), (f"{error}; the defaults are used",)
-    return ProjectOptions(), ()
+            return backend.get("extra_params")
+    return None
 
 
-def _explain(error: Any) -> str:
+def _as_object(given: Any, source: str) -> dict[str, Any]:
+    if isinstance(given, str):
+        try:
+            given = json.loads(given or "{}")
+        except (ValueError, RecursionError):
+            raise SettingsError(f'{source}: not JSON; write an object such as {{"batch_size": 20}}') from None
+    if given is None or given == []:
+        return {}
+    if not isinstance(given, dict):
+        raise SettingsError(f'{source}: the whole: not an object; write one such as {{"batch_size": 20}}')
+    return given
+
+
+def _explain(error: Any, source: str) -> str:
     name = ".".join(map(str, error["loc"])) or "the whole"
     if error["type"] == "extra_forbidden":
-        return f"extra params: {name} is no option; options are {', '.join(ProjectOptions.model_fields)}"
-    return f"extra params: {name}: {error['msg']}"
+        return f"{source}: {name} is no option; options are {', '.join(ProjectOptions.model_fields)}"
+    return f"{source}: {name}: {error['msg']}"

@@ -6,25 +6,40 @@ import logging
 import secrets
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError, LabelStudioNotFound, QueueUnavailable
-from backend.loop.jobs import DirtyMarker, enqueue_overdue
-from backend.loop.lease import lock_key
+from backend.loop.jobs import DirtyMarker, round_jobs, why_unavailable
+from backend.loop.lease import release_dead
+from backend.loop.marks import TYPES, lock_key
 from backend.loop.observe import observe
+from backend.loop.promoter import promote_until
 from backend.services import Services
 from backend.store.connection import Connection, is_connected, read_connection
 from backend.store.files import read_json, write_json
 from backend.store.progress import Progress, ProgressFile
+from backend.store.queue_note import QueueNote
 
 logger = logging.getLogger(__name__)
 
 LEADER_KEY = "clean-al:poller"
-LEADER_SECONDS = 10
+LEADER_SECONDS = 5
 TICK = 1.0
 LONGEST_PAUSE = 60.0
+# So many projects may keep the poll waiting for Label Studio at the same time; the others go on.
+LOOKS_AT_ONCE = 8
+# A job that was taken from the queue may need this long to begin its round, and clear its mark.
+SECONDS_TO_BEGIN = 3.0
+
+_LEAD = """
+local leader = text(KEYS[1])
+if leader and leader ~= ARGV[1] and redis.call('TTL', KEYS[1]) >= 0 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
 
 
 @dataclass
@@ -37,34 +52,66 @@ class Poller:
     services: Services
     _token: str = field(default_factory=lambda: secrets.token_hex(8))
     _next_look: dict[int, float] = field(default_factory=dict)
-    _failures: int = 0
+    _failures: dict[int, int] = field(default_factory=dict)
+    _looks: dict[int, Future[None]] = field(default_factory=dict)
+    _lost: dict[int, tuple[str, float]] = field(default_factory=dict)
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
+    )
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
+        note = QueueNote(self.services.settings.model_dir)
+        promote = threading.Thread(
+            target=promote_until, args=(self.services, stop), name="promote", daemon=True
+        )
+        promote.start()
         while not stop.wait(TICK):
             try:
                 if self._leads():
                     self.tick()
+                note.set(None)
             except (RedisError, QueueUnavailable) as error:
-                logger.warning("Redis does not answer; the poll goes on: %s", type(error).__name__)
+                problem = str(error) if isinstance(error, QueueUnavailable) else why_unavailable(error)
+                logger.warning("%s; the poll goes on", problem)
+                note.set(problem)
             except BackendError as error:
                 logger.warning("%s", error)
             except Exception:
                 # A full disk, an answer of a strange shape: without the poll nothing would ever be repaired.
                 logger.exception("the poll failed and goes on")
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
-        """Look at every project that is due."""
-        enqueue_overdue(self.services.redis)
-        for project_id in self.services.store.project_ids():
-            if not is_connected(self.services.store, project_id):
-                self._next_look.pop(project_id, None)
-                continue
+        """Look at every project that is due; for one with a slow Label Studio others wait a second."""
+        store = self.services.store
+        connected = [i for i in store.project_ids() if is_connected(store, i)]
+        for gone in set(self._next_look) - set(connected):
+            del self._next_look[gone]
+        jobs = round_jobs(self.services.redis)
+        jobs.repair(connected)
+        jobs.promote()
+        for project_id in release_dead(self.services.redis, connected):
+            logger.warning("project %s: the process of its round has ended", project_id)
+        self._wake_the_lost(jobs.lost(connected, self.services.settings.lease))
+        looks = []
+        for project_id in connected:
             progress = self._progress(project_id).read()
             self._wake_the_dead(project_id, progress)
             # What a running round covers is known when it has ended.
-            if progress.running_since is None and time.monotonic() >= self._next_look.get(project_id, 0.0):
-                self._look(project_id, progress)
+            if progress.running_since is None and self._is_due(project_id):
+                looks.append(self._begin_look(project_id, progress))
+        for done in wait(looks, timeout=TICK).done:
+            done.result()
+
+    def _is_due(self, project_id: int) -> bool:
+        look = self._looks.get(project_id)
+        is_looking = look is not None and not look.done()
+        return not is_looking and time.monotonic() >= self._next_look.get(project_id, 0.0)
+
+    def _begin_look(self, project_id: int, progress: Progress) -> Future[None]:
+        self._looks[project_id] = look = self._threads.submit(self._look, project_id, progress)
+        return look
 
     def _look(self, project_id: int, progress: Progress) -> None:
         connection = read_connection(self.services.store, project_id) or Connection()
@@ -76,36 +123,42 @@ class Poller:
             self._note(project_id, str(error), gone=True)
             pause = LONGEST_PAUSE
         except BackendError as error:
-            self._failures += 1
-            pause = min(settings.poll_interval * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+            failures = self._failures[project_id] = self._failures.get(project_id, 0) + 1
+            pause = min(settings.poll_interval * 2 ** min(failures, 10), LONGEST_PAUSE)
             self._note(project_id, str(error))
         else:
-            self._failures = 0
+            self._failures.pop(project_id, None)
             self._note(project_id, None)
-            if seen != progress.covers and time.time() >= progress.try_again_at:
+            if seen != progress.covers and progress.may_try_again(time.time()):
                 self._mark(project_id, "the poll saw a change")
         self._next_look[project_id] = time.monotonic() + pause
+
+    def _wake_the_lost(self, lost: dict[int, str]) -> None:
+        """Ask for a new round where a mark has no job, or a round has begun and nobody holds its lease."""
+        now = time.monotonic()
+        seen = {i: self._lost.get(i, ("", now)) for i in lost}
+        self._lost = {i: (why, seen[i][1] if seen[i][0] == why else now) for i, why in lost.items()}
+        for project_id, (why, since) in list(self._lost.items()):
+            if why.startswith("round") or now - since >= SECONDS_TO_BEGIN:
+                progress = self._progress(project_id).read()
+                if progress.may_try_again(time.time()):
+                    self._mark(project_id, f"{why} was lost")
 
     def _wake_the_dead(self, project_id: int, progress: Progress) -> None:
         """Ask for a new round where one began, has not ended, and nobody holds the lease any more."""
         if progress.running_since is not None:
-            begun = time.time() - progress.running_since
-            if begun > TICK and not self.services.redis.exists(lock_key(project_id)):
+            ago = time.time() - progress.running_since
+            # Begun in the future: the clock was set back since.
+            if not 0 <= ago <= TICK and not self.services.redis.exists(lock_key(project_id)):
                 self._mark(project_id, "a round died")
-        elif progress.failures and time.time() >= progress.try_again_at:
+        elif progress.failures and progress.may_try_again(time.time()):
             self._mark(project_id, "a round failed")
 
     def _mark(self, project_id: int, reason: str) -> None:
         DirtyMarker.of(self.services).mark_dirty(project_id, reason, delay=0.0)
 
     def _leads(self) -> bool:
-        redis = self.services.redis
-        if redis.set(LEADER_KEY, self._token, nx=True, ex=LEADER_SECONDS):
-            return True
-        if redis.get(LEADER_KEY) != self._token.encode():
-            return False
-        redis.expire(LEADER_KEY, LEADER_SECONDS)
-        return True
+        return bool(self.services.redis.eval(TYPES + _LEAD, 1, LEADER_KEY, self._token, LEADER_SECONDS))
 
     def _progress(self, project_id: int) -> ProgressFile:
         return ProgressFile(self.services.store.folder(project_id))

@@ -7,10 +7,12 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
+
 from backend.errors import ModelStoreError
+from backend.learning.accuracy import read_stored
 from backend.learning.controls import learnable_controls
-from backend.learning.inputs import MAX_IMAGE_BYTES
-from backend.loop.priorities import result_of
+from backend.loop.prefill import Prefill
 from backend.services import Services
 from backend.store.models import Model
 
@@ -40,15 +42,23 @@ class Predictor:
         if model is None or not tasks:
             return [{"result": [], "score": 0.0} for _ in tasks], None
         controls = learnable_controls(model.facts["label_config"])
-        guesses = model.guesses([t.get("data") or {} for t in tasks], self._download)
-        answers = []
-        for row in range(len(tasks)):
-            of_task = {name: given[row] for name, given in guesses.items()}
-            score = sum(guess.confidence for guess in of_task.values()) / len(of_task)
-            answers.append(
-                {"result": result_of(of_task, controls), "score": score, "model_version": str(version)}
-            )
-        return answers, version
+        known = model.tasks([t.get("data") or {} for t in tasks], self._services.media.of_project(project_id))
+        guesses = model.guesses_of(known)
+        hidden = self._audited(project_id, tasks) | ~known.features.readable
+        # Models of 0.1 say nothing of what is shown: all of it was.
+        accuracies = read_stored(model.facts.get("accuracies"))
+        prefill = Prefill(model.facts.get("prefill", "always"), accuracies, controls)
+        confidences = np.mean([[guess.confidence for guess in given] for given in guesses.values()], axis=0)
+        return [
+            {"result": result, "score": float(score), "model_version": str(version)}
+            for result, score in zip(prefill.results(guesses, hidden), confidences, strict=True)
+        ], version
+
+    def _audited(self, project_id: int, tasks: list[dict[str, Any]]) -> np.ndarray:
+        """Return which tasks are of the audit share, whose labels must owe nothing to us."""
+        published = self._services.store.published(project_id)
+        audit = set(published.audit) if published else set()
+        return np.array([task.get("id") in audit for task in tasks], dtype=bool)
 
     def model_version(self, project_id: int) -> str | None:
         """Return the version that is served, when there is a model behind it."""
@@ -80,6 +90,3 @@ class Predictor:
             while len(self._models) > MODELS_IN_MEMORY:
                 self._models.popitem(last=False)
         return model
-
-    def _download(self, path: str) -> bytes:
-        return self._services.label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from backend.learning.answers import Guess
-from backend.learning.controls import Control
 from backend.learning.vectorize import Features
 from backend.loop.options import ProjectOptions
 from clean_al import IntelligentSampler
@@ -78,10 +76,7 @@ class Chooser:
 
 
 def as_predictions(
-    task_ids: np.ndarray,
-    guesses: Mapping[str, Sequence[Guess]],
-    controls: Sequence[Control],
-    version: str,
+    task_ids: np.ndarray, results: Sequence[list[dict[str, Any]]], version: str
 ) -> Iterator[dict[str, Any]]:
     """Yield one Label Studio prediction per task of the head, in order.
 
@@ -90,26 +85,8 @@ def as_predictions(
 
     Parameters
     ----------
-    guesses : for each question that is learned, one a task
+    results : what an annotator finds filled in, one a task
     """
-    for rank, task in enumerate(task_ids):
-        yield {
-            "task": int(task),
-            "model_version": version,
-            "score": rank / len(task_ids),
-            "result": result_of({name: given[rank] for name, given in guesses.items()}, controls),
-        }
-
-
-def result_of(guesses: Mapping[str, Guess], controls: Sequence[Control]) -> list[dict[str, Any]]:
-    """Return the prediction result that shows a guess of each question, in the config's order.
-
-    A guess stands only where the others show its question, as `visibleWhen` has it.
-    """
-    shown = {c.name: c.result_for(guesses[c.name]) for c in controls if c.name in guesses}
-    while True:
-        result = [item for items in shown.values() for item in items]
-        hidden = [c.name for c in controls if shown.get(c.name) and not c.asked(result)]
-        if not hidden:
-            return result
-        shown |= {name: [] for name in hidden}
+    for rank, (task, result) in enumerate(zip(task_ids, results, strict=True)):
+        score = rank / len(task_ids)
+        yield {"task": int(task), "model_version": version, "score": score, "result": result}

@@ -15,6 +15,10 @@ logger = logging.getLogger(__name__)
 
 SAMPLING = "Uncertainty sampling"
 VERSION_PREFIX = "clean-al-"
+# Of our ML backend, which Label Studio may make a project's model version.
+TITLE = "Clean AL"
+# The project's settings that serving changes.
+FOUND = ("sampling", "model_version")
 # A bulk deletion locks a SQLite install for a fraction of a second; a long backlog takes several rounds.
 DELETIONS_PER_ROUND = 10
 
@@ -63,3 +67,26 @@ def clean_up(label_studio: LabelStudio, project_id: int, published: Published, l
             label_studio.delete_model_version(project_id, version)
     except LabelStudioError as error:
         logger.warning("project %s: old predictions stay until the next round: %s", project_id, error)
+
+
+def stop_serving(label_studio: LabelStudio, project: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Put the sampling and the model version back to what was found; return what was changed, a line each."""
+    changes = []
+    for name in FOUND:
+        if name not in found or project.get(name) == found[name] or not _is_of_ours(name, project.get(name)):
+            continue
+        try:
+            label_studio.update_project(
+                project["id"], **{name: found[name] if found[name] is not None else ""}
+            )
+            changes.append(f"{name}: {project.get(name)} -> {found[name]}")
+        except LabelStudioError as error:
+            changes.append(f"{name} stays {project.get(name)}: {error}")
+    return changes
+
+
+def _is_of_ours(name: str, value: Any) -> bool:
+    """Whether a project's setting is what the loop has made of it; what a person chose since stays."""
+    if name == "sampling":
+        return bool(value == SAMPLING)
+    return not value or value == TITLE or str(value).startswith(VERSION_PREFIX)

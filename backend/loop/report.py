@@ -8,9 +8,17 @@ from datetime import UTC, datetime
 
 from backend.learning.accuracy import Accuracy
 from backend.learning.labels import Labels
+from backend.learning.vectorize import Gaps
 from backend.loop.learn import Lesson
 from backend.loop.situation import Situation
 from backend.store.models import Published
+
+# Of why values could not be read; what is rarer is counted only.
+MOST_REASONS = 8
+
+
+# The outcome of a round in a project of which not even an order can be made.
+NOT_ORDERABLE = "cannot be ordered"
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,7 @@ def _notes(situation: Situation, missing: Mapping[str, str]) -> Iterator[str]:
     if unreadable:
         kinds = " or ".join(dict.fromkeys(spec.kind for spec in situation.pool.reader.inputs))
         yield f"{unreadable} tasks have no readable {kinds}; they come last"
+    yield from _gaps(situation.pool.features.gaps)
     questions = situation.labels.questions
     for labels in questions:
         of = f"{labels.control.name}: " if len(questions) > 1 else ""
@@ -112,6 +121,15 @@ def _notes(situation: Situation, missing: Mapping[str, str]) -> Iterator[str]:
         why = missing.get(labels.control.name, "")
         if why.startswith("learning failed") or (why and len(questions) > 1):
             yield f"{labels.control.name}: {why}"
+
+
+def _gaps(gaps: Gaps | None) -> Iterator[str]:
+    """Yield why values could not be read, the most frequent reasons first."""
+    counts = list((gaps.counts() if gaps else {}).items())
+    for reason, n in counts[:MOST_REASONS]:
+        yield f"{n} {'task' if n == 1 else 'tasks'}: {reason}"
+    if len(counts) > MOST_REASONS:
+        yield f"{len(counts) - MOST_REASONS} more reasons why something could not be read"
 
 
 def _notes_on(labels: Labels) -> Iterator[str]:

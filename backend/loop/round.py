@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -11,12 +11,14 @@ from backend.learning.accuracy import Accuracy, accuracy_now, read_accuracies
 from backend.loop.audit import audited_head, labels_until_audit, remembered_draws
 from backend.loop.learn import Lesson, learn
 from backend.loop.lease import Lease
+from backend.loop.prefill import results_for
 from backend.loop.priorities import Chooser, Head, as_predictions
-from backend.loop.publish import VERSION_PREFIX, clean_up, is_served, serve_head
-from backend.loop.report import RoundReport, report_on
+from backend.loop.publish import VERSION_PREFIX, clean_up, is_served, serve_head, stop_serving
+from backend.loop.report import NOT_ORDERABLE, RoundReport, report_on
 from backend.loop.situation import Situation, look
 from backend.loop.stages import Stages
 from backend.services import Services
+from backend.store.connection import Connection, read_connection
 from backend.store.models import Model, Published
 from backend.store.progress import ProgressFile
 
@@ -50,11 +52,12 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
 
     version = _new_version(lease.fence)
     with stages("learn"):
-        lesson, model = learn(situation, services.settings, version, published)
+        lesson, model = learn(situation, services.settings, version, published, accuracies)
     with stages("choose"):
         head = choose(lesson, situation, services.settings.seed, published)
         task_ids = situation.candidates[head.rows]
-        predictions = _predictions(situation, task_ids, model, version)
+        results = results_for(situation, task_ids, head.audit, model, accuracies)
+        predictions = list(as_predictions(task_ids, results, version))
     lease.check()
     if model is not None:
         with stages("store"):
@@ -71,6 +74,25 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     with stages("estimate"):
         accuracies = estimate(lesson, situation, accuracies, anew=force)
     return report_on(situation, "published", published, lease.fence, accuracies, lesson, stages.seconds)
+
+
+def step_back(services: Services, project_id: int, lease: Lease, why: Exception) -> RoundReport:
+    """Give a project that cannot be ordered its own sampling back, and return the report that says so.
+
+    It is no failure to be repeated: the next round comes when the project has changed.
+    """
+    connection = read_connection(services.store, project_id) or Connection()
+    lease.check()
+    project = services.label_studio.project(project_id)
+    changes = stop_serving(services.label_studio, project, connection.found)
+    return RoundReport(
+        project=project_id,
+        outcome=NOT_ORDERABLE,
+        version=None,
+        fence=lease.fence,
+        notes=(f"{why}; tasks are served as before `connect`", *changes),
+        ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def choose(lesson: Lesson, situation: Situation, seed: int, published: Published | None = None) -> Head:
@@ -95,14 +117,6 @@ def estimate(
         sampler, share = lesson.sampler_of(name), situation.options.exploration
         found[name] = accuracy_now(sampler, X, last.get(name, Accuracy()), exploration=share, anew=anew)
     return found
-
-
-def _predictions(
-    situation: Situation, task_ids: np.ndarray, model: Model | None, version: str
-) -> list[dict[str, Any]]:
-    """Return what Label Studio is told of the head; with a model, what it would answer for each task."""
-    guesses = model.guesses_of(situation.tasks(task_ids)) if model is not None and len(task_ids) else {}
-    return list(as_predictions(task_ids, guesses, situation.controls, version))
 
 
 def _published(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from backend.label_studio.client import LabelStudio
+from backend.errors import ProjectNotOrderable
 from backend.learning.controls import Control, read_questions
-from backend.learning.inputs import MAX_IMAGE_BYTES, Values, choose_inputs, read_values
+from backend.learning.inputs import Values, choose_inputs, read_values
 from backend.learning.labeling_config import config_digest, shown_objects
 from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
 from backend.learning.tasks import ReadData, ReadPredictions, Tasks
+from backend.learning.vectorize import packages_there
+from backend.loop.observe import foreign_versions
 from backend.loop.options import ProjectOptions, project_options
 from backend.loop.stages import Stages
 from backend.services import Services
@@ -38,6 +40,7 @@ class Situation:
     labels : what annotators have said, question by question
     open : ids of the tasks that still want annotations
     data, predictions : read these of tasks, see `Tasks`
+    others : how many predictions each of other models' versions has in the project
     notes : what whoever looks after the project should know
     """
 
@@ -49,6 +52,7 @@ class Situation:
     data: ReadData
     notes: tuple[str, ...] = ()
     predictions: ReadPredictions | None = None
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -75,11 +79,14 @@ class Situation:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(config_digest(self.project["label_config"]).encode())
         digest.update(self.options.model_dump_json().encode())
+        digest.update(json.dumps(sorted(self.others.items())).encode())
         digest.update(json.dumps([asdict(spec) for spec in self.pool.reader.inputs]).encode())
         for labels in self.labels.questions:
             digest.update(json.dumps([labels.control.name, *map(to_json, labels.answers)]).encode())
             digest.update(labels.task_ids.tobytes())
         digest.update(self.candidates.tobytes() + self.pool.data_versions.tobytes())
+        # What could not be read may be readable by now, with the same data.
+        digest.update(self.pool.features.readable.tobytes())
         return digest.hexdigest()
 
 
@@ -94,13 +101,16 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     label_studio = services.label_studio
     project = label_studio.project(project_id)
     connection = read_connection(services.store, project_id)
-    options, notes = project_options(
-        label_studio, project_id, services.settings, connection.ml_backend_id if connection else None
-    )
-    snapshot = Snapshot(services.store.folder(project_id) / "snapshot.sqlite")
+    folder = services.store.folder(project_id)
+    backend_id = connection.ml_backend_id if connection else None
+    options, notes = project_options(label_studio, project_id, services.settings, backend_id, folder)
+    snapshot = Snapshot(folder / "snapshot.sqlite")
     with snapshot.kept_sound():
         snapshot.refresh(label_studio, project_id)
-        return _situation(services, project, snapshot, options, notes, stages)
+        others = foreign_versions(label_studio, project_id)
+        snapshot.refresh_predictions(label_studio, project_id, others)
+        situation = _situation(services, project, snapshot, options, notes, stages)
+        return replace(situation, others=others)
 
 
 def _situation(
@@ -115,6 +125,7 @@ def _situation(
     questions = read_questions(project["label_config"])
     with stages("features"):
         pool = _features(services, project, snapshot, options, ids, versions)
+    _must_be_orderable(pool)
     # A worker that has been superseded may still write: what it adds meanwhile is for the next round.
     annotated = ((task, given) for task, given in snapshot.annotations() if task in pool)
     asked, ignored = options.among(questions.controls)
@@ -124,6 +135,22 @@ def _situation(
     else:
         notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
     return Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+
+
+def _must_be_orderable(pool: PoolFeatures) -> None:
+    """Raise ProjectNotOrderable where no task can be read, and none is likely to be soon."""
+    features = pool.features
+    if not len(features) or features.readable.any():
+        return
+    if features.gaps is not None and features.gaps.with_reason(later=True).any():
+        # A host that is down may be up again: the project keeps its place in the loop meanwhile.
+        return
+    reasons = (
+        ", ".join(f"{n}: {reason}" for reason, n in features.gaps.counts().items()) if features.gaps else ""
+    )
+    raise ProjectNotOrderable(
+        f"none of the {len(features)} tasks can be read ({reasons or 'they are empty'})"
+    )
 
 
 def _features(
@@ -140,15 +167,12 @@ def _features(
     inputs = choose_inputs(shown, sample, options.features) if sample else ()
 
     def read(wanted: np.ndarray) -> Values:
-        return read_values(inputs, _data(snapshot, wanted), _downloader(services.label_studio))
+        return read_values(inputs, _data(snapshot, wanted), services.media.of_project(project["id"]))
 
     store = FeatureStore(services.store.folder(project["id"]) / "features")
-    return store.refresh(inputs, ids, versions, read, services.settings.seed)
+    means = f"{services.media.means} {packages_there()}"
+    return store.refresh(inputs, ids, versions, read, services.settings.seed, means)
 
 
 def _data(snapshot: Snapshot, wanted: np.ndarray) -> Sequence[dict[str, Any]]:
     return list(snapshot.data(wanted))
-
-
-def _downloader(label_studio: LabelStudio) -> Any:
-    return lambda path: label_studio.download(path, max_bytes=MAX_IMAGE_BYTES)

@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 import logging
+import threading
+from typing import Any
 
-from rq import Worker
+from redis.exceptions import ResponseError
+from rq import Queue, Worker
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
 
 from backend.loop.jobs import RoundJob, round_queue
+from backend.loop.marks import books_of
+from backend.loop.promoter import promote_until
 from backend.services import Services
 
 logger = logging.getLogger(__name__)
 
 # With RQ's defaults a job of a machine that died is found after 14 minutes; with these after about one. The
-# poll does not wait for that: it asks for a new round as soon as the dead one's lease has run out, and does
-# the work of a dead worker's scheduler.
+# poll does not wait for that: it asks for a new round as soon as the dead one's lease has run out.
 MONITORING_SECONDS = 5
 WORKER_SECONDS = 30
 MAINTENANCE_SECONDS = 10
+
+
+class Sturdy(BaseWorker):
+    """What keeps an RQ worker at work when the server was away, or entries in it are damaged."""
+
+    # Tried again every second, not after a minute in the end.
+    max_connection_wait_time = 1.0
+
+    def dequeue_job_and_maintain_ttl(self, *given: Any, **named: Any) -> tuple[Job, Queue] | None:
+        """Return the next job; an entry that is not even a job's name is passed over, and gone by then."""
+        while True:
+            try:
+                return super().dequeue_job_and_maintain_ttl(*given, **named)
+            except ValueError as error:
+                logger.error("a damaged entry is dropped from the queue: %s", type(error).__name__)
+
+    def run_maintenance_tasks(self) -> None:
+        """Let RQ tidy up its books; damaged ones are begun anew, since nothing of ours depends on them."""
+        try:
+            super().run_maintenance_tasks()
+        except (ValueError, TypeError, LookupError, ResponseError) as error:
+            logger.error("RQ's books are damaged (%s) and begun anew", type(error).__name__)
+            for queue in self.queues:
+                self.connection.delete(*(book.key for book in books_of(queue)), queue.intermediate_queue_key)
+
+
+class RoundWorker(Sturdy, Worker):
+    """The worker that runs rounds."""
 
 
 def work(services: Services, *, burst: bool = False) -> bool:
@@ -25,9 +59,9 @@ def work(services: Services, *, burst: bool = False) -> bool:
     # Imported before the fork, so that each round starts at once.
     import sklearn.linear_model  # noqa: F401
 
-    worker = Worker(
-        [round_queue(services.redis)],
-        connection=services.redis,
+    worker = RoundWorker(
+        [round_queue(services.patient_redis)],
+        connection=services.patient_redis,
         job_class=RoundJob,
         serializer=JSONSerializer,
         job_monitoring_interval=MONITORING_SECONDS,
@@ -35,6 +69,11 @@ def work(services: Services, *, burst: bool = False) -> bool:
         maintenance_interval=MAINTENANCE_SECONDS,
         log_job_description=False,
     )
+    stop = threading.Event()
+    threading.Thread(target=promote_until, args=(services, stop), name="promote", daemon=True).start()
     # At INFO RQ speaks every ten seconds, of nothing that a user needs; the rounds log for themselves.
     level = "DEBUG" if services.settings.log_level == "DEBUG" else "WARNING"
-    return bool(worker.work(with_scheduler=True, burst=burst, logging_level=level))
+    try:
+        return bool(worker.work(burst=burst, logging_level=level))
+    finally:
+        stop.set()

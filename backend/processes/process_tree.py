@@ -18,9 +18,10 @@ from backend.processes.keeper import Kept
 log = logging.getLogger(__name__)
 
 FIRST_BACKOFF = 0.25
-LONGEST_BACKOFF = 30.0
+# Others wait for what is down: however often it dies, it is back within seconds.
+LONGEST_BACKOFF = 4.0
 # A child that lived this long was well: its next death is a new story.
-WELL_AFTER = 60.0
+WELL_AFTER = 5.0
 # The exit code of all our commands for wrong usage or settings, which no new start can mend.
 WRONG_SETTINGS = 2
 # So often may a child die before it is ready for the first time.

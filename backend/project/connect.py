@@ -12,30 +12,32 @@ from redis.exceptions import RedisError
 from backend.errors import LabelStudioError, LabelStudioNotFound, SettingsError
 from backend.label_studio.client import LabelStudio
 from backend.loop.lease import take_away
-from backend.loop.publish import SAMPLING, VERSION_PREFIX
+from backend.loop.publish import FOUND, TITLE, VERSION_PREFIX, stop_serving
+from backend.project.outlook import look_ahead, must_be_orderable
 from backend.secrets import ml_backend_login, webhook_secret
 from backend.services import Services
 from backend.settings import Settings
 from backend.store.connection import Connection, read_connection, save_connection
 
-TITLE = "Clean AL"
-FOUND = ("sampling", "model_version")
 WEBHOOK_FIELDS = ("url", "send_payload", "send_for_all_actions", "is_active", "headers")
 
 
 def connect(services: Services, project_id: int) -> list[str]:
     """Switch the loop on for a project and return what was changed, a line each.
 
-    Doing so twice changes nothing more; what was removed by hand in between is made again.
+    Doing so twice changes nothing more; what was removed by hand in between is made again. The sampling and
+    the model version stay until there is a head to serve: without one, Label Studio would serve at random.
 
     Raises
     ------
     LabelStudioError
-        When the project cannot be read or its sampling cannot be set. What was made until then is known to
-        `disconnect`.
+        When the project cannot be read. What was made until then is known to `disconnect`.
+    ProjectNotOrderable
+        When the loop could do nothing for it; nothing was changed.
     """
     label_studio, store = services.label_studio, services.store
     project = label_studio.project(project_id)
+    must_be_orderable(look_ahead(services, project_id), project_id)
     before = read_connection(store, project_id)
     connection = before or _found(label_studio, project, services.settings)
     save_connection(store, project_id, replace(connection, on=True))
@@ -52,11 +54,17 @@ def connect(services: Services, project_id: int) -> list[str]:
     connection = replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id, on=True)
     save_connection(store, project_id, connection)
 
-    # Adding an ML backend makes Label Studio put the backend's title here, which would mean random order.
-    if project.get("sampling") != SAMPLING:
-        label_studio.update_project(project_id, sampling=SAMPLING)
-        changes.append(f"sampling: {project.get('sampling')} -> {SAMPLING}")
+    _keep_model_version(label_studio, project)
     return changes
+
+
+def _keep_model_version(label_studio: LabelStudio, project: dict[str, Any]) -> None:
+    """Undo that Label Studio makes a new backend's title the model version: it hides what others predict."""
+    now = label_studio.project(project["id"]).get("model_version")
+    before = project.get("model_version")
+    if now == TITLE and before != TITLE:
+        with suppress(LabelStudioError):
+            label_studio.update_project(project["id"], model_version=before or "")
 
 
 def disconnect(services: Services, project_id: int, *, forget: bool = False) -> list[str]:
@@ -98,7 +106,7 @@ def _put_back(
             changes.append("ML backend removed")
     changes += _put_webhooks_back(label_studio, project_id, ours)
     heads = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
-    changes += _restore(label_studio, project, connection.found)
+    changes += stop_serving(label_studio, project, connection.found)
     for version in heads:
         label_studio.delete_model_version(project_id, version)
     if heads:
@@ -126,28 +134,6 @@ def _end_round(services: Services, project_id: int) -> None:
     """Take the lease from a round that is running: it must not publish any more."""
     with suppress(RedisError, SettingsError):
         take_away(services.impatient_redis, project_id)
-
-
-def _restore(label_studio: LabelStudio, project: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    changes = []
-    for name in FOUND:
-        if name not in found or project.get(name) == found[name] or not _is_of_ours(name, project.get(name)):
-            continue
-        try:
-            label_studio.update_project(
-                project["id"], **{name: found[name] if found[name] is not None else ""}
-            )
-            changes.append(f"{name}: {project.get(name)} -> {found[name]}")
-        except LabelStudioError as error:
-            changes.append(f"{name} stays {project.get(name)}: {error}")
-    return changes
-
-
-def _is_of_ours(name: str, value: Any) -> bool:
-    """Whether a project's setting is what the loop has made of it; what a person chose since stays."""
-    if name == "sampling":
-        return bool(value == SAMPLING)
-    return not value or value == TITLE or str(value).startswith(VERSION_PREFIX)
 
 
 def _ensure(make: Callable[[], tuple[int, str | None]], what: str) -> tuple[int | None, list[str]]:

@@ -10,11 +10,10 @@ from typing import Any
 import requests
 from redis import Redis
 
-from backend.errors import LabelingConfigError, LabelStudioError, SettingsError
-from backend.learning.controls import Control, learnable_controls
-from backend.loop.options import project_options
-from backend.loop.publish import SAMPLING
-from backend.project.connect import TITLE
+from backend.errors import LabelStudioError, SettingsError
+from backend.learning.controls import SUPPORTED
+from backend.loop.publish import SAMPLING, TITLE
+from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
 from backend.store.connection import is_connected, read_connection
 
@@ -63,22 +62,23 @@ def diagnose_project(services: Services, project_id: int) -> list[Finding]:
     label_studio, what = services.label_studio, f"project {project_id}"
     try:
         project = label_studio.project(project_id)
-        findings = [_config(what, project)]
+        outlook = look_ahead(services, project_id)
+        findings = list(_expected(what, outlook))
         if not project.get("task_number"):
             findings.append(Finding("note", what, "it has no tasks yet", "import some; the loop then begins"))
         connection = read_connection(services.store, project_id)
         if connection is None or not connection.on:
             fix = f"clean-al connect {project_id}"
             return [*findings, Finding("note", what, "the loop is off", fix)]
-        findings += _serving(what, project)
+        published = services.store.published(project_id)
+        findings += _serving(what, project, served=bool(published and published.head))
         if connection.webhook_id is None:
             findings.append(_polls(services, what))
         elif connection.webhook_id not in {w["id"] for w in label_studio.webhooks(project_id)}:
             fix = f"clean-al connect {project_id}"
             findings.append(Finding("note", what, "our webhook was removed; the poll still works", fix))
-        _, wrong = project_options(label_studio, project_id, services.settings, connection.ml_backend_id)
-        findings += [Finding("note", what, text, "correct them in the ML backend form") for text in wrong]
-        return findings
+        fix = f"correct them in the ML backend form, or with clean-al options {project_id}"
+        return [*findings, *(Finding("note", what, text, fix) for text in outlook.notes)]
     except LabelStudioError as error:
         return [Finding("problem", what, str(error))]
 
@@ -136,25 +136,27 @@ def _web(services: Services) -> Iterator[Finding]:
         yield Finding("problem", "backend", f"does not answer at {address}", fix)
 
 
-def _config(what: str, project: dict[str, Any]) -> Finding:
-    try:
-        controls = learnable_controls(project.get("label_config") or "")
-    except LabelingConfigError as error:
-        return Finding("problem", what, str(error), "until then tasks are ordered by how typical they are")
-    return Finding("ok", what, f"learns {', '.join(map(_in_words, controls))}")
+def _expected(what: str, outlook: Outlook) -> Iterator[Finding]:
+    """Yield what the loop does in the project, and what keeps it from doing more."""
+    if outlook.problem:
+        yield Finding("problem", what, outlook.problem)
+        return
+    if outlook.learned:
+        yield Finding("ok", what, f"learns {', '.join(outlook.learned)}")
+    else:
+        found = f"nothing is learned, tasks are ordered ({'; '.join(outlook.passed_over)})"
+        yield Finding("note", what, found, SUPPORTED)
+    if outlook.readable < outlook.looked_at:
+        unread = outlook.looked_at - outlook.readable
+        yield Finding("note", what, f"{unread} of {outlook.looked_at} tasks looked at cannot be read")
 
 
-def _in_words(control: Control) -> str:
-    tag, labels = control.tag, len(control.offered)
-    of = f"{labels} labels of " if labels else ""
-    return f'{of}<{tag.tag} name="{tag.name}"> on <{tag.object_tag}>'
-
-
-def _serving(what: str, project: dict[str, Any]) -> Iterator[Finding]:
-    if project.get("model_version") == TITLE:
+def _serving(what: str, project: dict[str, Any], *, served: bool) -> Iterator[Finding]:
+    """Yield what keeps annotators from our order; before there is a head, nothing is to be kept from."""
+    if served and project.get("model_version") == TITLE:
         found = f"model_version is the ML backend's title ({TITLE}): Label Studio serves tasks at random"
         yield Finding("note", what, found, "the next round repairs it")
-    if project.get("sampling") != SAMPLING:
+    if served and project.get("sampling") != SAMPLING:
         found = f"sampling is {project.get('sampling')}: our order is not used"
         yield Finding("note", what, found, "the next round repairs it")
     if int(project.get("maximum_annotations") or 1) > 1:

@@ -7,10 +7,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backend.learning.accuracy import Accuracy, read_accuracy
+from backend.loop.report import NOT_ORDERABLE
 from backend.store.connection import is_connected, read_connection
 from backend.store.files import read_json
 from backend.store.models import ModelStore
 from backend.store.progress import Progress, ProgressFile
+from backend.store.queue_note import QueueNote
+
+Note = tuple[str, float]
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,11 @@ def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
     connection = read_connection(store, project_id)
     connected = is_connected(store, project_id)
     poll = read_json(folder / "poll.json") or {}
+    queue = QueueNote(store.root).read()
     report = progress.report
     return ProjectStatus(
         project=project_id,
-        state=_state(progress, connected, poll),
+        state=_state(progress, connected, poll, queue),
         connected=connected,
         webhook=bool(connection and connection.webhook_id),
         version=published.version if published else None,
@@ -59,15 +64,17 @@ def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
         rounds=len(ProgressFile(folder).history()),
         last_round=report.get("ended_at"),
         seconds=dict(report.get("seconds", {})),
-        problem=_problem(progress, poll),
+        problem=_problem(progress, poll, queue),
         notes=list(report.get("notes", [])),
         accuracy=read_accuracy(report),
     )
 
 
-def _state(progress: Progress, connected: bool, poll: dict[str, Any]) -> str:
+def _state(progress: Progress, connected: bool, poll: dict[str, Any], queue: Note | None) -> str:
     if not connected:
         return "off"
+    if queue is not None:
+        return "the queue does not work"
     if poll:
         return "gone from label studio" if poll.get("gone") else "label studio does not answer"
     if progress.running_since is not None:
@@ -76,14 +83,19 @@ def _state(progress: Progress, connected: bool, poll: dict[str, Any]) -> str:
         return "failing"
     if not progress.report:
         return "waiting for the first round"
+    if progress.report.get("outcome") == NOT_ORDERABLE:
+        return NOT_ORDERABLE
     return "learning" if progress.report.get("has_model") else "waiting for labels"
 
 
-def _problem(progress: Progress, poll: dict[str, Any]) -> str | None:
-    if poll:
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(poll.get("since", 0)))
-        return f"{poll.get('problem')} (since {since}; the last order stands)"
+def _problem(progress: Progress, poll: dict[str, Any], queue: Note | None) -> str | None:
+    note = queue or (poll and (str(poll.get("problem")), poll.get("since", 0)))
+    if note:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note[1]))
+        return f"{note[0]} (since {since}; the last order stands)"
     if progress.failures:
         wait = max(0.0, progress.try_again_at - time.time())
         return f"{progress.error} ({progress.failures} times; again in {wait:.0f} s; the last order stands)"
+    if progress.report.get("outcome") == NOT_ORDERABLE:
+        return str(next(iter(progress.report.get("notes", [])), NOT_ORDERABLE))
     return None

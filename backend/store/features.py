@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import numpy as np
 from scipy import sparse
 
 from backend.learning.inputs import Reader, Values
-from backend.learning.vectorize import Features, InputSpec
+from backend.learning.vectorize import Features, Gaps, InputSpec
 from backend.store.files import atomic_file, read_json, write_json
 
 # Scales and vocabularies are learned anew when the pool has grown by this share since they last were.
 REFIT_GROWTH = 0.2
 # Raised when a vectorizer changes: features of different makes must not meet in one matrix.
-FORMAT = 2
+FORMAT = 3
+# Seconds after which what could not be read for a passing reason (a host was down) is tried again.
+RETRY_AFTER = 600
 
 Inputs = tuple[InputSpec, ...]
 ReadValues = Callable[[np.ndarray], Values]
@@ -42,6 +45,42 @@ class PoolFeatures:
         return np.searchsorted(self.task_ids, task_ids)
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What was kept of a pool.
+
+    Attributes
+    ----------
+    fitted_on, fitted_read : how many tasks the reader was fitted on, and how many values of each input
+    means : what there was to read with
+    tried : when what could not be read was last tried, in seconds since 1970
+    """
+
+    pool: PoolFeatures
+    fitted_on: int
+    fitted_read: tuple[int, ...]
+    means: str
+    tried: float
+
+    def outgrown_by(self, ids: np.ndarray) -> bool:
+        return not self.fitted_on / (1 + REFIT_GROWTH) <= len(ids) <= self.fitted_on * (1 + REFIT_GROWTH)
+
+    @property
+    def reads_more(self) -> bool:
+        """Whether much can be read that could not when the reader was fitted."""
+        gaps = self.pool.features.gaps
+        now = gaps.n_read if gaps else []
+        return any(n > (1 + REFIT_GROWTH) * then for n, then in zip(now, self.fitted_read, strict=True))
+
+    def is_worth_another_try(self, means: str) -> np.ndarray:
+        """Return whether each task has something unread that may be readable by now."""
+        gaps = self.pool.features.gaps
+        due = time.time() - self.tried >= RETRY_AFTER
+        if gaps is None or (means == self.means and not due):
+            return np.zeros(len(self.pool.task_ids), dtype=bool)
+        return gaps.with_reason(later=means == self.means)
+
+
 class FeatureStore:
     """Features of one project's tasks in plain arrays, in one folder."""
 
@@ -49,7 +88,13 @@ class FeatureStore:
         self.folder = folder
 
     def refresh(
-        self, inputs: Inputs, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
+        self,
+        inputs: Inputs,
+        ids: np.ndarray,
+        data_versions: np.ndarray,
+        read: ReadValues,
+        seed: int,
+        means: str = "",
     ) -> PoolFeatures:
         """Return the features of tasks `ids`, vectorizing only those that are new or have changed.
 
@@ -57,14 +102,16 @@ class FeatureStore:
         ----------
         ids, data_versions : arrays of shape (n_tasks,), int64; ids ascending
         read : gives the values of the tasks with these ids
+        means : what there is to read with; when it has changed, what could not be read is tried again
         """
-        known = self._load(inputs)
-        if known is None or self._outgrown(known, ids):
-            return self._fit(inputs, ids, data_versions, read, seed)
-        pool, fitted_on = known
+        kept = self._load(inputs)
+        if kept is None or kept.outgrown_by(ids):
+            return self._fit(inputs, ids, data_versions, read, seed, means)
+        pool = kept.pool
         at = np.minimum(np.searchsorted(pool.task_ids, ids), max(len(pool.task_ids) - 1, 0))
+        again = kept.is_worth_another_try(means)
         same = (
-            (pool.task_ids[at] == ids) & (pool.data_versions[at] == data_versions)
+            (pool.task_ids[at] == ids) & (pool.data_versions[at] == data_versions) & ~again[at]
             if len(pool.task_ids)
             else at < 0
         )
@@ -74,27 +121,38 @@ class FeatureStore:
         joined = Features.concatenate([pool.features.rows(at[same]), fresh])
         order = np.argsort(np.concatenate([ids[same], ids[~same]]), kind="stable")
         pool = PoolFeatures(ids, data_versions, joined.rows(order), pool.reader)
-        self._save(pool, fitted_on)
+        tried = time.time() if again.any() else kept.tried
+        kept = replace(kept, pool=pool, means=means, tried=tried)
+        if kept.reads_more:
+            return self._fit(inputs, ids, data_versions, read, seed, means)
+        self._save(kept)
         return pool
 
     def _fit(
-        self, inputs: Inputs, ids: np.ndarray, data_versions: np.ndarray, read: ReadValues, seed: int
+        self,
+        inputs: Inputs,
+        ids: np.ndarray,
+        data_versions: np.ndarray,
+        read: ReadValues,
+        seed: int,
+        means: str,
     ) -> PoolFeatures:
         values = read(ids)
         reader = Reader.fitted(inputs, values, seed)
-        pool = PoolFeatures(ids, data_versions, reader.transform(values), reader)
-        self._save(pool, len(ids))
+        features = reader.transform(values)
+        pool = PoolFeatures(ids, data_versions, features, reader)
+        n_read = tuple(features.gaps.n_read) if features.gaps else ()
+        self._save(_Kept(pool, len(ids), n_read, means, time.time()))
         return pool
 
-    @staticmethod
-    def _outgrown(known: tuple[PoolFeatures, int], ids: np.ndarray) -> bool:
-        return not known[1] / (1 + REFIT_GROWTH) <= len(ids) <= known[1] * (1 + REFIT_GROWTH)
-
-    def _save(self, pool: PoolFeatures, fitted_on: int) -> None:
+    def _save(self, kept: _Kept) -> None:
+        pool, gaps = kept.pool, kept.pool.features.gaps
         described, arrays = pool.reader.state()
         stored = {f"reader.{name}": array for name, array in arrays.items()}
         stored |= {"ids": pool.task_ids, "versions": pool.data_versions, "embedding": pool.features.embedding}
         stored["readable"] = pool.features.readable
+        if gaps is not None:
+            stored["gaps"] = gaps.codes
         X = pool.features.X
         if isinstance(X, sparse.csr_matrix):
             stored |= {"X.data": np.asarray(X.data), "X.indices": X.indices, "X.indptr": X.indptr}
@@ -106,15 +164,17 @@ class FeatureStore:
         name = f"features-{secrets.token_hex(8)}.npz"
         with atomic_file(self.folder / name) as file:
             np.savez(file, **stored)  # type: ignore[arg-type]
-        kept = {"format": FORMAT, "arrays": name, "fitted_on": fitted_on, "reader": described}
-        write_json(self.folder / "features.json", kept)
+        about = {"format": FORMAT, "arrays": name, "reader": described, "fitted_on": kept.fitted_on}
+        about |= {"fitted_read": list(kept.fitted_read), "means": kept.means, "tried": kept.tried}
+        about["gaps"] = gaps.to_json() if gaps else []
+        write_json(self.folder / "features.json", about)
         for pattern in ("features-*.npz", ".features-*.npz.*"):
             for old in self.folder.glob(pattern):
                 if old.name != name:
                     old.unlink(missing_ok=True)
 
-    def _load(self, inputs: Inputs) -> tuple[PoolFeatures, int] | None:
-        """Return what was kept, and of how many tasks its reader was fitted; None to begin anew."""
+    def _load(self, inputs: Inputs) -> _Kept | None:
+        """Return what was kept; None to begin anew."""
         try:
             kept = read_json(self.folder / "features.json") or {}
             if kept.get("format") != FORMAT or _inputs_of(kept["reader"]) != inputs:
@@ -123,14 +183,18 @@ class FeatureStore:
         except Exception:  # noqa: BLE001  a damaged file fails in any way; a cache is then made anew
             return None
 
-    def _restore(self, kept: dict[str, Any]) -> tuple[PoolFeatures, int]:
+    def _restore(self, kept: dict[str, Any]) -> _Kept:
         path = self.folder / Path(kept["arrays"]).name
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             a = {name: stored[name] for name in stored.files}
         state = {n.removeprefix("reader."): v for n, v in a.items() if n.startswith("reader.")}
         reader = Reader.from_state((kept["reader"], state))
-        features = Features(_matrix(a), a["embedding"], a["readable"])
-        return PoolFeatures(a["ids"], a["versions"], features, reader), int(kept["fitted_on"])
+        gaps = Gaps.from_json(a["gaps"], kept["gaps"])
+        pool = PoolFeatures(
+            a["ids"], a["versions"], Features(_matrix(a), a["embedding"], a["readable"], gaps), reader
+        )
+        fitted_read = tuple(map(int, kept["fitted_read"]))
+        return _Kept(pool, int(kept["fitted_on"]), fitted_read, str(kept["means"]), float(kept["tried"]))
 
 
 def _inputs_of(described: dict[str, Any]) -> Inputs:

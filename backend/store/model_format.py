@@ -60,12 +60,12 @@ class Model:
     questions: Mapping[str, Learned]
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def guesses(self, data: Sequence[Mapping[str, Any]], download: Download) -> dict[str, list[Guess]]:
-        """Return for each question what it guesses of each task."""
-        return self.guesses_of(Tasks.of(data, self.reader.features_of(data, download)))
+    def tasks(self, data: Sequence[Mapping[str, Any]], download: Download) -> Tasks:
+        """Return tasks that are in no pool, read as the model reads them."""
+        return Tasks.of(data, self.reader.features_of(data, download))
 
     def guesses_of(self, tasks: Tasks) -> dict[str, list[Guess]]:
-        """Return the same for tasks whose features are known."""
+        """Return for each question what it guesses of each task."""
         return {name: learned.guess(tasks) for name, learned in self.questions.items()}
 
 

@@ -28,7 +28,7 @@ class Progress:
     report : the last finished round's report
     error : why the last round failed; None when it did not
     failures : failed rounds in a row
-    try_again_at : when a failed round is tried again (seconds since the epoch)
+    failed_at, try_again_at : when the last round failed, and when it is tried again (seconds since the epoch)
     """
 
     running_since: float | None = None
@@ -37,6 +37,11 @@ class Progress:
     error: str | None = None
     failures: int = 0
     try_again_at: float = 0.0
+    failed_at: float = 0.0
+
+    def may_try_again(self, now: float) -> bool:
+        """Whether the pause after a failure is over; one from the future: the clock was set back."""
+        return now >= self.try_again_at or now < self.failed_at
 
 
 class ProgressFile:
@@ -63,14 +68,15 @@ class ProgressFile:
 
     def fail(self, error: str) -> Progress:
         """Note a failed round; the pause before the next one doubles each time."""
-        before = self.read()
+        before, now = self.read(), time.time()
         pause = min(FIRST_PAUSE * 2**before.failures, LONGEST_PAUSE)
         after = replace(
             before,
             running_since=None,
             error=error,
             failures=min(before.failures + 1, 30),
-            try_again_at=time.time() + pause,
+            try_again_at=now + pause,
+            failed_at=now,
         )
         self._write(after)
         return after

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -247,28 +247,49 @@ class Snapshot:
             for task, group in groupby(found, key=lambda a: a.task):
                 yield task, list(group)
 
-    def refresh_predictions(self, label_studio: LabelStudio, project_id: int, version: str) -> int:
-        """Read what a model version of another predicted, anew, and return of how many tasks it is known."""
-        with closing(self._open()) as db:
-            pages = label_studio.iter_tasks(
-                project_id, include=PREDICTION_FIELDS, with_annotations=True, page_size=PAGE_SIZE
-            )
-            rows = (row for page in pages for task in page for row in _prediction_rows(task, version))
-            with db:
-                db.execute("DELETE FROM prediction WHERE model_version = ?", (version,))
-                # The newest of a task comes last and stays.
-                db.executemany("INSERT OR REPLACE INTO prediction VALUES (?, ?, ?, ?, ?)", rows)
-            (known,) = db.execute(
-                "SELECT count(*) FROM prediction WHERE model_version = ?", (version,)
-            ).fetchone()
-        return int(known)
+    def refresh_predictions(
+        self, label_studio: LabelStudio, project_id: int, versions: Mapping[str, int]
+    ) -> None:
+        """Read what others' models predicted, unless these counts are the same as when that was last done.
 
-    def predictions(self, ids: Sequence[int] | np.ndarray, version: str) -> list[dict[str, Any] | None]:
-        """Return what a model version predicted of these tasks, as last read; None where nothing is known."""
+        Parameters
+        ----------
+        versions : how many predictions each of the wanted model versions has in the project
+        """
+        wanted = json.dumps(dict(sorted(versions.items())))
         with closing(self._open()) as db:
-            rows = db.execute(
-                "SELECT task, score, result FROM prediction WHERE model_version = ?", (version,)
+            if wanted == (self._note(db, "predictions") or "{}"):
+                return
+            with db:
+                db.execute("DELETE FROM prediction")
+            where = [greater("total_predictions", 0)]
+            pages = (
+                label_studio.iter_tasks(
+                    project_id, include=PREDICTION_FIELDS, where=where, page_size=PAGE_SIZE
+                )
+                if versions
+                else ()
             )
+            for page in pages:
+                rows = [row for task in page for row in _prediction_rows(task, versions)]
+                with db:
+                    # The newest of a task comes last and stays.
+                    db.executemany("INSERT OR REPLACE INTO prediction VALUES (?, ?, ?, ?, ?)", rows)
+            # Last: a reading that breaks off is done again.
+            self._set_note(db, "predictions", wanted)
+
+    def predictions(
+        self, ids: Sequence[int] | np.ndarray, version: str | None = None
+    ) -> list[dict[str, Any] | None]:
+        """Return what another's model predicted of these tasks, as last read; None where nothing is known.
+
+        Parameters
+        ----------
+        version : its model version; without one, each task's newest prediction counts
+        """
+        with closing(self._open()) as db:
+            query = "SELECT task, score, result FROM prediction WHERE ? IN (model_version, '') ORDER BY id"
+            rows = db.execute(query, (version or "",))
             known = {task: {"score": score, "result": json.loads(result)} for task, score, result in rows}
         return [known.get(int(i)) for i in ids]
 
@@ -312,13 +333,13 @@ def _annotation_row(task: int, annotation: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _prediction_rows(task: dict[str, Any], version: str) -> Iterator[tuple[Any, ...]]:
-    given = [p for p in task.get("predictions") or [] if p.get("model_version") == version]
+def _prediction_rows(task: dict[str, Any], versions: Container[str]) -> Iterator[tuple[Any, ...]]:
+    given = [p for p in task.get("predictions") or [] if p.get("model_version") in versions]
     for prediction in sorted(given, key=lambda p: int(p.get("id") or 0)):
         result, score = prediction.get("result"), prediction.get("score")
         yield (
             task["id"],
-            version,
+            prediction["model_version"],
             int(prediction.get("id") or 0),
             float(score) if isinstance(score, int | float) else None,
             json.dumps(result if isinstance(result, list) else []),

@@ -50,6 +50,13 @@ class Gate:
         if not (self.is_open or self._has_login(request)):
             raise Unauthorized("unauthorized", www_authenticate=CHALLENGE)
 
+    def admits(self, authorization: bytes) -> bool:
+        """Whether a body is worth waiting for from who sent this Authorization header."""
+        if self.is_open:
+            return True
+        request = Request({"HTTP_AUTHORIZATION": authorization.decode("latin-1")})
+        return self._has_secret(request) or self._has_login(request)
+
     def _has_secret(self, request: Request) -> bool:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         return kind.lower() == "bearer" and _same(token.strip(), self.secret)

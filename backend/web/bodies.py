@@ -8,6 +8,10 @@ from typing import Any, NoReturn
 from flask import request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnprocessableEntity, UnsupportedMediaType
 
+# Each takes hundreds of bytes once it is read: 15 MB of `{}` would become gigabytes.
+MOST_OBJECTS = 300_000
+OPENERS = (b"{", b"[")
+
 
 def read_object() -> dict[str, Any]:
     """Return the JSON object in the body of the current request.
@@ -18,6 +22,7 @@ def read_object() -> dict[str, Any]:
         415, when the content type is not JSON.
     RequestEntityTooLarge
         413, when the body is declared or found to be longer than `MAX_CONTENT_LENGTH`; the rest is not read.
+        Also when it holds more objects than anyone needs at once.
     BadRequest
         400, when the body is not JSON, is cut off, or is nested too deep.
     UnprocessableEntity
@@ -25,7 +30,10 @@ def read_object() -> dict[str, Any]:
     """
     if not request.is_json:
         raise UnsupportedMediaType("send the body with Content-Type: application/json")
-    value = _parse(_read())
+    raw = _read()
+    if sum(map(raw.count, OPENERS)) > MOST_OBJECTS:
+        raise RequestEntityTooLarge(f"more than {MOST_OBJECTS:,} objects and lists; send fewer at once")
+    value = _parse(raw)
     if not isinstance(value, dict):
         raise UnprocessableEntity("the body must be a JSON object")
     return value

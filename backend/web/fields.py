@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 LARGEST_ID = 2**63 - 1
+# Label Studio asks for one task, or for a page of the Data Manager.
+MOST_TASKS = 10_000
 PROJECT_UID = re.compile(r"([0-9]{1,19})(\.[0-9]{1,20})?")
 
 
@@ -75,7 +77,7 @@ class PredictRequest(_Request):
     """POST /predict."""
 
     project: ProjectId
-    tasks: list[Task]
+    tasks: list[Task] = Field(max_length=MOST_TASKS)
 
 
 class TrainRequest(_Request):

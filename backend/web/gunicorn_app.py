@@ -1,4 +1,4 @@
-"""The app under gunicorn: one worker process, several threads."""
+"""The app under gunicorn: one worker process, several threads, none of them for slow clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from backend.web.app import create_app
 from backend.web.collaborators import DirtyMarker, Predictor
 
 WSGIApp = Callable[..., Iterable[bytes]]
-PATIENCE = 10.0  # seconds that a client may be silent in the middle of a body
 
 
 def serve_web(
@@ -31,7 +30,7 @@ def serve_web(
     Parameters
     ----------
     settings : as `read_settings` returns them; with port 0 the system chooses a free one
-    threads : requests answered at the same time
+    threads : requests answered at the same time, webhooks not counted
     on_ready : called once with the address, such as "http://127.0.0.1:9090", when connections are accepted;
         with port 0 it names the real port
     dirty_marker, predictor : as for `create_app`; connections are opened after the fork only
@@ -42,7 +41,7 @@ def serve_web(
         # The imports leave 170,000 objects; walking through them would cost some request 50 to 130 ms.
         gc.collect()
         gc.freeze()
-        return _with_patience(app)
+        return app
 
     _WebServer(settings, threads, load, on_ready).run()
 
@@ -65,10 +64,11 @@ class _WebServer(BaseApplication):
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         options = {
             "bind": f"{host}:{self._settings.port}",
-            "worker_class": "gthread",
+            "worker_class": "backend.web.buffered_worker.BufferedWorker",
             "workers": 1,
             "threads": self._threads,
-            "keepalive": 5,
+            # Nobody but the request line says what is asked for.
+            "forwarder_headers": "",
             "graceful_timeout": 5,
             "loglevel": self._settings.log_level.lower(),
             "proc_name": "clean-al-web",
@@ -87,14 +87,3 @@ class _WebServer(BaseApplication):
         if self._on_ready:
             host, port = server.LISTENERS[0].sock.getsockname()[:2]
             self._on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-
-
-def _with_patience(app: WSGIApp) -> WSGIApp:
-    """Let a client that stops in the middle of a body hold a thread for PATIENCE seconds, not for ever."""
-
-    def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if connection := environ.get("gunicorn.socket"):
-            connection.settimeout(PATIENCE)
-        return app(environ, start_response)
-
-    return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, request
@@ -23,6 +24,10 @@ from backend.web.webhooks import Answer, mark
 
 blueprint = Blueprint("ml", __name__)
 
+# Label Studio waits 100 s; somebody looks at a page meanwhile. What is left over is answered as not known.
+PREDICT_SECONDS = 30.0
+FIRST_PART, LARGEST_PART = 16, 128
+
 
 @blueprint.before_request
 def _authenticate() -> None:
@@ -41,19 +46,18 @@ def setup() -> dict[str, Any]:
 
 @blueprint.post("/predict")
 def predict() -> dict[str, Any]:
-    """Answer one entry per task, in their order: a prediction, or an empty list before there is a model.
+    """Answer one entry per task, in their order: a prediction, or an empty list where there is none to show.
 
     Label Studio stores what it gets. An empty prediction would be stored too, and one without a version, as
-    there is none yet, makes it refuse to open the task; an empty list stores nothing.
+    there is none yet, makes it refuse to open the task; an empty list stores nothing. So are tasks answered
+    for which the time was not enough.
     """
     body = PredictRequest.model_validate(read_object())
-    predictions, version = _predict(body.project, body.tasks)
-    if len(predictions) != len(body.tasks):
-        raise RuntimeError(f"{len(body.tasks)} tasks got {len(predictions)} predictions")
-    if version is None:
-        return {"results": [[] for _ in body.tasks], "model_version": None}
-    web_state().metrics.predictions.inc(len(predictions))
-    return {"results": [for_storing(p, version) for p in predictions], "model_version": version}
+    if not body.tasks:
+        return {"results": [], "model_version": web_state().predictor.model_version(body.project)}
+    results, version = _within_budget(body.project, body.tasks)
+    web_state().metrics.predictions.inc(sum(1 for result in results if result))
+    return {"results": results, "model_version": version}
 
 
 @blueprint.post("/train")
@@ -111,9 +115,25 @@ def _check_options(extra_params: str | dict[str, Any] | None) -> None:
         raise UnprocessableEntity("extra params: nested too deep") from None
 
 
+def _within_budget(
+    project_id: int, tasks: list[dict[str, Any]]
+) -> tuple[list[list[Any] | dict[str, Any]], str | None]:
+    """Return what can be predicted in `PREDICT_SECONDS`, with [] for each task beyond, and the version."""
+    results: list[list[Any] | dict[str, Any]] = []
+    version, part, ends = None, FIRST_PART, time.monotonic() + PREDICT_SECONDS
+    while len(results) < len(tasks) and time.monotonic() < ends:
+        asked, begun = tasks[len(results) : len(results) + part], time.monotonic()
+        predictions, version = _predict(project_id, asked)
+        if len(predictions) != len(asked):
+            raise RuntimeError(f"{len(asked)} tasks got {len(predictions)} predictions")
+        if version is None:
+            return [[] for _ in tasks], None
+        results += [for_storing(p, version) if p.get("result") else [] for p in predictions]
+        part = min(2 * part, LARGEST_PART) if time.monotonic() - begun < 1.0 else 1
+    return results + [[] for _ in tasks[len(results) :]], version
+
+
 def _predict(project_id: int, tasks: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    if not tasks:
-        return [], web_state().predictor.model_version(project_id)
     try:
         return web_state().predictor.predict(project_id, tasks)
     except ModelStoreError:

@@ -35,7 +35,7 @@ class Gradients:
 
     def sq_distances(self, rows: np.ndarray | slice, picks: np.ndarray) -> np.ndarray:
         """Squared distances of shape (m, k) between the gradients of rows and of picks."""
-        X = self.pool.X
+        X = self.pool.numbers
         inner = X[rows] @ X[picks].T
         inner = inner.toarray() if sparse.issparse(inner) else inner
         inner = inner * (self.residual[rows] @ self.residual[picks].T)
@@ -48,9 +48,11 @@ class Gradients:
 def gradients_of(pool: Pool) -> Gradients:
     """The factors of every item's gradient, in the dtype of X: n x n_classes numbers and no more."""
     residual = pool.score_blocks(_residual)
-    sq_norms = np.empty(len(pool), pool.X.dtype)
+    sq_norms = np.empty(len(pool), pool.numbers.dtype)
     for part in blocks(len(pool)):
-        sq_norms[part] = sq_lengths(pool.X[part]) * np.einsum("ij,ij->i", residual[part], residual[part])
+        sq_norms[part] = sq_lengths(pool.numbers[part]) * np.einsum(
+            "ij,ij->i", residual[part], residual[part]
+        )
     return Gradients(pool, residual, sq_norms)
 
 

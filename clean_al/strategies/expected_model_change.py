@@ -51,7 +51,7 @@ def scores(pool: Pool) -> np.ndarray:
 def _input_lengths(pool: Pool) -> np.ndarray:
     lengths = np.empty(len(pool))
     for part in blocks(len(pool)):
-        lengths[part] = np.sqrt(sq_lengths(pool.X[part]) + 1.0)
+        lengths[part] = np.sqrt(sq_lengths(pool.numbers[part]) + 1.0)
     return lengths
 
 

@@ -42,6 +42,13 @@ class Provenance:
         self.text = attributes_text(self.attributes)
 
 
+def why_left_out(annotation: Annotation) -> str:
+    """Return why CVAT has no place for an annotation; empty when it has."""
+    if annotation.cancelled:
+        return "skipped by the annotator"
+    return "rejected: CVAT keeps no rejected ones" if annotation.rejected else ""
+
+
 def attributes_text(attributes: Iterable[tuple[str, str]]) -> str:
     """Return the `<attribute>` elements."""
     return "".join(
@@ -62,6 +69,13 @@ class Elements:
         self._clamp = options.clamp
         self._openings: dict[tuple[str, Attributes], dict[str, str]] = {}
         self._next_group = 1
+
+    def is_left_out(self, annotation: Annotation, item: Item) -> bool:
+        """Return whether CVAT has no place for the annotation as a whole; count it so."""
+        why = why_left_out(annotation)
+        if why:
+            self.ledger.drop_annotation(annotation, why, item.place)
+        return bool(why)
 
     def of_image(self, annotation: Annotation, item: Item) -> list[str]:
         """Return the rows of one annotation of an image."""
@@ -110,7 +124,8 @@ class Elements:
             if lost:
                 self.ledger.drop("relation", "an end of it is missing", item.place, lost)
         if [region for region in regions if region[10]]:  # a list: a generator would cost more than it saves
-            regions = skeletons(regions)
+            apart, regions = len(regions), skeletons(regions)
+            self.ledger.covered("region", apart - len(regions))
         return regions
 
     def opening(self, label: str, source: str, attributes: Attributes) -> tuple[str, str]:
@@ -151,6 +166,7 @@ class Elements:
             hows.append(SHAPE_PER_LABEL if labels else NO_LABEL)
         own = self.own_attributes(region, origin)
         hows.extend(faults(own))
+        hows.extend(self.repeated(region, origin))
         rows = []
         for label in labels or (UNNAMED,):
             opening, renamed = self.opening(label, origin.source, own)
@@ -161,9 +177,19 @@ class Elements:
 
     def own_attributes(self, region: Region, origin: Provenance) -> Attributes:
         """Return all attributes of one region; of two with one name the first stands."""
-        own = () if region.score is None else (("score", number(region.score)),)
-        told = (*own, *origin.attributes, *region.attributes, *caption_attributes(region.captions))
+        told = self._told(region, origin)
         return tuple({name: (name, value) for name, value in reversed(told)}.values())[::-1]
+
+    def _told(self, region: Region, origin: Provenance) -> Attributes:
+        own = () if region.score is None else (("score", number(region.score)),)
+        return (*own, *origin.attributes, *region.attributes, *caption_attributes(region.captions))
+
+    def repeated(self, region: Region, origin: Provenance) -> list[str]:
+        """Return what is said of a region of which two attributes have one name."""
+        values: dict[str, str] = {}
+        told = self._told(region, origin) if region.attributes or region.captions else ()
+        lost = [name for name, value in told if values.setdefault(name, value) != value]
+        return ["of two attributes of one name the first stands"] if lost else []
 
     def _skeleton(self, region: Region, skeleton: Skeleton, origin: Provenance, item: Item) -> list[str]:
         label = region.labels[0] if region.labels else UNNAMED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exporters.contract import Job
 from exporters.cvat.labels import UNNAMED
+from exporters.cvat.write_elements import why_left_out
 from exporters.files import AtomicFile, beside
 from exporters.paths import media_name
 from exporters.records import Annotation, AudioSpan, Item, Region, name_of
@@ -24,8 +25,9 @@ class SoundTable:
             self._file = self._outputs.open(self._path)
             self._file.write(HEADER.encode())
         for annotation in item.annotations:
-            if annotation.cancelled:
-                self._ledger.drop("annotation", "skipped by the annotator", item.place)
+            why = why_left_out(annotation)
+            if why:
+                self._ledger.drop_annotation(annotation, why, item.place)
                 continue
             if annotation.relations:
                 why = "CVAT's table has no relations"

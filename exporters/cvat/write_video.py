@@ -92,9 +92,7 @@ class VideoBody:
     def text(self) -> tuple[str, int]:
         """Return (the elements, the number of frames as far as it is known)."""
         for annotation in self._item.annotations:
-            if annotation.cancelled:
-                self._ledger.drop("annotation", "skipped by the annotator", self._item.place)
-            else:
+            if not self._elements.is_left_out(annotation, self._item):
                 self._annotation(annotation)
         frames = "".join(
             f'  <image id="{frame}" name="frame_{frame:06d}">\n{"".join(rows)}  </image>\n'

@@ -17,6 +17,7 @@ from exporters.cvat.write_elements import Elements
 from exporters.cvat.write_sound import SoundTable
 from exporters.cvat.write_video import Videos
 from exporters.files import AtomicFile, beside, copy_into, spool
+from exporters.json_stream import dump
 from exporters.paths import media_name
 from exporters.records import Item
 from exporters.xml_text import escape
@@ -51,20 +52,21 @@ class CvatWriter:
             self._body.write(self._image(item).encode("utf-8", "replace"))
         elif item.kind == "video":
             self._videos.write(item)
+            self._leave_data(item)
         elif item.kind == "audio":
             self._sounds.write(item)
+            self._leave_data(item)
         else:
             self._refuse(item)
             return
         self._ledger.items += 1
 
+    def _leave_data(self, item: Item) -> None:
+        if item.data:
+            self._ledger.drop("task data", f"CVAT has no place for it beside {item.kind}", item.place)
+
     def _refuse(self, item: Item) -> None:
-        why = f"CVAT has no place for {item.kind}"
-        count = sum(len(a.regions) + len(a.relations) for a in item.annotations)
-        if item.primary:
-            self._ledger.drop("item", why, item.place)
-        if count:
-            self._ledger.drop("region", why, item.place, count)
+        self._ledger.drop_item(item, f"CVAT has no place for {item.kind}")
 
     def _image(self, item: Item) -> str:
         name, how = self._names.name(item.media, self._images)
@@ -75,13 +77,13 @@ class CvatWriter:
         size = self._size(item)
         rows = [f'  <image id="{self._images}" name="{escape(name)}"{size}>\n']
         for annotation in item.annotations:
-            if annotation.cancelled:
-                self._ledger.drop("annotation", "skipped by the annotator", item.place)
-                continue
-            rows.extend(self._elements.of_image(annotation, item))
+            if not self._elements.is_left_out(annotation, item):
+                rows.extend(self._elements.of_image(annotation, item))
         rows.append("  </image>\n")
         if self._options.sidecars:
-            self._list(name, item.media)
+            self._list(name, item)
+        else:
+            self._leave_data(item)
         self._images += 1
         return "".join(rows)
 
@@ -95,14 +97,16 @@ class CvatWriter:
             width, height = found
         return f' width="{width}" height="{height}"'
 
-    def _list(self, name: str, address: str) -> None:
+    def _list(self, name: str, item: Item) -> None:
+        address = item.media
         if self._lists is None:
             opened = [self._outputs.open(beside(self._path, end)) for end in (".images.txt", ".sources.tsv")]
             self._lists = (opened[0], opened[1])
         self._lists[0].write(f"{name}\n".encode("utf-8", "replace"))
         if not address.isprintable():
             address = " ".join(address.split())
-        self._lists[1].write(f"{name}\t{address}\n".encode("utf-8", "replace"))
+        further = b"\t" + dump(item.data) if item.data else b""
+        self._lists[1].write(f"{name}\t{address}".encode("utf-8", "replace") + further + b"\n")
 
     def finish(self) -> None:
         """Put head, body and end together, and write the companion files."""

@@ -31,7 +31,7 @@ class TaskCopier:
         for key in ("annotations", "completions", "predictions"):
             if not isinstance(task.get(key) or [], list | tuple):
                 raise InputError(f"{place}: {key} must be a list, not {type(task[key]).__name__}")
-        done = self._task(task)
+        done = self._task(task, place)
         self._file.write(b"[\n" if not self._count else b",\n")
         text, is_same = dump_told(done)
         self._file.write(text)
@@ -40,17 +40,21 @@ class TaskCopier:
         self._count += 1
         self._ledger.items += 1
 
-    def _task(self, task: Mapping[str, Any]) -> dict[str, Any]:
+    def _task(self, task: Mapping[str, Any], place: str) -> dict[str, Any]:
         done = {key: value for key, value in task.items() if key not in _SERVER_KEYS}
         if "data" not in task and not {"annotations", "predictions", "completions"} & task.keys():
             done = {"data": done}
         if "completions" in done:
             done["annotations"] = done.pop("completions")
         self._ledger.carried["annotation"] += len(done.get("annotations") or ())
-        if not self._options.predictions:
-            done.pop("predictions", None)
-        else:
-            self._ledger.carried["prediction"] += len(done.get("predictions") or ())
+        drafts = task.get("drafts")
+        if drafts and isinstance(drafts, list):
+            self._ledger.drop("draft", "stays behind", place, len(drafts))
+        predictions = len(done.get("predictions") or ())
+        if self._options.predictions:
+            self._ledger.carried["prediction"] += predictions
+        elif done.pop("predictions", None):
+            self._ledger.left_out["prediction"] += predictions
         ours = {"priority": task.get("_priority"), "score": task.get("_score")}
         told = {key: value for key, value in ours.items() if value is not None}
         if told:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from exporters.contract import Format, Head, Job, Verbatim
+from exporters.contract import BLANKS, HEAD_SIZE, Format, Head, Job, Verbatim
 from exporters.json_stream import read_objects
 from exporters.label_studio.copy import TaskCopier
+from exporters.label_studio.exports import as_tasks
 from exporters.label_studio.options import LabelStudioOptions
 from exporters.label_studio.reader import read_tasks
+from exporters.label_studio.rows import is_row, read_table
 from exporters.label_studio.writer import LabelStudioWriter
 from exporters.records import Item
 
@@ -18,12 +20,38 @@ def _read(file: BinaryIO, name: str, job: Job) -> Iterator[Item]:
     return read_tasks(_objects(file, name, job), job.config, job.options, job.ledger)
 
 
+class _Resumed:
+    """A file of which a first block was looked at: that comes first again."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.first = file, file.read(HEAD_SIZE)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, at least one before the end."""
+        if not self.first:
+            return self._file.read(size)
+        size = len(self.first) if size < 0 else size
+        block, self.first = self.first[:size], self.first[size:]
+        return block
+
+
 def _objects(file: BinaryIO, name: str, job: Job) -> Iterator[tuple[Any, str]]:
-    return read_objects(file, name)
+    """Yield (task, place) for each task of the file, whichever of Label Studio's exports it is."""
+    source = _Resumed(file)
+    start = source.first.lstrip(BLANKS)
+    read = read_objects if start[:1] in (b"[", b"{", b"") else read_table
+    return as_tasks(read(cast(BinaryIO, source), name), job.config)
 
 
 def _recognizes(head: Head) -> bool:
-    return head.start.startswith((b"[", b"{"))
+    if head.start.startswith((b"[", b"{")):
+        return True
+    columns = head.start.split(b"\n", 1)[0].decode("utf-8", "replace").replace("\t", ",").split(",")
+    return is_row(dict.fromkeys(column.strip('"\r ') for column in columns)) or _is_table(head.name)
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
 
 
 LABEL_STUDIO = Format(

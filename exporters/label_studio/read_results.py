@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from exporters.label_studio.known_keys import note_unknown_of_results
 from exporters.label_studio.read_shapes import (
     ANSWERS,
     PICTURES,
@@ -22,7 +23,7 @@ from exporters.label_studio.read_shapes import (
 from exporters.label_studio.read_texts import Dialogue, span_in
 from exporters.options import Size
 from exporters.records import Answer, Caption, Region, Relation, Shape, TextSpan, new
-from exporters.report import Ledger
+from exporters.report import REMARKS, Ledger
 
 Read = tuple[tuple[Region, ...], tuple[Relation, ...]]
 # A lone `labels` item repeats the geometry of the region; its keys tell which it is.
@@ -48,15 +49,19 @@ class ObjectReader:
         regions: list[Region] = []
         relations: list[Relation] = []
         seen: dict[str, int] = {}
+        links = joined = 0
+        note_unknown_of_results(results, place, self._ledger)
         for item in results:
             try:
                 kind = item["type"]
                 if kind == "relation":
+                    links += 1
                     relations.append(_relation(item))
                     continue
                 key = item.get("id")
                 if key in seen:
                     regions[seen[key]] = self._join(regions[seen[key]], item, kind, size)
+                    joined += 1
                     continue
                 reader = PICTURES.get(kind)
                 value = item["value"]
@@ -77,6 +82,9 @@ class ObjectReader:
                 regions.append(region)
             except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
                 self._ledger.drop(_kind(item), _why(error), place)
+        self._ledger.saw("region", len(results) - links)
+        self._ledger.saw("relation", links)
+        self._ledger.merged("region", joined)
         return tuple(regions), tuple(relations)
 
     def _region(self, item: Mapping[str, Any], kind: str, key: str | None, size: Size | None) -> Region:
@@ -205,7 +213,8 @@ def _relation(item: Mapping[str, Any]) -> Relation:
 
 def _kind(item: Any) -> str:
     kind = item.get("type") if isinstance(item, dict) else None
-    return kind if isinstance(kind, str) and len(kind) < 40 else "region"
+    is_plain = isinstance(kind, str) and len(kind) < 40 and kind not in REMARKS | {"annotation", "prediction"}
+    return kind if is_plain and isinstance(kind, str) else "region"
 
 
 def _why(error: Exception) -> str:

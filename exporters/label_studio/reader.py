@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from exporters.errors import InputError
 from exporters.label_studio.guess import guess_shown
+from exporters.label_studio.known_keys import ANNOTATION, TASK, note_unknown
 from exporters.label_studio.labeling_config import OTHER, LabelingConfig, ObjectTag
 from exporters.label_studio.read_results import ObjectReader, number
 from exporters.label_studio.read_texts import Dialogue, rendered, text_key
@@ -58,12 +59,15 @@ class TaskReader:
         else:
             groups = self._group(data, said)
         get = task.get
+        self._count_parts(groups, len(said))
         for i, (shown, _, media, parts) in enumerate(groups):
             kind = shown.kind
             if kind in _TEXTS:
                 text, dialogue = self._text_of(shown, data, parts)
                 read = ObjectReader(kind, text, dialogue, self._ledger)
                 kind, media, width, height = "text", media if text is None else text, None, None
+                if shown.value and text is None and not media:
+                    self._missing(shown, place)
             else:
                 read = self._readers.get(kind) or self._reader(kind)
                 width, height = self._size(kind, media, parts) or (None, None)
@@ -76,7 +80,17 @@ class TaskReader:
                 i == 0,
                 place,
             )
-            yield Item(kind, media, get("id"), width, height, data, done, *told)
+            further = {} if i else _further(data, task, shown)
+            yield Item(kind, media, get("id"), width, height, further, done, *told)
+
+    def _count_parts(self, groups: list[Group], said: int) -> None:
+        # What was said about several objects is handed on once for each.
+        parts = sum([len(group.entries) for group in groups])
+        if parts > said:
+            self._ledger.merged("annotation", said - parts)
+
+    def _missing(self, shown: ObjectTag, place: str) -> None:
+        self._ledger.change("item", f"shows nothing: {shown.value.text[:40]!r} is not in its data", place)
 
     def _reader(self, kind: str) -> ObjectReader:
         return self._readers.setdefault(kind, ObjectReader(kind, None, None, self._ledger))
@@ -91,6 +105,11 @@ class TaskReader:
             if data is not None:
                 raise InputError(f"{place}: data must be an object, not {type(data).__name__}")
             data = {}
+        if data is not task and not task.keys() <= TASK:
+            note_unknown(task, TASK, "a task", place, self._ledger)
+        drafts = task.get("drafts")
+        if drafts and isinstance(drafts, list):
+            self._ledger.drop("draft", "stays behind", place, len(drafts))
         return data, self._annotations(task, place)
 
     def _annotations(self, task: Task, place: str) -> list[Entry]:
@@ -103,18 +122,26 @@ class TaskReader:
             said = _signed(said, meta["annotators"])
         if self._options.annotators != "all":
             said = self._chosen(said, place)
-        if self._options.predictions and task.get("predictions"):
-            said += self._entries(task["predictions"], "prediction", place)
+        if task.get("predictions"):
+            found = self._entries(task["predictions"], "prediction", place)
+            if self._options.predictions:
+                said += found
+            elif found:
+                self._ledger.left_out["prediction"] += len(found)
+                self._ledger.unread("annotation", len(found))
         return said
 
     def _entries(self, entries: Any, kind: str, place: str) -> list[Entry]:
         if not isinstance(entries, list | tuple):
             raise InputError(f"{place}: {kind}s must be a list, not {type(entries).__name__}")
         said: list[Entry] = []
+        self._ledger.saw("annotation", len(entries))
         for entry in entries:
             result = entry.get("result") if isinstance(entry, dict) else None
             if isinstance(result, list):
                 said.append((entry, result, kind == "prediction"))
+                if not entry.keys() <= ANNOTATION:
+                    note_unknown(entry, ANNOTATION, "an annotation", place, self._ledger)
             else:
                 why = "has no result list" if isinstance(entry, dict) else "only an id, without its content"
                 self._ledger.drop(kind, why, place)
@@ -245,6 +272,19 @@ def _medium(data: Mapping[str, Any], shown: ObjectTag, index: int) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None or isinstance(value, list | dict) else as_text(value)
+
+
+_OURS_IN_META = frozenset(("annotators", "priority", "score", "id"))
+
+
+def _further(data: Mapping[str, Any], task: Task, shown: ObjectTag) -> Mapping[str, Any]:
+    """Return what a task says besides what its item shows."""
+    key = shown.value.key_in(data)
+    further = {} if len(data) == 1 and key in data else {k: v for k, v in data.items() if k != key}
+    meta = task.get("meta") if data is not task else None
+    if isinstance(meta, dict) and not meta.keys() <= _OURS_IN_META and "meta" not in data:
+        further["meta"] = {k: v for k, v in meta.items() if k not in _OURS_IN_META}
+    return further
 
 
 def _count(data: Mapping[str, Any], shown: ObjectTag) -> int:

@@ -39,10 +39,10 @@ class ValueExpression:
     'Nr. 4: fine'
     """
 
-    __slots__ = ("is_variable", "text", "variables")
+    __slots__ = ("_rest", "is_variable", "text", "variables")
 
     def __init__(self, text: str):
-        self.text = text
+        self.text, self._rest = text, text[1:]
         found = _VARIABLE.findall(text)
         self.variables: tuple[str, ...] = tuple(each[1:] for each in found)
         self.is_variable = bool(found) and found[0] == text
@@ -79,14 +79,14 @@ class ValueExpression:
     def key_in(self, data: Mapping[str, Any]) -> str | None:
         """Return the key whose value alone it shows; None for a template, or a value inside another."""
         if self.is_variable:
-            rest = self.text[1:]
+            rest = self._rest
             return rest if rest in data or len(_steps(rest)) == 1 else None
         return self._whole_key(data)
 
     def resolve(self, data: Mapping[str, Any]) -> Any:
         """Return what it shows of a task; an empty text for nothing."""
         if self.is_variable:
-            key = self.text[1:]
+            key = self._rest
             found = data[key] if key in data else _get(data, key)
             return "" if found is _MISSING or found is None else found
         if not self.variables:
@@ -103,7 +103,7 @@ class ValueExpression:
         return all(_get(data, each) is not _MISSING for each in self.variables)
 
     def _whole_key(self, data: Mapping[str, Any]) -> str | None:
-        rest = self.text[1:]
+        rest = self._rest
         is_one = self.text[:1] == "$" and rest in data and not self.is_variable
         return (
             rest if is_one and _get(data, self.variables[0] if self.variables else "") is _MISSING else None

@@ -35,7 +35,7 @@ class LabelStudioWriter:
     def write(self, item: Item) -> None:
         """Append one task."""
         if item.kind not in OBJECTS:
-            self._ledger.drop("item", "is of no known kind", item.place)
+            self._ledger.drop_item(item, "is of no known kind")
             return
         task = TaskMaker(item, self._schema, self._options, self._ledger).task()
         self._file.write((b",\n" if self._count else b"[\n") + dump(task))
@@ -77,7 +77,8 @@ class TaskMaker:
             if annotation.is_prediction:
                 predictions.append(self._prediction(annotation))
             elif annotation.rejected:
-                self._ledger.drop("annotation", "rejected: Label Studio keeps no rejected ones", item.place)
+                why = "rejected: Label Studio keeps no rejected ones"
+                self._ledger.drop_annotation(annotation, why, item.place)
             else:
                 annotations.append(self._annotation(annotation))
                 annotators.append(annotation.annotator)
@@ -131,6 +132,7 @@ class TaskMaker:
             if group and len(keys) > 1:
                 links += [Relation(keys[0], key, (), "bi") for key in keys[1:]]
                 self._ledger.change("group", "as relations", self._item.place)
+                self._ledger.handed["relation"] += len(keys) - 1
         return links
 
     def _has_ends(self, link: Relation, known: set[str]) -> bool:

@@ -66,7 +66,7 @@ class ProdigyReader:
             id=meta.get("task_id") if isinstance(meta.get("task_id"), int | str) else None,
             width=_size(task.get("width")),
             height=_size(task.get("height")),
-            data={key: value for key, value in meta.items() if key not in _OUR_META},
+            data={**_further(task), **{key: value for key, value in meta.items() if key not in _OUR_META}},
             annotations=() if annotation is None else (annotation,),
             priority=number(meta.get("priority", task.get("priority"))),
             place=place,
@@ -147,6 +147,12 @@ class ProdigyReader:
 _OUR_META = frozenset(("task_id", "priority", "model_version", "annotator", "ground_truth", "score"))
 _NAMES = {("spans", True): "text span", ("spans", False): "image span"}
 _NAMES |= {("audio_spans", True): "audio region", ("audio_spans", False): "audio region"}
+
+
+def _further(task: Task) -> dict[str, Any]:
+    """Return the further fields of a task that our writer put beside its `meta`."""
+    data = task.get("data")
+    return data if isinstance(data, dict) else {}
 
 
 def _is_same(one: Item, other: Item) -> bool:

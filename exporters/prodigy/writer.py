@@ -35,6 +35,7 @@ class ProdigyWriter:
             self._refuse(item)
             return
         if not item.primary and not any(a.regions for a in item.annotations):
+            self._ledger.covered("relation", sum(len(a.relations) for a in item.annotations))
             return
         for annotation in item.annotations or (None,):
             task = self._task(item, annotation)
@@ -42,11 +43,7 @@ class ProdigyWriter:
             self._ledger.items += 1
 
     def _refuse(self, item: Item) -> None:
-        if item.primary:
-            self._ledger.drop("item", f"Prodigy has no place for {item.kind}", item.place)
-        count = sum(len(a.regions) for a in item.annotations)
-        if count:
-            self._ledger.drop("region", f"Prodigy has no place for {item.kind}", item.place, count)
+        self._ledger.drop_item(item, f"Prodigy has no place for {item.kind}")
 
     def _task(self, item: Item, annotation: Annotation | None) -> dict[str, Any]:
         task = self._input(item)
@@ -56,6 +53,11 @@ class ProdigyWriter:
             TextTask(item.media, self._options.tokenizer).fill(task, [], ())
         self._offer(task)
         meta = _meta(item, annotation)
+        if item.data:
+            further = {key: value for key, value in item.data.items() if not _is_plain(key, value)}
+            meta = {**{key: value for key, value in item.data.items() if key not in further}, **meta}
+            if further:
+                task["data"] = further
         if meta:
             task["meta"] = meta
         if annotation is not None and not annotation.is_prediction:
@@ -140,21 +142,27 @@ class ProdigyWriter:
     def _answer(self, task: dict[str, Any], region: Region, answer: Answer, item: Item) -> None:
         control = region.control or answer.kind
         if answer.kind == "choices":
-            self._choose(task, [str(value) for value in answer.values])
+            how = self._choose(task, [str(value) for value in answer.values])
         else:
             values = [list(value) if isinstance(value, tuple) else value for value in answer.values]
             answers = task.setdefault("answers", {})
             answers.setdefault(control, {"type": answer.kind, "values": []})["values"].extend(values)
-        self._ledger.carried[answer.kind] += 1
+            is_same = answers[control]["type"] == answer.kind
+            how = "" if is_same else "put to an answer of another type: its control has the same name"
+        if region.captions or region.attributes:
+            how = how or "what was said about the answer left out"
+        self._ledger.settle(answer.kind, [how] if how else [], item.place)
 
-    def _choose(self, task: dict[str, Any], values: list[str]) -> None:
+    def _choose(self, task: dict[str, Any], values: list[str]) -> str:
         if self._type is not None and self._type.is_binary:
-            task["label"] = values[0] if values else UNNAMED
-            return
+            is_first = task.setdefault("label", values[0] if values else UNNAMED) in values or not values
+            return "" if is_first and len(values) < 2 else "a binary task has one label: the first"
         for value in values:
             self._offered.setdefault(value)
         accepted = task.setdefault("accept", [])
-        accepted.extend(value for value in values if value not in accepted)
+        repeated = [value for value in values if value in accepted]
+        accepted.extend(dict.fromkeys(value for value in values if value not in accepted))
+        return "chosen twice: kept once" if repeated else ""
 
     def _offer(self, task: dict[str, Any]) -> None:
         """Add the options: training fails on `accept` without them."""
@@ -172,6 +180,14 @@ class ProdigyWriter:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+_OURS_IN_META = frozenset(("task_id", "priority", "score", "model_version", "annotator", "ground_truth"))
+
+
+def _is_plain(key: str, value: Any) -> bool:
+    """Return whether a further field of a task can stand in Prodigy's `meta`, which annotators see."""
+    return key not in _OURS_IN_META and isinstance(value, str | int | float | bool | None)
 
 
 def _meta(item: Item, annotation: Annotation | None) -> dict[str, Any]:

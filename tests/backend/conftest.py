@@ -10,8 +10,11 @@ from backend.label_studio.client import LabelStudio
 from backend.processes.valkey import EmbeddedValkey
 from backend.services import Services
 from backend.settings import Settings
+from tests.backend.command import call
 from tests.backend.samples import TEXT_CONFIG
 from tests.fakes.label_studio import FakeLabelStudio
+
+__all__ = ["call"]
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import time
 import uuid
 from importlib import import_module
@@ -17,6 +18,8 @@ import clean_al
 from clean_al import STRATEGIES, IntelligentSampler, Pool, QueryByCommittee, Strategy, compare_strategies
 from clean_al.multilabel import PerLabelClassifier, over_labels
 from clean_al.uncertainty import margin
+
+from .by_hand import line, pool_of
 
 X, Y = make_multilabel_classification(200, 6, n_classes=4, random_state=0)
 
@@ -151,3 +154,21 @@ def test_ray_gives_the_same_rows_and_curves():
         ray.shutdown()
     for one, other in zip(here, there, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_two_pools_may_be_scored_at_once_and_one_may_wait_for_the_other():
+    # As on a worker of one thread that starts the next task while this one waits.
+    first, second = pool_of(line(0, 1), model="any"), pool_of(line(0, 1), model="any")
+    inner = []
+
+    def scored(measure):
+        thread = threading.Thread(target=lambda: inner.append(second.uncertainty), daemon=True)
+        thread.start()
+        thread.join(10)
+        return np.zeros(2)
+
+    first.score_blocks = scored
+    second.score_blocks = lambda measure: np.ones(2)
+    assert first.uncertainty.tolist() == [0, 0]
+    assert [u.tolist() for u in inner] == [[1, 1]]
+    assert first.uncertainty is first.uncertainty

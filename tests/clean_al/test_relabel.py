@@ -49,3 +49,59 @@ def test_a_second_label_adds_confidence():
 def test_wrong_input_is_named(annotations, p, words):
     with pytest.raises(ValueError, match=words):
         suggest_relabels(annotations, p, ["a", "b"], 1)
+
+
+PROBABILITIES = [[0.8, 0.2], [0.3, 0.7], [0.55, 0.45], [0.4, 0.6]]
+GIVEN = [{"eva": "a", "jo": "b"}, {"eva": "b"}, {}, {"jo": "a"}]
+NAN = float("nan")
+
+
+class Table:
+    """A data frame, as far as names, kinds and columns go."""
+
+    def __init__(self, data):
+        self.data = {name: np.asarray(values, object) for name, values in data.items()}
+        self.columns = list(data)
+        self.dtypes = [object] * len(data)
+
+    def __getitem__(self, name):
+        return self.data[name]
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        [
+            {"eva": "a", "jo": "b"},
+            {"eva": "b", "jo": NAN},
+            {"eva": None, "jo": None},
+            {"eva": NAN, "jo": "a"},
+        ],
+        Table({"eva": ["a", "b", NAN, None], "jo": ["b", NAN, None, "a"]}),
+        np.array([["a", "b"], ["b", None], [NAN, NAN], [None, "a"]], object),
+        np.array([*GIVEN, {}], object)[:4],
+        tuple(GIVEN),
+    ],
+    ids=["records", "frame", "array", "array of mappings", "tuple"],
+)
+def test_a_column_for_each_annotator_says_the_same_as_mappings(annotations):
+    want = suggest_relabels(GIVEN, PROBABILITIES, ["a", "b"], 4)
+    got = suggest_relabels(annotations, PROBABILITIES, ["a", "b"], 4)
+    assert got.rows.tolist() == want.rows.tolist()
+    assert got.confidence.tolist() == pytest.approx(want.confidence.tolist())
+
+
+def test_numbers_with_gaps_are_labels_too():
+    votes = np.array([[1.0, 0.0], [0.0, NAN], [NAN, NAN], [NAN, 1.0]])
+    names = [{k: "ba"[int(v)] for k, v in enumerate(row) if v == v} for row in votes]
+    want = suggest_relabels(names, np.array(PROBABILITIES)[:, ::-1], ["b", "a"], 4)
+    got = suggest_relabels(votes, np.array(PROBABILITIES)[:, ::-1], [0, 1], 4)
+    assert got.rows.tolist() == want.rows.tolist()
+
+
+@pytest.mark.parametrize(
+    "annotations", [["a", "b", "a", "b"], {"eva": ["a"] * 4}, "abab", None, np.array(["a"] * 4)]
+)
+def test_another_form_of_annotations_is_refused_with_the_right_one(annotations):
+    with pytest.raises(TypeError, match="annotations must be one mapping of annotator to label per item"):
+        suggest_relabels(annotations, PROBABILITIES, ["a", "b"], 2)

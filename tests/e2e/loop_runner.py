@@ -20,8 +20,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from backend.label_studio.client import LabelStudio
-from backend.loop.jobs import DirtyMarker, pending_key
-from backend.loop.lease import lock_key
+from backend.loop.jobs import DirtyMarker
+from backend.loop.marks import begun_key, lock_key, pending_key
 from backend.loop.observe import observe
 from backend.processes.keeper import descendants, process_table
 from backend.processes.valkey import running_url
@@ -166,7 +166,7 @@ class Loop:
         return next(iter(self.children(name)), None)
 
     def worker_and_forks(self) -> list[int]:
-        """Return every worker's process, then what they forked: their schedulers and, in a round, a horse."""
+        """Return every worker's process, then what they forked: in a round, a horse."""
         workers = self.children("worker")
         return [*workers, *sorted(pid for worker in workers for pid in descendants(worker))]
 
@@ -174,11 +174,6 @@ class Loop:
         """Return the process in which a round runs now."""
         workers = self.children("worker")
         return next((p for p in self.worker_and_forks() if p not in workers and leads_group(p)), None)
-
-    def scheduler(self) -> int | None:
-        """Return the process that RQ's scheduler runs in."""
-        workers = self.children("worker")
-        return next((p for p in self.worker_and_forks() if p not in workers and not leads_group(p)), None)
 
     def kill(self, *pids: int | None, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to processes of this tree."""
@@ -258,7 +253,7 @@ class Loop:
     def _is_wanted(self, project_id: int) -> bool:
         """Whether a round is asked for or runs; it spares Label Studio a question."""
         try:
-            return bool(self.redis().exists(pending_key(project_id), lock_key(project_id)))
+            return bool(self.redis().exists(*(key(project_id) for key in (pending_key, begun_key, lock_key))))
         except RedisError:
             return True
 

@@ -59,16 +59,6 @@ def test_a_killed_horse_alone_is_replaced(loop: Loop, first: Annotator, project:
     assert loop.child("worker") == worker
 
 
-def test_a_killed_scheduler_does_not_hold_up_rounds(loop: Loop, first: Annotator, project: int) -> None:
-    """RQ's own scheduler holds a lock that outlives it by a minute."""
-    loop.catch_up(project)
-    loop.kill(wait_for("the scheduler", loop.scheduler))
-    label([first], project, 1)
-    labels = loop.status(project).labels
-    wait_for("a round", lambda: loop.status(project).labels == labels + 1)
-    assert_nothing_is_lost(loop, project)
-
-
 def test_a_kill_of_valkey_while_people_label_loses_nothing(
     loop: Loop, first: Annotator, second: Annotator, project: int
 ) -> None:

@@ -8,8 +8,7 @@ from itertools import cycle
 import pytest
 
 from backend.label_studio.client import LabelStudio, greater
-from backend.loop.publish import SAMPLING
-from backend.project.connect import TITLE
+from backend.loop.publish import SAMPLING, TITLE
 from tests.e2e.conftest import MakeLoop
 from tests.e2e.loop_runner import Loop, is_alive, wait_for
 from tests.e2e.projects import WORDS, Annotator, Json, make_text_project, text_config, texts

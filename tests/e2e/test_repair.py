@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.label_studio.client import LabelStudio
-from backend.loop.publish import SAMPLING, is_served
-from backend.project.connect import TITLE
+from backend.loop.publish import SAMPLING, TITLE, is_served
 from tests.e2e.loop_runner import SLOW_STEP, Loop, wait_for
 from tests.e2e.projects import Annotator, choice, make_text_project, topic_of
 from tests.e2e.real_label_studio import RealLabelStudio

@@ -12,6 +12,8 @@ from backend.learning.vectorize.base import (
     Vectorizer,
     look_up,
 )
+from backend.learning.vectorize.fetching import packages_there
+from backend.learning.vectorize.gaps import Gaps, Unread
 from backend.learning.vectorize.image import ImageVectorizer
 from backend.learning.vectorize.numbers import NumberVectorizer, SpareNumbers
 from backend.learning.vectorize.text import TextVectorizer
@@ -26,10 +28,13 @@ __all__ = [
     "VECTORIZERS",
     "Download",
     "Features",
+    "Gaps",
     "InputSpec",
     "ObjectTag",
     "Standing",
     "State",
+    "Unread",
     "Vectorizer",
     "look_up",
+    "packages_there",
 ]

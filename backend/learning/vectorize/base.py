@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy import sparse
 
+from backend.learning.vectorize.gaps import Gaps
 from exporters.label_studio.labeling_config import ObjectTag
 from exporters.label_studio.value_expression import ValueExpression
 
@@ -31,11 +32,14 @@ class Features:
         Where distances between tasks are measured.
     readable : array of shape (n_tasks,), bool
         False where the task's data could not be read; its row is zero.
+    gaps : Gaps, optional
+        Which values could not be read and why; a reader notes it, a single vectorizer does not.
     """
 
     X: np.ndarray | sparse.csr_matrix
     embedding: np.ndarray
     readable: np.ndarray
+    gaps: Gaps | None = None
 
     def __len__(self) -> int:
         return int(self.embedding.shape[0])
@@ -46,7 +50,7 @@ class Features:
             return self
         X = self.X[index]
         embedding = X if self.embedding is self.X else self.embedding[index]
-        return Features(X, embedding, self.readable[index])
+        return Features(X, embedding, self.readable[index], self.gaps.rows(index) if self.gaps else None)
 
     @staticmethod
     def concatenate(parts: Sequence[Features]) -> Features:
@@ -56,10 +60,12 @@ class Features:
         matrices = [part.X for part in parts]
         stack = sparse.vstack(matrices, format="csr") if sparse.issparse(matrices[0]) else np.vstack(matrices)
         same = all(part.embedding is part.X for part in parts)
+        gaps = [part.gaps for part in parts if part.gaps is not None]
         return Features(
             stack,
             stack if same else np.vstack([part.embedding for part in parts]),
             np.concatenate([part.readable for part in parts]),
+            Gaps.concatenate(gaps) if len(gaps) == len(parts) else None,
         )
 
 
@@ -70,7 +76,8 @@ class InputSpec:
     Attributes
     ----------
     kind : the vectorizer's
-    fields : values as a labeling config writes them ("$text"), or plain names of the task data
+    fields : values as a labeling config writes them ("$text"), or plain names of the task data; after them
+        what a vectorizer must know beside them, as it writes it to itself ("valueType=url")
     """
 
     kind: str
@@ -123,12 +130,12 @@ class Vectorizer(ABC):
     def read(
         cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
     ) -> list[Any]:
-        """Return what `fit` and `transform` take of each task; None where it cannot be had.
+        """Return what `fit` and `transform` take of each task; an `Unread` where it cannot be had.
 
         Raises
         ------
         LabelStudioUnreachable
-            When files cannot be fetched now; one that is missing, refused or damaged is None instead.
+            When Label Studio does not answer now; a file that is missing, refused or damaged is unread.
         """
 
     @abstractmethod
@@ -137,7 +144,7 @@ class Vectorizer(ABC):
 
     @abstractmethod
     def transform(self, values: Sequence[Any]) -> Features:
-        """Return the features of `values`; None stands for a value that could not be read."""
+        """Return the features of `values`; `Unread` or None stands for one that could not be read."""
 
     @abstractmethod
     def state(self) -> State:

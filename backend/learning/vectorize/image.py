@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from backend.errors import LabelStudioError, LabelStudioUnreachable
 from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up
+from backend.learning.vectorize.fetching import fetch_each, no_such
+from backend.learning.vectorize.gaps import Unread
 
 TAG = "Image"
-DOWNLOADS_AT_ONCE = 4
-DOWNLOADS_QUEUED = 1000
+# Among the fields: the first of them names a list of which each entry is a page.
+PAGES = "pages"
+MOST_PAGES = 16
 SIDE = 32
 CELL = 8
 ORIENTATIONS = 9
@@ -29,7 +30,8 @@ class ImageVectorizer(Vectorizer):
     """Pixels (16 x 16, gray), a histogram of oriented gradients (4 x 4 cells) and a color histogram.
 
     Every column is centered; the three groups are scaled to the same total variance, so that none drowns the
-    others. The embedding is the whole projected on its 64 main directions.
+    others. The embedding is the whole projected on its 64 main directions. A task of several pages
+    (`valueList`, at most the first 16) has the mean of its pages.
 
     References
     ----------
@@ -42,18 +44,16 @@ class ImageVectorizer(Vectorizer):
     def fields_in(
         cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [(o.value.text,) for o in shown if o.tag == TAG]
+        return [(o.value.text, *((PAGES,) if o.is_list else ())) for o in shown if o.tag == TAG]
 
     @classmethod
     def read(
         cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
     ) -> list[Any]:
-        values = [look_up(d, fields[0]) for d in data]
-        pictures: list[Any] = []
-        with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-            for i in range(0, len(values), DOWNLOADS_QUEUED):
-                pictures += pool.map(lambda value: _fetch(value, download), values[i : i + DOWNLOADS_QUEUED])
-        return pictures
+        most = MOST_PAGES if PAGES in fields else 1
+        pages = [_pages(look_up(d, fields[0]), most) for d in data]
+        found = iter(fetch_each([page for of_task in pages for page in of_task], download, take_picture))
+        return [_one([next(found) for _ in of_task]) for of_task in pages]
 
     def fit(self, values: Sequence[Any]) -> Self:
         rows = np.arange(len(values))
@@ -111,7 +111,8 @@ def _describe(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     for i, value in enumerate(values):
         small = value if isinstance(value, np.ndarray) else thumbnail(value)
         if small is not None:
-            table[i] = _describe_one(small)
+            pages = small if small.ndim == 4 else small[None]
+            table[i] = np.mean([_describe_one(page) for page in pages], axis=0)
             readable[i] = True
     return table, readable
 
@@ -124,21 +125,31 @@ def _main_directions(centered: np.ndarray) -> np.ndarray:
     return (axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]).astype(np.float32)
 
 
-def _fetch(value: Any, download: Download) -> np.ndarray | None:
-    if isinstance(value, list) and value:
-        value = value[0]
-    if not isinstance(value, str) or not value:
-        return None
+def _pages(value: Any, most: int) -> list[Any]:
+    """Return the addresses of a task's pages; of a list that is no `valueList` the first alone is shown."""
+    return value[:most] if isinstance(value, list) and value else [value]
+
+
+def _one(pictures: list[Any]) -> Any:
+    """Return the picture of a task, or its pages one above the other: shape (n_pages, 32, 32, 3)."""
+    good = [picture for picture in pictures if isinstance(picture, np.ndarray)]
+    return np.stack(good) if len(good) > 1 else (good or pictures)[0]
+
+
+def take_picture(content: bytes) -> Any:
+    """Return the picture in a file as it is learned from; an `Unread` where there is none."""
+    small = thumbnail(content)
+    if small is not None:
+        return small
+    if content[:500].lstrip().startswith(b"<svg") or b"<svg" in content[:500]:
+        return Unread("SVG images are not read")
     try:
-        # Shrunk here and now: the files of a whole pool would not fit into memory.
-        return thumbnail(download(value))
-    except LabelStudioUnreachable as error:
-        # 500 for one file is an answer about that file; it must not keep the project from going on.
-        if error.status != 500:
-            raise
-        return None
-    except LabelStudioError:
-        return None
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return Unread(f"the image has more than {MAX_PIXELS:,} pixels")
+    except Exception:  # noqa: BLE001  any decoder may fail in its own way on a damaged file
+        return no_such("image", content)
+    return Unread("the image is damaged or cut off")
 
 
 def thumbnail(value: Any) -> np.ndarray | None:

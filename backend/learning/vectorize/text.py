@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
 from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up
+from backend.learning.vectorize.gaps import Unread
 
 TAGS = frozenset({"Text", "HyperText", "Paragraphs"})
 N_HASHES = 2**18
@@ -129,7 +130,7 @@ class TextVectorizer(Vectorizer):
 
 def as_text(value: Any) -> str:
     """Return a task value as text; lists of strings (dialogues, tables) are joined line by line."""
-    if value is None:
+    if value is None or isinstance(value, Unread):
         return ""
     if isinstance(value, str):
         return value[:MAX_CHARACTERS]

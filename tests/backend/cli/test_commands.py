@@ -3,72 +3,27 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from backend import cli as cli_module
 from backend.cli import COMMANDS, cli
 from backend.errors import LabelStudioUnreachable
 from backend.label_studio.client import LabelStudio
 from backend.learning.accuracy import Accuracy
-from backend.loop.jobs import force_key, pending_key, perform_round
+from backend.loop.jobs import force_key, perform_round
+from backend.loop.marks import pending_key
 from backend.project.connect import connect
 from backend.services import Services
+from backend.store.models import Published
 from backend.store.progress import ProgressFile
+from tests.backend.command import Call, Result
 from tests.backend.samples import chosen
 from tests.fakes.label_studio import FakeLabelStudio
 
 PUBLIC = sorted(name for name in COMMANDS if not name.startswith("_"))
-SECRETS = ("a-secret-for-these-tests", "p4ssw0rd")
-
-
-class Result:
-    """What a call of the command line gave."""
-
-    def __init__(self, code: int, out: str, err: str):
-        self.code, self.out, self.err = code, out, err
-
-
-Call = Callable[..., Result]
-
-
-@pytest.fixture
-def call(services: Services, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
-    """Runs `clean-al` in this process; no secret may show, whatever happens."""
-    from tests.fakes import label_studio_outgoing as outgoing
-
-    monkeypatch.setattr(outgoing, "reach", lambda *_: None)
-    monkeypatch.setattr(outgoing, "send_webhook", lambda *_: None)
-    settings = services.settings
-    assert settings.redis_url is not None
-    for name, value in {
-        "LABEL_STUDIO_URL": settings.label_studio_url,
-        "LABEL_STUDIO_API_KEY": settings.api_key,
-        "REDIS_URL": settings.redis_url.get_secret_value(),
-        "MODEL_DIR": str(settings.model_dir),
-        "WEBHOOK_SECRET": SECRETS[0],
-        "CLEAN_AL_PUBLIC_URL": settings.address,
-        "CLEAN_AL_REQUEST_TIMEOUT": "5",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments: str, **env: str) -> Result:
-        with monkeypatch.context() as patch:
-            for name, value in env.items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                cli_module.main(list(arguments))
-        out, err = capfd.readouterr()
-        for secret in (*SECRETS, settings.api_key):
-            assert secret not in out + err
-        assert "Traceback" not in err
-        return Result(int(ended.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -311,12 +266,13 @@ class TestDoctor:
         note = '<View><Text name="t" value="$text"/><TextArea name="r" toName="t"/></View>'
         label_studio.update_project(project_id, label_config=note)
         found = self.findings(call("doctor", str(project_id), "--json"))
-        assert '<TextArea name="r">' in found[f"project {project_id}", "problem"]
+        assert '<TextArea name="r">' in found[f"project {project_id}", "note"]
 
     def test_what_makes_label_studio_serve_at_random_is_found(
         self, call: Call, services: Services, fake: FakeLabelStudio, project_id: int
     ) -> None:
         connect(services, project_id)
+        services.store.publish(project_id, Published("v", 1, "print", (1,), False))
         fake.world.projects[project_id] |= {"model_version": "Clean AL", "sampling": "Uniform sampling"}
         fake.world.projects[project_id]["maximum_annotations"] = 2
         text = call("doctor", str(project_id)).out

@@ -87,7 +87,8 @@ def test_the_random_twin_takes_the_tasks_in_its_order(pool: LabeledPool) -> None
 def test_accuracy_is_the_share_of_held_out_items_that_are_right(pool: LabeledPool) -> None:
     _, model, _ = pool.fit(np.arange(len(pool)))
     assert model is not None
-    guesses = model.guesses([{TOPICS.field: text} for text in pool.held_values], lambda _: b"")["label"]
+    held = [{TOPICS.field: text} for text in pool.held_values]
+    guesses = model.guesses_of(model.tasks(held, lambda _: b""))["label"]
     right = [guess.answer == truth for guess, truth in zip(guesses, pool.held_truth, strict=True)]
     assert pool.accuracy(model) == pytest.approx(sum(right) / len(right))
     assert pool.accuracy(None) == pytest.approx((pool.held_truth == "boats").mean())

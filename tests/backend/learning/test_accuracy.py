@@ -15,7 +15,17 @@ from clean_al import IntelligentSampler
 
 X = np.random.default_rng(3).normal(size=(1000, 3)).astype(np.float32)
 Y = np.where(X[:, 0] + np.random.default_rng(4).normal(scale=0.5, size=1000) > 0, "yes", "no")
-KNOWN = Accuracy(0.9, 0.85, 0.95, audit_labels=30, at_labels=300, at_tasks=1000, unknown_because=None)
+KNOWN = Accuracy(
+    0.9,
+    0.85,
+    0.95,
+    audit_labels=30,
+    at_labels=300,
+    at_tasks=1000,
+    unknown_because=None,
+    slope=1.0,
+    intercept=0.0,
+)
 
 
 def fitted(n: int, n_uniform: int, estimator: Any = None) -> tuple[IntelligentSampler, np.ndarray]:

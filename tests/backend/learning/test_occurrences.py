@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backend.label_studio.records import Annotation
@@ -13,7 +14,7 @@ from backend.learning.controls import PerPart, RegionLabels, Regions, learnable_
 from backend.learning.controls.occurrences import about_how_often
 from backend.learning.labels import read_labels
 from backend.learning.learned import Learned
-from backend.loop.priorities import result_of
+from backend.loop.prefill import Prefill
 from exporters.label_studio.labeling_config import read_labeling_config
 from tests.backend.learning.lessons import how, item, on_image, on_text, one, with_numbers
 from tests.backend.samples import shared
@@ -257,5 +258,6 @@ def test_a_question_that_was_not_shown_is_neither_answered_nor_empty() -> None:
 @pytest.mark.parametrize(("answer", "names"), [("y", ["c", "why"]), ("no", ["c"])])
 def test_a_guess_is_shown_only_where_the_others_show_its_question(answer: str, names: list[str]) -> None:
     guesses = {"c": Guess(answer, 0.9), "why": Guess(frozenset({"x"}), 0.9), "l": Guess(frozenset(), 0.9)}
-    result = result_of(guesses, learnable_controls(WHEN_YES))
+    prefill = Prefill("always", {}, learnable_controls(WHEN_YES))
+    (result,) = prefill.results({name: [guess] for name, guess in guesses.items()}, np.array([False]))
     assert [each["from_name"] for each in result] == names

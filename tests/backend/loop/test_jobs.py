@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rq import Queue, SimpleWorker
+from rq import SimpleWorker
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
@@ -24,24 +24,25 @@ from backend.loop.jobs import (
     RoundJob,
     ask_for_forced_round,
     force_key,
-    pending_key,
     perform_round,
     round_queue,
 )
-from backend.loop.lease import fence_key, lock_key, take_lease
+from backend.loop.lease import fence_key, take_lease
+from backend.loop.marks import MARK_SECONDS, lock_key, pending_key
 from backend.loop.poller import LEADER_KEY, Poller
 from backend.loop.round import RoundReport
+from backend.loop.worker import Sturdy
 from backend.project.connect import connect
 from backend.project.overview import project_status
 from backend.services import Services
-from backend.store.connection import Connection, read_connection
+from backend.store.connection import Connection, is_connected, read_connection
 from backend.store.files import read_json, write_json
 from backend.store.progress import FIRST_PAUSE, LONGEST_PAUSE, Progress, ProgressFile
 from tests.backend.samples import chosen
 from tests.fakes.label_studio import FakeLabelStudio
 
 
-class ThreadlessWorker(SimpleWorker):
+class ThreadlessWorker(Sturdy, SimpleWorker):
     """Runs jobs in this process, and leaves SIGALRM to the test runner."""
 
     death_penalty_class = TimerDeathPenalty
@@ -150,23 +151,9 @@ class TestMarks:
         assert begun == [1, 2]
         assert waiting(services) == 0
 
-    def test_a_mark_whose_job_was_lost_runs_out(self, services: Services, connected: int) -> None:
+    def test_a_project_that_is_gone_leaves_no_mark_for_ever(self, services: Services, connected: int) -> None:
         DirtyMarker.of(services).mark_dirty(connected, "event", delay=5)
-        assert 0 < services.redis.ttl(pending_key(connected)) <= 125
-
-    def test_a_mark_that_cannot_be_queued_is_taken_back(
-        self, services: Services, connected: int, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def full(*_: Any, **__: Any) -> None:
-            raise OSError("no space")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Queue, "enqueue", full)
-            with pytest.raises(QueueUnavailable):
-                DirtyMarker.of(services).mark_dirty(connected, "event", delay=0)
-        assert not services.redis.exists(pending_key(connected))
-        DirtyMarker.of(services).mark_dirty(connected, "event", delay=0)
-        assert waiting(services) == 1
+        assert 0 < services.redis.ttl(pending_key(connected)) <= MARK_SECONDS
 
     def test_without_redis_the_caller_is_told_and_no_address_with_it(
         self, services: Services, connected: int
@@ -641,4 +628,4 @@ def test_a_round_in_poll_mode_after_connect(services: Services, project_id: int)
     connect(services, project_id)
     connection = read_connection(services.store, project_id)
     assert isinstance(connection, Connection)
-    assert jobs.is_connected(services.store, project_id)
+    assert is_connected(services.store, project_id)

@@ -7,17 +7,13 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from backend.learning.answers import Guess
-from backend.learning.controls import learnable_controls
 from backend.learning.vectorize import Features
 from backend.loop.audit import audited_head
 from backend.loop.options import ProjectOptions
 from backend.loop.priorities import Chooser, Head, as_predictions
 from backend.store.features import PoolFeatures
 from clean_al import IntelligentSampler
-from tests.backend.samples import TEXT_CONFIG, chosen
-
-CONTROLS = learnable_controls(TEXT_CONFIG)
+from tests.backend.samples import chosen
 
 
 def pool_of(n: int, unreadable: list[int] | None = None, csr: bool = False) -> Features:
@@ -143,32 +139,21 @@ def test_doubts_of_candidates_reach_the_sampler_whatever_rows_are_left() -> None
     assert best.tolist() == [7, 22, 35, 21]
 
 
-def guesses(*given: tuple[str, float]) -> dict[str, list[Guess]]:
-    return {"topic": [Guess(label, confidence) for label, confidence in given]}
-
-
-def test_predictions_rank_from_zero_upwards_and_show_the_guess() -> None:
-    given = guesses(("conflict", 0.7), ("cats", 0.5), ("money", 0.8))
-    made = list(as_predictions(np.array([9, 2, 5]), given, CONTROLS, "v1"))
+def test_predictions_rank_from_zero_upwards_and_carry_the_results() -> None:
+    results = [chosen("conflict"), [], chosen("money")]
+    made = list(as_predictions(np.array([9, 2, 5]), results, "v1"))
     assert [p["task"] for p in made] == [9, 2, 5]
     assert [p["score"] for p in made] == [0, 1 / 3, 2 / 3]
     assert {p["model_version"] for p in made} == {"v1"}
-    assert [p["result"][0]["value"]["choices"] for p in made] == [["conflict"], ["cats"], ["money"]]
-    assert [p["result"][0]["score"] for p in made] == [0.7, 0.5, 0.8]
-    assert made[0]["result"] == [chosen("conflict")[0] | {"score": 0.7}]
+    assert [p["result"] for p in made] == results
 
 
 @pytest.mark.parametrize("n", [1, 2, 100, 1000])
 def test_scores_are_strictly_increasing_from_zero_and_below_one(n: int) -> None:
-    scores = [p["score"] for p in as_predictions(np.arange(n), {}, CONTROLS, "v1")]
+    scores = [p["score"] for p in as_predictions(np.arange(n), [[]] * n, "v1")]
     assert scores[0] == 0
     assert all(a < b for a, b in itertools.pairwise(scores))
     assert scores[-1] < 1
-
-
-def test_without_a_model_predictions_only_rank() -> None:
-    made = list(as_predictions(np.array([4, 2]), {}, (), "v1"))
-    assert [(p["task"], p["result"]) for p in made] == [(4, []), (2, [])]
 
 
 def test_of_tasks_of_one_group_a_batch_holds_the_one_most_in_doubt() -> None:

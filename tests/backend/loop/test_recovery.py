@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import pytest
 from backend.errors import RoundSuperseded
 from backend.label_studio.client import LabelStudio
 from backend.loop import jobs
-from backend.loop.jobs import OVERDUE_SECONDS, DirtyMarker, enqueue_overdue, round_queue
-from backend.loop.lease import lock_key, take_away, take_lease
+from backend.loop.lease import take_away, take_lease
+from backend.loop.marks import lock_key
 from backend.loop.publish import VERSION_PREFIX, clean_up
 from backend.loop.round import RoundReport
 from backend.services import Services
@@ -23,37 +22,6 @@ from backend.store.files import write_json
 from backend.store.models import Published
 from backend.store.progress import Progress, ProgressFile
 from backend.store.snapshot import Snapshot
-
-
-def asked_for(services: Services, project: int, delay: float) -> None:
-    """Ask for a round that is due after `delay` seconds."""
-    write_json(services.store.folder(project) / "connection.json", {})
-    DirtyMarker.of(services).mark_dirty(project, "test", delay=delay)
-
-
-def be_late(services: Services, seconds: float) -> None:
-    """Let what is due later have been due `seconds` ago, with no scheduler alive to see to it."""
-    registry = round_queue(services.redis).scheduled_job_registry
-    for job in registry.get_job_ids():
-        services.redis.zadd(registry.key, {job: int(time.time() - seconds)})
-
-
-class TestOverdueRounds:
-    def test_the_poll_queues_what_a_dead_scheduler_left(self, services: Services) -> None:
-        asked_for(services, 3, delay=1)
-        be_late(services, OVERDUE_SECONDS + 2)
-        enqueue_overdue(services.redis)
-        queue = round_queue(services.redis)
-        assert len(queue.job_ids) == 1
-        assert queue.scheduled_job_registry.count == 0
-        enqueue_overdue(services.redis)
-        assert len(queue.job_ids) == 1
-
-    def test_what_a_living_scheduler_will_see_to_is_left_to_it(self, services: Services) -> None:
-        asked_for(services, 3, delay=1)
-        be_late(services, 0)
-        enqueue_overdue(services.redis)
-        assert round_queue(services.redis).job_ids == []
 
 
 class TestLease:

@@ -294,18 +294,18 @@ def test_a_child_that_cannot_be_started_ends_the_start_and_what_runs_already(mar
     assert not marked(mark)
 
 
-def test_the_pause_before_a_new_start_doubles_up_to_30_s_and_starts_over_after_a_long_life(
+def test_the_pause_before_a_new_start_doubles_up_to_4_s_and_starts_over_after_a_long_life(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(process_tree.time, "monotonic", lambda: now)
     one = process_tree._Running(Child("worker", lambda: None))
     pauses = []
-    for life in [0.0] * 9 + [59.0, 60.0, 0.0]:
+    for life in [0.0] * 6 + [4.9, 5.0, 0.0]:
         one.start()
         now += life
         pauses.append(one.start_later())
-    assert pauses == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30, 0.25, 0.5]
+    assert pauses == [0.25, 0.5, 1, 2, 4, 4, 4, 0.25, 0.5]
 
 
 def test_the_log_says_who_ended_and_why(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,8 +9,8 @@ from backend.errors import LabelStudioError, LabelStudioNotFound
 from backend.label_studio.client import LabelStudio
 from backend.loop.lease import lock_key, take_lease
 from backend.loop.options import project_options, read_options
-from backend.loop.publish import SAMPLING
-from backend.project.connect import TITLE, connect, disconnect
+from backend.loop.publish import SAMPLING, TITLE
+from backend.project.connect import connect, disconnect
 from backend.project.doctor import diagnose_project
 from backend.project.overview import project_status
 from backend.services import Services
@@ -43,7 +43,7 @@ def writes(fake: FakeLabelStudio) -> int:
     return len([r for r in fake.requests if r.method != "GET" and not r.path.startswith("/api/token")])
 
 
-def test_connect_makes_backend_webhook_and_sampling_and_says_so(
+def test_connect_makes_backend_and_webhook_says_so_and_leaves_the_sampling_to_the_first_round(
     fake: FakeLabelStudio, services: Services, project_id: int
 ) -> None:
     said = connect(services, project_id)
@@ -53,14 +53,15 @@ def test_connect_makes_backend_webhook_and_sampling_and_says_so(
     (webhook,) = fake.world.webhooks.values()
     assert webhook["url"] == f"{services.settings.address}/webhook/{project_id}"
     assert webhook["headers"] == {"Authorization": "Bearer a-secret-for-these-tests"}
-    assert fake.world.projects[project_id]["sampling"] == SAMPLING
+    assert fake.world.projects[project_id]["sampling"] == "Sequential sampling"
+    assert fake.world.projects[project_id]["model_version"] == ""
     assert read_connection(services.store, project_id) == Connection(
         found={"sampling": "Sequential sampling", "model_version": ""},
         webhook_id=webhook["id"],
         ml_backend_id=backend["id"],
     )
     told = "\n".join(said)
-    for word in ("on for this project", "ML backend added", "webhook", "sampling: Sequential sampling"):
+    for word in ("on for this project", "ML backend added", "webhook"):
         assert word in told
     assert "secret" not in told
 
@@ -79,10 +80,8 @@ def test_what_was_removed_by_hand_is_made_again(
     connect(services, project_id)
     fake.world.webhooks.clear()
     fake.world.ml_backends.clear()
-    fake.world.projects[project_id]["sampling"] = "Uniform sampling"
     connect(services, project_id)
     assert len(fake.world.webhooks) == len(fake.world.ml_backends) == 1
-    assert fake.world.projects[project_id]["sampling"] == SAMPLING
     found = read_connection(services.store, project_id)
     assert found is not None
     assert found.found["sampling"] == "Sequential sampling", "what the first connect found"
@@ -94,7 +93,6 @@ def test_a_refused_webhook_means_polling(fake: FakeLabelStudio, services: Servic
     assert "SSRF_PROTECTION_ENABLED=false" in said
     assert "polls this project every 5 s" in said
     assert is_connected(services.store, project_id)
-    assert fake.world.projects[project_id]["sampling"] == SAMPLING
     status = project_status(services.store, project_id)
     assert status.connected
     assert not status.webhook
@@ -119,7 +117,7 @@ def test_disconnect_restores_exactly(
     before = state(fake, project_id)
     connect(services, project_id)
     label_studio.import_predictions(project_id, [{"task": task, "model_version": "clean-al-1", "result": []}])
-    label_studio.update_project(project_id, model_version="clean-al-1")
+    label_studio.update_project(project_id, model_version="clean-al-1", sampling=SAMPLING)
     said = disconnect(services, project_id)
     assert state(fake, project_id) == before
     assert label_studio.model_versions(project_id) == {"theirs": 1}

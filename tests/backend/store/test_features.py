@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from backend.learning.vectorize import InputSpec
+from backend.learning.vectorize import InputSpec, Unread
 from backend.store import features as feature_store
 from backend.store.features import FeatureStore, PoolFeatures
 
@@ -22,6 +22,7 @@ class Project:
         self.kind = kind
         self.versions = dict.fromkeys(range(1, n + 1), 1)
         self.read: list[list[int]] = []
+        self.unread: dict[int, Any] = {}
 
     def value(self, i: int) -> Any:
         if self.kind == "numbers":
@@ -30,13 +31,15 @@ class Project:
 
     def values(self, ids: np.ndarray) -> list[list[Any]]:
         self.read.append(ids.tolist())
-        return [[self.value(int(i)) for i in ids]]
+        return [[self.unread.get(int(i), self.value(int(i))) for i in ids]]
 
-    def refresh(self, folder: Path, inputs: tuple[InputSpec, ...] | None = None) -> PoolFeatures:
+    def refresh(
+        self, folder: Path, inputs: tuple[InputSpec, ...] | None = None, means: str = ""
+    ) -> PoolFeatures:
         ids = np.array(sorted(self.versions), dtype=np.int64)
         versions = np.array([self.versions[int(i)] for i in ids], dtype=np.int64)
         inputs = inputs or (NUMBERS if self.kind == "numbers" else TEXT)
-        return FeatureStore(folder).refresh(inputs, ids, versions, self.values, seed=0)
+        return FeatureStore(folder).refresh(inputs, ids, versions, self.values, 0, means)
 
 
 def rows(pool: PoolFeatures) -> np.ndarray:
@@ -195,7 +198,7 @@ def test_flipped_bytes_never_reach_the_features(tmp_path: Path, project: Project
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"[1]", b"{}", b'"x"', b'{"format": 2}', b'{"format": 2, "reader": {"inputs": 5}}'],
+    [b"", b"{", b"[]", b"[1]", b"{}", b'"x"', b'{"format": 3}', b'{"format": 3, "reader": {"inputs": 5}}'],
 )
 def test_a_damaged_description_is_made_anew(tmp_path: Path, project: Project, content: bytes) -> None:
     project.refresh(tmp_path)
@@ -218,3 +221,65 @@ def test_features_of_another_make_are_not_mixed_with_ours(
     monkeypatch.setattr(feature_store, "FORMAT", feature_store.FORMAT + 1)
     project.refresh(tmp_path)
     assert len(project.read) == 2
+
+
+class TestWhatCouldNotBeRead:
+    """Reasons are kept with the features; what may have become readable is tried again."""
+
+    gone = Unread("the file is no image")
+    down = Unread("cdn.example.org does not answer", later=True)
+
+    @pytest.fixture
+    def project(self) -> Project:
+        project = Project(20)
+        project.unread = {2: self.gone, 5: self.down, 6: self.down, 9: ""}
+        return project
+
+    def counts(self, pool: PoolFeatures) -> dict[str, int]:
+        assert pool.features.gaps is not None
+        return pool.features.gaps.counts()
+
+    def test_reasons_are_counted_and_survive(self, tmp_path: Path, project: Project) -> None:
+        first, again = project.refresh(tmp_path), project.refresh(tmp_path)
+        for pool in (first, again):
+            assert self.counts(pool) == {self.down.reason: 2, self.gone.reason: 1}
+            assert np.flatnonzero(~pool.features.readable).tolist() == [1, 4, 5, 8]
+        assert len(project.read) == 1
+
+    def test_a_new_task_joins_the_count(self, tmp_path: Path, project: Project) -> None:
+        project.refresh(tmp_path)
+        project.versions |= {21: 1, 22: 1}
+        project.unread |= {21: self.gone, 22: Unread("another reason")}
+        pool = project.refresh(tmp_path)
+        assert self.counts(pool) == {self.down.reason: 2, self.gone.reason: 2, "another reason": 1}
+
+    def test_a_passing_reason_is_tried_again_after_a_while(
+        self, tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.refresh(tmp_path)
+        monkeypatch.setattr(feature_store, "RETRY_AFTER", 0)
+        project.refresh(tmp_path)
+        del project.unread[5]
+        pool = project.refresh(tmp_path)
+        assert project.read[1:] == [[5, 6], [5, 6]]
+        assert self.counts(pool) == {self.down.reason: 1, self.gone.reason: 1}
+        assert pool.features.readable[4]
+
+    def test_new_means_try_all_that_had_a_reason_once(self, tmp_path: Path, project: Project) -> None:
+        project.refresh(tmp_path)
+        for _ in range(2):
+            project.refresh(tmp_path, means="cdn.example.org")
+        assert project.read[1:] == [[2, 5, 6]]
+
+    def test_the_reader_is_fitted_anew_when_much_more_can_be_read(
+        self, tmp_path: Path, project: Project
+    ) -> None:
+        project.unread = dict.fromkeys(range(1, 11), self.down)
+        project.refresh(tmp_path)
+        project.unread = dict.fromkeys(range(1, 9), self.down)
+        project.refresh(tmp_path, means="a")
+        assert len(project.read[-1]) == 10, "12 of 20 is a fifth more than 10"
+        project.unread = {}
+        pool = project.refresh(tmp_path, means="b")
+        assert project.read[-1] == list(range(1, 21))
+        assert pool.features.readable.all()

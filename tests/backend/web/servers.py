@@ -21,6 +21,21 @@ from backend.web.gunicorn_app import serve_web
 serve_web(read_settings(_env_file=None), on_ready=Path(sys.argv[1]).write_text)
 """
 
+# The same, with a predictor that waits until a file is there, as for images that are slow to come.
+SERVE_SLOWLY = SERVE.replace(
+    "serve_web(",
+    """import time
+class Slow:
+    def predict(self, project_id, tasks):
+        Path(sys.argv[1] + "-asked").open("a").write("x")
+        while not Path(sys.argv[1] + "-go").exists():
+            time.sleep(0.02)
+        return [{"result": [], "score": 0.5} for _ in tasks], "v1"
+    def model_version(self, project_id):
+        return "v1"
+serve_web(predictor=Slow(), settings=""",
+)
+
 
 def wait_until(true, seconds=30.0):
     """Fail unless `true()` within so many seconds."""
@@ -83,8 +98,8 @@ class Valkey:
 class Web:
     """The web process on a port of the system's choice."""
 
-    def __init__(self, folder: Path, secret: str, redis_socket: Path, **env: str):
-        self.folder = folder
+    def __init__(self, folder: Path, secret: str, redis_socket: Path, script: str = SERVE, **env: str):
+        self.folder, self._script = folder, script
         self._address = folder / "address"
         self._log = folder / "web.log"
         given = {"MODEL_DIR": folder / "models", "PORT": "0", "WEBHOOK_SECRET": secret, "LOG_LEVEL": "DEBUG"}
@@ -99,7 +114,7 @@ class Web:
 
     def start(self) -> None:
         with self._log.open("wb") as log:
-            command = [sys.executable, "-c", SERVE, str(self._address)]
+            command = [sys.executable, "-c", self._script, str(self._address)]
             self.process = subprocess.Popen(command, env=self._env, stdout=log, stderr=log)
         wait_until(lambda: self._address.exists() and self._address.read_text().startswith("http"), 60)
 

@@ -113,3 +113,8 @@ def test_json_nested_a_hundred_thousand_deep_is_400(client, opening):
 def test_an_object_of_a_million_keys_is_read_or_refused_and_nothing_breaks(client):
     data = "{" + ",".join(f'"{n}":0' for n in range(1_000_000)) + "}"
     assert send(client, data).status_code == 422
+
+
+@pytest.mark.parametrize("data", [b'{"tasks": [%s{}]}' % (b"{}," * 300_000), b"[" * 400_000])
+def test_more_objects_than_anyone_needs_are_413_before_they_fill_the_memory(client, data):
+    assert send(client, data).status_code == 413

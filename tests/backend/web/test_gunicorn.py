@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from backend.loop.jobs import pending_key, round_queue
-from backend.web import gunicorn_app
+from backend.loop.jobs import round_queue
+from backend.loop.marks import pending_key
 from tests.backend.web.conftest import SECRET, WITH_SECRET
 from tests.backend.web.servers import Valkey, Web, wait_until
 
@@ -156,22 +156,8 @@ def test_nothing_secret_is_in_the_log_at_debug(web, valkey):
     requests.post(
         f"{web.address}/webhook", json={"task": "text-sentinel"}, headers=WITH_SECRET, timeout=PATIENCE
     )
-    assert "gthread" in web.log
+    assert "BufferedWorker" in web.log
     assert [word for word in (SECRET, "api-key-sentinel", "text-sentinel") if word in web.log] == []
-
-
-def test_a_client_that_stops_in_the_middle_of_a_body_is_not_waited_for_for_ever():
-    class Connection:
-        timeout = None
-
-        def settimeout(self, seconds):
-            self.timeout = seconds
-
-    connection = Connection()
-    app = gunicorn_app._with_patience(lambda environ, start_response: [b"answer"])
-    assert app({"gunicorn.socket": connection}, None) == [b"answer"]
-    assert connection.timeout == gunicorn_app.PATIENCE
-    assert app({}, None) == [b"answer"]
 
 
 def test_sigterm_ends_the_whole_web_process(tmp_path, servers):

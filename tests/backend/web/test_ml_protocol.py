@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from backend.errors import ModelStoreError
+from backend.web import ml_protocol
 
 CONFIG = (
     '<View><Text name="t" value="$text"/><Choices name="c" toName="t"><Choice value="a"/></Choices></View>'
@@ -201,3 +202,20 @@ def test_delete_and_duplicate_change_nothing(client, marker, tmp_path):
     assert answer.json == {"duplicated": False}
     assert marker.marks == []
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_more_tasks_than_a_page_holds_are_refused(client, predictor):
+    answer = predict(client, [{}] * 10_001)
+    assert (answer.status_code, answer.json["field"]) == (422, "tasks")
+    assert predictor.asked == []
+
+
+def test_tasks_for_which_the_time_is_not_enough_are_answered_as_not_known(client, monkeypatch):
+    monkeypatch.setattr(ml_protocol, "PREDICT_SECONDS", 0.0)
+    answer = predict(client, [{"data": {"text": "x"}}] * 3)
+    assert answer.json["results"] == [[], [], []]
+
+
+def test_many_tasks_are_answered_in_parts_and_in_order(client):
+    answer = predict(client, [{"data": {"text": "x" * n}} for n in range(500)])
+    assert [result["score"] for result in answer.json["results"]] == [1.0 + n for n in range(500)]

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from backend.loop.options import ProjectOptions
 from backend.settings import Settings, read_settings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 COMPOSE_ONLY = {"QUEUE_PASSWORD", "LABEL_STUDIO_USERNAME", "LABEL_STUDIO_PASSWORD", "LABEL_STUDIO_PORT"}

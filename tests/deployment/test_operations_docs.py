@@ -8,7 +8,7 @@ import yaml
 from backend.cli import COMMANDS
 from backend.settings import Settings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text()
 KNOWN = {str(info.validation_alias.choices[0]) for info in Settings.model_fields.values()}
 LABEL_STUDIO = {"SSRF_PROTECTION_ENABLED", "ML_BLOCK_LOCAL_IP"}

@@ -1,0 +1,124 @@
+"""What the loop can do in a project, found out without changing anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backend.errors import LabelingConfigError, ProjectNotOrderable
+from backend.learning.controls import read_questions
+from backend.learning.inputs import Reader, choose_inputs, read_values
+from backend.learning.labeling_config import shown_objects
+from backend.loop.observe import foreign_versions
+from backend.loop.options import project_options
+from backend.services import Services
+from backend.store.connection import read_connection
+
+# Enough to tell a project whose files cannot be had from one with a few broken ones.
+LOOKED_AT = 20
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is to be expected of a project.
+
+    Attributes
+    ----------
+    tasks, looked_at, readable : how many there are, and how many of those looked at could be read
+    learned : the questions that are learned
+    passed_over : the controls that are not, and why
+    read : what is read of each task
+    predictions : how many predictions of other models each version has; annotators keep seeing them
+    problem : why not even an order can be made, and what would help; None when one can
+    notes : what else whoever connects it should know
+    """
+
+    tasks: int
+    looked_at: int
+    readable: int
+    learned: tuple[str, ...]
+    passed_over: tuple[str, ...]
+    read: tuple[str, ...]
+    predictions: dict[str, int]
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return the same in words, a line each."""
+        said = [f"learned: {what}" for what in self.learned] or ["nothing is learned; tasks are ordered"]
+        said += [f"not learned: {what}" for what in self.passed_over]
+        said += [f"read of each task: {what}" for what in self.read]
+        if self.looked_at:
+            said.append(f"{self.readable} of {self.looked_at} tasks that were looked at can be read")
+        said += [f"kept on show: {n} predictions of {version}" for version, n in self.predictions.items()]
+        return [*said, *self.notes, *([f"problem: {self.problem}"] if self.problem else [])]
+
+
+def look_ahead(services: Services, project_id: int) -> Outlook:
+    """Return what the loop can do in a project, by its config and some of its tasks.
+
+    Raises
+    ------
+    LabelStudioError
+        When the project cannot be read.
+    """
+    label_studio = services.label_studio
+    project = label_studio.project(project_id)
+    options, notes = _options(services, project_id)
+    pages = label_studio.iter_tasks(project_id, include=("data",), page_size=LOOKED_AT)
+    sample = [task.get("data") or {} for task in next(pages, [])]
+    predictions = foreign_versions(label_studio, project_id)
+    problem = None
+    learned: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    readable = 0
+    try:
+        questions = read_questions(project["label_config"])
+        learned = tuple(f'<{c.tag.tag} name="{c.name}">' for c in questions.controls)
+        passed_over = questions.passed_over
+        inputs = choose_inputs(shown_objects(project["label_config"]), sample, options.features)
+        read = tuple(f"{spec.kind} of {', '.join(spec.fields)}" for spec in inputs)
+        values = read_values(inputs, sample, services.media.of_project(project_id))
+        readable = int(Reader.fitted(inputs, values, seed=0).transform(values).readable.sum())
+    except LabelingConfigError as error:
+        # A project without tasks has nothing to go by yet, and takes what comes.
+        problem = str(error) if sample else None
+    if sample and not problem and not readable:
+        problem = (
+            f"none of the {len(sample)} tasks that were looked at can be read ({'; '.join(read)}): is what "
+            "they name there, and may it be fetched?"
+        )
+    return Outlook(
+        tasks=label_studio.counts(project_id).tasks,
+        looked_at=len(sample),
+        readable=readable,
+        learned=learned,
+        passed_over=passed_over,
+        read=read,
+        predictions=predictions,
+        problem=problem,
+        notes=notes,
+    )
+
+
+def must_be_orderable(outlook: Outlook, project_id: int) -> None:
+    """Refuse a project that would only be served at random.
+
+    Raises
+    ------
+    ProjectNotOrderable
+        Says why, and that nothing was changed.
+    """
+    if outlook.problem:
+        raise ProjectNotOrderable(f"project {project_id}: {outlook.problem}; nothing was changed")
+
+
+def _options(services: Services, project_id: int) -> Any:
+    connection = read_connection(services.store, project_id)
+    backend_id = connection.ml_backend_id if connection else None
+    folder = services.store.folder(project_id)
+    return project_options(services.label_studio, project_id, services.settings, backend_id, folder)

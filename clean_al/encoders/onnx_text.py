@@ -1,0 +1,128 @@
+"""Sentence embeddings from an ONNX model: tokens, batches of like length, one pooled row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clean_al.encoders.errors import EncoderRefused
+from clean_al.encoders.model import identity_of
+from clean_al.encoders.onnx_session import open_session, rows_depend_on_batch, run
+from clean_al.encoders.weights import Weights
+
+# Tokens of a batch, padding included: what bounds the memory, whatever the texts are.
+TOKENS = 1024
+TEXTS = 32
+POOLING = ("mean", "cls")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Texts of like length, padded.
+
+    Attributes
+    ----------
+    rows : array of shape (n,), int
+        Which texts of those given.
+    ids, mask : arrays of shape (n, longest), int64
+    """
+
+    rows: np.ndarray
+    ids: np.ndarray
+    mask: np.ndarray
+
+
+class OnnxTextModel:
+    """A transformer as an ONNX file and its tokenizer; rows have unit length.
+
+    Parameters
+    ----------
+    label : str
+        The beginning of its identity.
+    weights : Weights
+    tokenizer : tokenizers.Tokenizer, already cutting long texts
+    tokenizer_id : str
+        What the identity says of the tokenizer: a checksum.
+    pooling : {"mean", "cls"}
+    threads : int
+
+    Raises
+    ------
+    EncoderRefused
+        The file is damaged, or takes no tokens.
+    """
+
+    def __init__(
+        self, label: str, weights: Weights, tokenizer: Any, tokenizer_id: str, pooling: str, threads: int
+    ):
+        self._name, self._tokenizer, self._pooling = weights.name, tokenizer, pooling
+        self._session = open_session(weights, threads)
+        self._inputs = self._checked_inputs()
+        self._texts = 1 if rows_depend_on_batch(weights) else TEXTS
+        self.dimension = int(self._batch_rows(next(self._batches(["a text"] * 2))).shape[1])
+        cut = str(tokenizer.truncation["max_length"])
+        self.identity = identity_of(label, "text 1", weights.sha256, tokenizer_id, pooling, cut)
+
+    def encode(self, values: Sequence[str]) -> np.ndarray:
+        """Rows of shape (n, dimension); zeros for a text without a token."""
+        table = np.zeros((len(values), self.dimension), dtype=np.float32)
+        for batch in self._batches(values):
+            table[batch.rows] = self._batch_rows(batch)
+        return table
+
+    def _checked_inputs(self) -> set[str]:
+        names = {given.name for given in self._session.get_inputs()}
+        if not {"input_ids", "attention_mask"} <= names <= {"input_ids", "attention_mask", "token_type_ids"}:
+            raise EncoderRefused(
+                f"{self._name} takes {', '.join(sorted(names)) or 'nothing'}, not input_ids and "
+                "attention_mask: it is no model of texts"
+            )
+        return names
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[Batch]:
+        """The texts by length, so that little is padding."""
+        # One by one: the library's own threads would take every core, and do not survive a fork.
+        tokens = [self._tokenizer.encode(text) for text in texts]
+        said = [i for i, t in enumerate(tokens) if len(t.ids) > sum(t.special_tokens_mask)]
+        said.sort(key=lambda i: len(tokens[i].ids))
+        start = 0
+        while start < len(said):
+            stop = start + 1
+            while stop < len(said) and stop - start < self._texts:
+                if len(tokens[said[stop]].ids) * (stop + 1 - start) > TOKENS:
+                    break
+                stop += 1
+            yield _padded(np.array(said[start:stop]), [tokens[i].ids for i in said[start:stop]])
+            start = stop
+
+    def _batch_rows(self, batch: Batch) -> np.ndarray:
+        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        if "token_type_ids" in self._inputs:
+            inputs["token_type_ids"] = np.zeros_like(batch.ids)
+        found = np.asarray(run(self._session, self._name, inputs), dtype=np.float32)
+        if found.ndim == 3 and found.shape[:2] == batch.ids.shape:
+            found = self._pooled(found, batch.mask[:, :, None].astype(np.float32))
+        if found.ndim != 2 or len(found) != len(batch.ids):
+            raise EncoderRefused(
+                f"{self._name} gives an array of shape {found.shape} for {len(batch.ids)} texts, not a row "
+                "each: it is no model of sentences"
+            )
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+    def _pooled(self, states: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if self._pooling == "cls":
+            return states[:, 0]
+        mean: np.ndarray = (states * mask).sum(axis=1) / mask.sum(axis=1)
+        return mean
+
+
+def _padded(rows: np.ndarray, ids: list[list[int]]) -> Batch:
+    table = np.zeros((len(ids), max(map(len, ids))), dtype=np.int64)
+    mask = np.zeros_like(table)
+    for i, numbers in enumerate(ids):
+        table[i, : len(numbers)] = numbers
+        mask[i, : len(numbers)] = 1
+    return Batch(rows, table, mask)

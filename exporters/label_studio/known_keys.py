@@ -1,0 +1,90 @@
+"""The keys that Label Studio writes: any other may hold labels under a name that we do not know.
+
+Those are counted as dropped, key by key, so that nothing is lost in silence. Keys of bookkeeping (times,
+counts, who reviewed) are known and stay behind without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from exporters.label_studio.read_shapes import ANSWERS, PICTURES
+from exporters.report import Ledger
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TASK = _words(
+    "data annotations completions predictions id meta drafts _priority _score created_at updated_at "
+    "is_labeled overlap inner_id total_annotations cancelled_annotations total_predictions comment_count "
+    "unresolved_comment_count last_comment_updated_at project updated_by file_upload comment_authors "
+    "allow_skip precomputed_agreement agreement task_path annotators avg_lead_time completed_at lead_time "
+    "storage_filename draft_exists reviewed reviews_accepted reviews_rejected reviewers ground_truth "
+    "annotations_ids annotations_results predictions_results predictions_score predictions_model_versions "
+    "comments_count review_time created_by state import_storage is_skipped"
+)
+ANNOTATION = _words(
+    "id result completed_by was_cancelled skipped ground_truth honeypot score model_version created_at "
+    "updated_at created_ago created_username lead_time draft_created_at task project updated_by import_id "
+    "last_action last_created_by parent_prediction parent_annotation bulk_created unique_id prediction "
+    "result_count cluster neighbors mislabeling model model_run reviews last_reviewed_at type history "
+    "user trust accepted_state assignee comment_count unresolved_comment_count reviewed state created_by "
+    "completed_at readonly selected hidden pk loadedDate leadTime versions sentUserGenerate userGenerate "
+    "localUpdate editable root order"
+)
+RESULT = _words(
+    "id type value from_name to_name source score origin original_width original_height original_length "
+    "image_rotation parentID parent_id item_index readonly hidden locked meta from_id to_id direction "
+    "labels normalization area dynamic ouid states"
+)
+_LABELS = frozenset(kind for kind in PICTURES if kind.endswith("labels")) | _words(
+    "labels hypertextlabels paragraphlabels timeserieslabels timelinelabels bitmasklabels"
+)
+_SHAPE = _words(
+    "x y width height rotation radiusX radiusY points closed vertices format rle imageDataURL sequence "
+    "framesCount duration ranges start end startOffset endOffset globalOffsets text channel instant "
+    "original_width original_height strokeWidth coordstype shape brush dynamic touch"
+)
+VALUE = _SHAPE | _LABELS
+_OF_ANSWER = {kind: VALUE | {kind} for kind in ANSWERS} | {"pairwise": VALUE | {"selected"}}
+
+
+def note_unknown(
+    thing: Mapping[Any, Any], known: frozenset[str], what: str, place: str, ledger: Ledger
+) -> None:
+    """Count each key that is not known and holds something."""
+    for key in sorted(map(str, thing.keys() - known)):
+        if thing.get(key) not in (None, "", False, [], {}):
+            ledger.drop("key", f"{key[:40]!r} of {what} is not known", place)
+
+
+# Forms of results that are known as a whole: looking these up takes a third of the time of comparing sets.
+_PLAIN_FORMS: set[tuple[Any, ...]] = set()
+_MOST_FORMS = 10_000
+
+
+def note_unknown_of_results(results: Iterable[Any], place: str, ledger: Ledger) -> None:
+    """Count the keys of results and of their values that are not known."""
+    for item in results:
+        try:
+            value = item["value"]
+            if (item["type"], *item, None, *value) in _PLAIN_FORMS:
+                continue
+        except (TypeError, KeyError):
+            value = None
+        if type(item) is dict:
+            _note(item, value, place, ledger)
+
+
+def _note(item: dict[str, Any], value: Any, place: str, ledger: Ledger) -> None:
+    note_unknown(item, RESULT, "a result", place, ledger)
+    kind = item.get("type")
+    known = _OF_ANSWER.get(kind, VALUE) if type(kind) is str else VALUE
+    if type(value) is not dict:
+        return
+    note_unknown(value, known, "a result's value", place, ledger)
+    if item.keys() <= RESULT and value.keys() <= known and len(_PLAIN_FORMS) < _MOST_FORMS:
+        _PLAIN_FORMS.add((kind, *item, None, *value))

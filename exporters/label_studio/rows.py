@@ -1,0 +1,231 @@
+"""JSON_MIN, CSV and TSV of Label Studio as tasks: a row for each annotation, answers beside the task's data.
+
+A row says neither which of its columns are answers nor of which type. The labeling config tells; without one
+the order of the columns does (JSON_MIN: data, `id`, answers, `annotator`), then the form of the values; where
+nothing does, the row is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+from exporters.errors import InputError
+from exporters.json_stream import LARGEST_ITEM, parse
+from exporters.label_studio.guess import KEYS, kind_of_value
+from exporters.label_studio.labeling_config import ControlTag, LabelingConfig
+from exporters.label_studio.read_shapes import ANSWERS
+
+Row = Mapping[str, Any]
+BOOKKEEPING = frozenset(
+    ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "history")
+)
+_SIGNS = frozenset(("annotation_id", "annotator"))
+_MORE_SIGNS = BOOKKEEPING - _SIGNS - {"id"}
+_MEDIA_NAMES = frozenset(name for names in KEYS.values() for name in names)
+_SIZES = ("original_width", "original_height")
+# Where data and control share a name, the CSV calls the data so.
+_RENAMED = "_data_"
+
+
+def is_row(thing: Row) -> bool:
+    """Return whether an object is a row of JSON_MIN or CSV."""
+    return bool(_SIGNS & thing.keys()) and bool(_MORE_SIGNS & thing.keys())
+
+
+def read_table(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield (row, place) of a CSV or TSV file: texts, and what is JSON as its value."""
+    csv.field_size_limit(LARGEST_ITEM)
+    lines = _lines(file, name)
+    first = next(lines, "")
+    reader = csv.reader(
+        _chained(first, lines), delimiter="\t" if first.count("\t") > first.count(",") else ","
+    )
+    try:
+        header = next(reader, [])
+        if len(set(header)) < len(header):
+            raise InputError(f"{name}: two columns of one name")
+        for cells in reader:
+            place = f"{name}, line {reader.line_num}"
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise InputError(f"{place}: {len(cells)} cells under {len(header)} columns")
+            yield {key: _cell(key, cell, place) for key, cell in zip(header, cells, strict=True)}, place
+    except csv.Error as error:
+        raise InputError(f"{name}, line {reader.line_num}: not CSV ({error})") from None
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[str]:
+    rest = b""
+    try:
+        while block := file.read(1 << 16):
+            *whole, rest = (rest + block).split(b"\n")
+            for line in whole:
+                yield (line + b"\n").decode("utf-8-sig")
+        if rest:
+            yield rest.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: is not UTF-8; save it as UTF-8") from None
+    except (EOFError, OSError) as error:
+        raise InputError(f"{name}: the compressed file is damaged or cut short ({error})") from None
+
+
+def _chained(first: str, rest: Iterable[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _cell(key: str, text: str, place: str) -> Any:
+    if key in BOOKKEEPING:
+        return _number(text)
+    if text[:1] in ("[", "{") and text[-1:] in ("]", "}"):
+        try:
+            return parse(text.encode("utf-8", "surrogatepass"), place)
+        except InputError:
+            return text
+    return text
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else text or None
+
+
+def tasks_of_rows(
+    rows: Iterable[tuple[Row, str]], config: LabelingConfig
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield (task, place): rows of one task that follow each other are its annotations."""
+    last: dict[str, Any] | None = None
+    where = ""
+    for row, place in rows:
+        task = _task(row, place, config)
+        if last is not None and task["data"] == last["data"] and task.get("id") == last.get("id") is not None:
+            last["annotations"] += task["annotations"]
+            continue
+        if last is not None:
+            yield last, where
+        last, where = task, place
+    if last is not None:
+        yield last, where
+
+
+def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
+    controls = {control.name: control for control in config.for_task(row).controls}
+    names = _answers(row, controls, place)
+    data = {
+        key.removeprefix(_RENAMED) if key.removeprefix(_RENAMED) in names else key: value
+        for key, value in row.items()
+        if key not in names and key not in BOOKKEEPING
+    }
+    task: dict[str, Any] = {"data": data, "annotations": []}
+    if row.get("id") is not None:
+        task["id"] = row["id"]
+    results = _joined(
+        [part for name in names for part in results_of(name, row.get(name), controls.get(name))]
+    )
+    if results or row.get("annotation_id") is not None or row.get("annotator") not in (None, "", {}):
+        head = {"id": row.get("annotation_id"), "completed_by": row.get("annotator"), "result": results}
+        told = {
+            key: row[key] for key in ("created_at", "updated_at", "lead_time") if row.get(key) is not None
+        }
+        task["annotations"].append({**head, **told})
+    return task
+
+
+def _answers(row: Row, controls: Mapping[str, ControlTag], place: str) -> list[str]:
+    """Return which columns are answers."""
+    keys = [key for key in row if key not in BOOKKEEPING]
+    if controls:
+        return [key for key in controls if key in row]
+    order = list(row)
+    if (
+        "id" in row
+        and "annotator" in row
+        and order.index("id") < order.index("annotator")
+        and order != sorted(order)
+    ):
+        return order[order.index("id") + 1 : order.index("annotator")]
+    formed = [key for key in keys if _is_answer(row[key])]
+    rest = [key for key in keys if key.lower() not in _MEDIA_NAMES and kind_of_value(row[key]) is None]
+    if formed or len(rest) <= 1:
+        return formed or rest
+    raise InputError(
+        f"{place}: which of {', '.join(keys)[:200]} are answers cannot be told from CSV or JSON_MIN; "
+        "give the labeling config (--label-config), or export JSON"
+    )
+
+
+def _is_answer(value: Any) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return bool(parts) and all(isinstance(part, Mapping) and _type(part) is not None for part in parts)
+
+
+def results_of(name: str, value: Any, control: ControlTag | None) -> list[dict[str, Any]]:
+    """Return the results that one column tells."""
+    parts = value if isinstance(value, list) else [] if value is None or value == "" else [value]
+    kind = control.tag.lower() if control is not None else None
+    target = control.to_name if control is not None else ""
+    return [
+        {"id": f"{name}-{number}", "from_name": name, "to_name": target, **_result(part, kind)}
+        for number, part in enumerate(parts)
+    ]
+
+
+_GEOMETRY = frozenset(
+    (
+        "x",
+        "y",
+        "width",
+        "height",
+        "rotation",
+        "radiusX",
+        "radiusY",
+        "points",
+        "start",
+        "end",
+        "rle",
+        "sequence",
+    )
+)
+
+
+def _joined(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the results with answers about regions under the regions' ids: they repeat where those lie."""
+    homes: dict[str, str] = {}
+    for part in results:
+        if part["type"] not in ANSWERS:
+            homes.setdefault(_where(part), part["id"])
+    return [
+        {**part, "id": homes.get(_where(part), part["id"])} if part["type"] in ANSWERS else part
+        for part in results
+    ]
+
+
+def _where(part: Mapping[str, Any]) -> str:
+    where = sorted((key, repr(entry)) for key, entry in part["value"].items() if key in _GEOMETRY)
+    return repr(where) if where else ""
+
+
+def _result(part: Any, kind: str | None) -> dict[str, Any]:
+    if not isinstance(part, Mapping):
+        kind = kind or "choices"
+        key = "text" if kind == "textarea" else kind
+        return {"type": kind, "value": {key: [part] if kind in ("choices", "textarea", "taxonomy") else part}}
+    sizes = {key: part[key] for key in _SIZES if key in part}
+    parent = {"parentID": part["parentID"]} if part.get("parentID") else {}
+    value = {key: entry for key, entry in part.items() if key not in (*_SIZES, "parentID", "id")}
+    return {"type": kind or _type(part) or "unknown", "value": value, **sizes, **parent}
+
+
+def _type(part: Mapping[str, Any]) -> str | None:
+    """Return the type of a result by its value's keys."""
+    if "sequence" in part:
+        return "videorectangle"
+    labels = [key for key, entry in part.items() if key.endswith("labels") and isinstance(entry, list)]
+    answers = [key for key in ANSWERS if key in part]
+    if labels or answers:
+        return (labels or answers)[0]
+    if set(part) == {"text"}:
+        return "textarea"
+    return "pairwise" if set(part) == {"selected"} else None
