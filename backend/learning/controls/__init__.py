@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from backend.errors import LabelingConfigError
 from backend.learning.controls.base import Control
 from backend.learning.controls.multiple_choice import MultipleChoice
+from backend.learning.controls.number import Number
 from backend.learning.controls.ordered import why_ordered
 from backend.learning.controls.per_part import PerPart
 from backend.learning.controls.rating import Rating
@@ -23,6 +24,7 @@ CONTROLS: list[type[Control]] = [
     MultipleChoice,
     Taxonomy,
     Rating,
+    Number,
     PerPart,
     Spans,
     RegionLabels,
@@ -122,6 +124,7 @@ __all__ = [
     "SUPPORTED",
     "Control",
     "MultipleChoice",
+    "Number",
     "PerPart",
     "Questions",
     "Rating",

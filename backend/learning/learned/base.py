@@ -58,7 +58,7 @@ class Learned(ABC):
         return np.array([1 - guess.confidence for guess in self.guess(tasks)])
 
     def groups(self, tasks: Tasks) -> np.ndarray | None:
-        """Return a number for each task, of which a batch should hold each once at most; None for no groups."""
+        """Return a number for each task: of those with the same, a batch should hold one; None: no groups."""
         return None
 
     @abstractmethod
