@@ -40,8 +40,8 @@ def read_controls(label_config: str) -> list[ControlTag]:
 
 def shown_objects(label_config: str) -> list[ObjectTag]:
     """Return what annotators are shown of the task data, in the config's order; errors as `read_config`'s."""
-    # What stands in a <Repeater> is as many objects as a list has entries, and a fixed text is no data.
-    return [o for o in read_config(label_config).objects if o.value.variables and not o.repeated]
+    # A fixed text is no data.
+    return [o for o in read_config(label_config).objects if o.value.variables]
 
 
 def config_digest(label_config: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from backend.errors import ProjectNotOrderable
 from backend.learning.controls import Control, read_questions
-from backend.learning.inputs import Values, choose_inputs, read_values
+from backend.learning.inputs import Values, choose_inputs, read_values, with_spare
 from backend.learning.labeling_config import config_digest, shown_objects
 from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
@@ -90,7 +90,7 @@ class Situation:
         return digest.hexdigest()
 
 
-def look(services: Services, project_id: int, stages: Stages) -> Situation:
+def look(services: Services, project_id: int, stages: Stages, *, anew: bool = False) -> Situation:
     """Return the project as it is now.
 
     Raises
@@ -106,7 +106,7 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     options, notes = project_options(label_studio, project_id, services.settings, backend_id, folder)
     snapshot = Snapshot(folder / "snapshot.sqlite")
     with snapshot.kept_sound():
-        snapshot.refresh(label_studio, project_id)
+        snapshot.refresh(label_studio, project_id, anew=anew)
         others = foreign_versions(label_studio, project_id)
         snapshot.refresh_predictions(label_studio, project_id, others)
         situation = _situation(services, project, snapshot, options, notes, stages)
@@ -171,6 +171,13 @@ def _features(
 
     store = FeatureStore(services.store.folder(project["id"]) / "features")
     means = f"{services.media.means} {packages_there()}"
+    pool = store.refresh(inputs, ids, versions, read, services.settings.seed, means)
+    spare = with_spare(inputs, shown, sample)
+    if spare == inputs or pool.features.readable.any():
+        return pool
+    # Kept apart: what could not be read is tried again, and may make the spare fields superfluous.
+    store = FeatureStore(services.store.folder(project["id"]) / "features-spare")
+    inputs = spare
     return store.refresh(inputs, ids, versions, read, services.settings.seed, means)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Number(Control):
         given, counts = np.unique(np.array(answers, dtype=float), return_counts=True)
         if len(given) > MOST_COUNTED:
             counts, edges = np.histogram(np.array(answers, dtype=float), 4)
-            names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
+            names = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
         else:
             names = [f"{value:g}" for value in given]
         return {name: int(n) for name, n in zip(names, counts, strict=True) if n}
