@@ -12,8 +12,8 @@ from typing import Any
 
 from exporters.geometry import box_from_corner, full_turn, scaled
 from exporters.records import (
-    AudioSpan,
     FARTHEST,
+    AudioSpan,
     Box,
     Ellipse,
     FrameRange,
