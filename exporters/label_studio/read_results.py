@@ -82,9 +82,12 @@ class ObjectReader:
                 regions.append(region)
             except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
                 self._ledger.drop(_kind(item), _why(error), place)
-        self._ledger.saw("region", len(results) - links)
-        self._ledger.saw("relation", links)
-        self._ledger.merged("region", joined)
+        seen = self._ledger.seen
+        seen["region"] += len(results) - links
+        if links:
+            seen["relation"] += links
+        if joined:
+            self._ledger.merged("region", joined)
         return tuple(regions), tuple(relations)
 
     def _region(self, item: Mapping[str, Any], kind: str, key: str | None, size: Size | None) -> Region:
