@@ -227,3 +227,8 @@ NAMES: dict[type, str] = {
 def name_of(shape: Shape) -> str:
     """Return the kind of a shape as the report names it."""
     return shape.kind if isinstance(shape, Answer) else NAMES[type(shape)]
+
+
+def plain(value: object) -> str:
+    """Return an answer as text; a path in a tree of choices with slashes."""
+    return " / ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -9,7 +9,7 @@ from exporters.cvat.groups import group_numbers, skeletons
 from exporters.cvat.labels import UNNAMED, Labels
 from exporters.cvat.options import CvatOptions
 from exporters.cvat.write_shapes import DRAW
-from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of
+from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of, plain
 from exporters.report import Ledger
 from exporters.xml_text import escape, has_illegal
 
@@ -234,9 +234,9 @@ class Elements:
         """Return the tags that tell an answer: (label, attributes) for each."""
         own = self.own_attributes(region, origin)
         if answer.kind in ("choices", "pairwise"):
-            return [(str(value), own) for value in answer.values]
+            return [(plain(value), own) for value in answer.values]
         if answer.kind == "taxonomy":
-            return [(" / ".join(map(str, path)), own) for path in answer.values]
+            return [(plain(path), own) for path in answer.values]
         said = (answer.kind, "\n".join(map(plain, answer.values)))
         return [(region.control or answer.kind, (*own, said))]
 
@@ -250,8 +250,3 @@ def faults(attributes: Iterable[tuple[str, str]]) -> list[str]:
 def caption_attributes(captions: tuple[Caption, ...]) -> Attributes:
     """Return what was answered about a region as attributes."""
     return tuple((caption.name[:64], "\n".join(map(plain, caption.values))) for caption in captions)
-
-
-def plain(value: object) -> str:
-    """Return a value as text; a path of a taxonomy with slashes."""
-    return " / ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

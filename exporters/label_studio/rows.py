@@ -33,7 +33,7 @@ _RENAMED = "_data_"
 
 def is_row(thing: Row) -> bool:
     """Return whether an object is a row of JSON_MIN or CSV."""
-    return bool(_SIGNS & thing.keys()) and bool(_MORE_SIGNS & thing.keys())
+    return len(_SIGNS & thing.keys()) == 2 or bool(_SIGNS & thing.keys() and _MORE_SIGNS & thing.keys())
 
 
 def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:

@@ -22,15 +22,22 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 _ANSWERS = _words("accept reject ignore")
 _BOOKKEEPING = _words("_is_binary _is_whole _count rank view_id model source pattern")
-_SPAN = _words(
-    "start end token_start token_end label id score type points x y width height center color hidden source "
-    "pattern priority rank attributes text input_hash answer model channel"
-)
-_PARTS = {
-    "spans": _SPAN,
-    "audio_spans": _SPAN,
-    "relations": _words("head child label head_span child_span color id"),
+_NUMBER, _TEXT = (int, float), (str, int)
+_SPAN: dict[str, Any] = {
+    **dict.fromkeys(
+        _words("start end token_start token_end x y width height score priority rank channel"), _NUMBER
+    ),
+    **dict.fromkeys(_words("label id type color source text answer model"), str),
+    **dict.fromkeys(_words("pattern input_hash hidden id"), (str, int, bool)),
+    **dict.fromkeys(_words("points center"), list),
+    "attributes": dict,
 }
+_RELATION: dict[str, Any] = {
+    **dict.fromkeys(_words("head child"), _NUMBER),
+    **dict.fromkeys(_words("head_span child_span"), dict),
+    **dict.fromkeys(_words("label color id"), _TEXT),
+}
+_PARTS = {"spans": _SPAN, "audio_spans": _SPAN, "relations": _RELATION}
 
 
 def note_unknown(task: Mapping[str, Any], place: str, ledger: Ledger) -> dict[str, Any]:
@@ -52,9 +59,11 @@ def note_unknown(task: Mapping[str, Any], place: str, ledger: Ledger) -> dict[st
     return further
 
 
-def _note_parts(parts: Any, known: frozenset[str], home: str, place: str, ledger: Ledger) -> None:
+def _note_parts(parts: Any, known: Mapping[str, Any], home: str, place: str, ledger: Ledger) -> None:
     for part in parts:
-        if isinstance(part, dict) and not part.keys() <= known:
-            for key in sorted(map(str, part.keys() - known)):
-                if part.get(key) not in (None, "", False, [], {}):
-                    ledger.drop("key", f"{key[:40]!r} in {home} is not known", place)
+        for key, value in part.items() if isinstance(part, dict) else ():
+            wanted = known.get(key)
+            if value is None or value in ("", [], {}) or (wanted is not None and isinstance(value, wanted)):
+                continue
+            what = "is not known" if wanted is None else "is of the wrong type"
+            ledger.drop("key", f"{str(key)[:40]!r} in {home} {what}", place)

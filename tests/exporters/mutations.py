@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from exporters import ExportDefect, ExportError, convert
+from exporters import ExportDefect, ExportError, ExportReport, convert
 from exporters.json_stream import read_objects
+from exporters.report import units_told
 from tests.exporters.shared import real
 
 LARGEST = 60_000
@@ -147,6 +148,12 @@ def dicts(value: Any) -> Iterator[dict[str, Any]]:
         yield from dicts(entry)
 
 
+def adds_up(report: ExportReport) -> bool:
+    """Return whether what was seen is what was carried, changed, dropped or joined."""
+    told = units_told(report.carried, report.changed, report.dropped)
+    return all(count == told[unit] + report.joined.get(unit, 0) for unit, count in report.seen.items())
+
+
 def lost_in_silence(mutant: Mutant, config: str, folder: Path) -> list[str]:
     """Return what vanished without a word, in which direction; mostly nothing."""
     source = folder / ("in.xml" if mutant.tool == "cvat" else "in.json")
@@ -161,6 +168,7 @@ def lost_in_silence(mutant: Mutant, config: str, folder: Path) -> list[str]:
             raise
         except ExportError:  # a refusal is no silence
             continue
+        assert adds_up(report)
         if report.lossless and not report.left_out:
             text = "".join(path.read_text("utf-8") for path in folder.glob("out*"))
             gone = sorted(mutant.atoms - set(ATOM.findall(text)))

@@ -6,11 +6,15 @@
 import os
 import random
 
+import pytest
+
 from tests.exporters.mutations import Mutant, lost_in_silence, things
 from tests.exporters.shared import need
 
 COUNT = int(os.environ.get("CLEAN_AL_MUTATIONS", "300"))
 SEED = int(os.environ.get("CLEAN_AL_SEED", "1"))
+
+pytestmark = pytest.mark.timeout(300 + COUNT // 4)
 
 
 def test_no_label_vanishes_from_a_real_file_in_silence(tmp_path):
