@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from time import sleep
 from typing import Any
 
 from backend.errors import LabelStudioNotFound, LabelStudioUnreachable
 from backend.label_studio.files import Site
 from backend.label_studio.http import Transport
-from backend.label_studio.tasks import Json, greater, page_request, pages_by_id, pages_by_number
+from backend.label_studio.tasks import Json, at_most, greater, page_request, pages_by_id, pages_by_number
 
 __all__ = ["Counts", "LabelStudio", "greater"]
 
 
 BULK_PATIENCE = 300.0
 """Seconds that Label Studio gets at least for what writes many rows: on SQLite, 10,000 take up to 90 s."""
+# The server's time comes in whole seconds, and a little late.
+CLOCK_SLACK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,14 @@ class Counts:
     annotations: int
     finished: int
     skipped: int
+
+
+@dataclass(frozen=True)
+class NewestChanges:
+    """The newest change of all (UTC, microseconds), and the newest that does not lie in the future."""
+
+    latest: str | None
+    settled: str | None
 
 
 class LabelStudio:
@@ -118,6 +129,21 @@ class LabelStudio:
         """Return when a task of the project last changed (UTC, microseconds), None without tasks."""
         pages = self.iter_tasks(project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1)
         return next((page[0]["updated_at"] for page in pages), None)
+
+    def newest_changes(self, project_id: int) -> NewestChanges:
+        """Return when a task last changed, and when one last did that is not stamped ahead of now.
+
+        A task whose time lies ahead would hide all that changes after it.
+        """
+        latest = self.newest_change(project_id)
+        now = self._http.server_time()
+        if latest is None or now is None or datetime.fromisoformat(latest) <= now + CLOCK_SLACK:
+            return NewestChanges(latest, latest)
+        where = [at_most("updated_at", (now + CLOCK_SLACK).isoformat())]
+        pages = self.iter_tasks(
+            project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1, where=where
+        )
+        return NewestChanges(latest, next((page[0]["updated_at"] for page in pages), None))
 
     def iter_tasks(
         self,

@@ -8,7 +8,10 @@ import os
 import random
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
@@ -67,6 +70,7 @@ class Transport:
         self._timeout = timeout
         self._retries = retries
         self._local = threading.local()
+        self._ahead: timedelta | None = None
         self._auth = authorization(api_key, self._refresh)
 
     def __repr__(self) -> str:
@@ -127,6 +131,15 @@ class Transport:
             address = self.site.file_address(found.location)
         raise LabelStudioRejected(f"{urlsplit(address).path}: more than {MOST_REDIRECTS} redirects")
 
+    def server_time(self) -> datetime | None:
+        """Return what time it is for Label Studio, by its last answer; None where no answer has said so."""
+        return None if self._ahead is None else datetime.now(UTC) + self._ahead
+
+    def _note_time(self, answer: requests.Response) -> None:
+        with suppress(ValueError, TypeError):
+            said = parsedate_to_datetime(answer.headers.get("Date", ""))
+            self._ahead = (said if said.tzinfo else said.replace(tzinfo=UTC)) - datetime.now(UTC)
+
     def close(self) -> None:
         """Close this thread's connections."""
         # Those of before a fork are the parent's, which goes on with them.
@@ -159,6 +172,7 @@ class Transport:
             return self._session().request(method, address, auth=auth, allow_redirects=False, **wanted)
 
         answer = send()
+        self._note_time(answer)
         # The token that this request carried: another thread may have renewed ours since.
         used = answer.request.headers.get("Authorization")
         if signed and answer.status_code == 401 and self._auth.renew(used):

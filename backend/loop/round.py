@@ -40,7 +40,7 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     """
     stages, store = Stages(), services.store
     with stages("fetch"):
-        situation = look(services, project_id, stages)
+        situation = look(services, project_id, stages, anew=force)
         published = store.published(project_id)
     accuracies = read_accuracies(ProgressFile(store.folder(project_id)).read().report)
     if not force and published and published.fingerprint == situation.fingerprint:

@@ -34,7 +34,8 @@ class LockFile:
             Another process, or another `LockFile` of this one, holds it.
         """
         # Not to be inherited: a child that outlives us would go on holding the lock.
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Not through a link: its target would be emptied.
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
