@@ -39,6 +39,7 @@ def worker() -> None:
     from backend.loop.worker import work
 
     world = services()
+    # A daemon: a poll that waits for a silent Label Studio must not hold up the end.
     stop = threading.Event()
     threading.Thread(target=Poller(world).run, args=(stop,), name="poll", daemon=True).start()
     try:
