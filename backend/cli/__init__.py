@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from backend.cli.terminal import say
 from backend.errors import BackendError, SettingsError
 
 COMMANDS = {
@@ -69,12 +70,12 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except SettingsError as error:
-        click.echo(f"clean-al: {error}", err=True)
+        say(f"clean-al: {error}", err=True)
         sys.exit(2)
     except (BackendError, ValueError, OSError) as error:
         if not isinstance(error, BackendError) and not _is_plain(error):
             raise
-        click.echo(f"clean-al: {error}", err=True)
+        say(f"clean-al: {error}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 

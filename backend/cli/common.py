@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from backend.cli.terminal import safe_json
 from backend.errors import LabelStudioNotFound
 from backend.label_studio.client import LabelStudio
 from backend.services import Services
@@ -56,4 +57,4 @@ def resolve_project(label_studio: LabelStudio, name: str) -> int:
 
 def show(value: Any) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(safe_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))

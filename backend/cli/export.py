@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import exporters
 from backend.cli.common import as_json, project_argument, resolve_project, services, show
+from backend.cli.terminal import say_lines
 
 
 class FormatName(click.ParamType):
@@ -174,7 +175,7 @@ def _show(report: exporters.ExportReport, as_json: bool) -> None:
     if as_json:
         show(report.to_dict())
     else:
-        click.echo(report.to_text())
+        say_lines(report.to_text())
 
 
 @contextmanager

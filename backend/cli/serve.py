@@ -9,6 +9,7 @@ import threading
 import click
 
 from backend.cli.common import services, settings
+from backend.cli.terminal import PlainFormatter
 from backend.settings import Settings
 
 
@@ -81,7 +82,9 @@ def poll_process() -> None:
 
 def _with_logging() -> Settings:
     found = settings()
-    logging.basicConfig(level=found.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=found.log_level, handlers=[handler])
     # The HTTP libraries log every request line and, at DEBUG, headers; none of it helps a user.
     for name in ("urllib3", "requests"):
         logging.getLogger(name).setLevel(logging.WARNING)
