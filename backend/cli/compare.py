@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from backend.cli.common import as_json, show
+from backend.cli.terminal import say, say_lines
 
 COUNT = click.IntRange(min=1)
 PLOTS = (".png", ".svg", ".pdf")
@@ -69,8 +70,8 @@ def compare(
     if as_json:
         show(comparison.to_dict())
     else:
-        click.echo(comparison.to_table())
-        click.echo(f"wrote {Path(output)}")
+        say_lines(comparison.to_table())
+        say(f"wrote {Path(output)}")
 
 
 def _checked_names(strategies: str | None) -> list[str] | None:
