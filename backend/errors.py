@@ -10,8 +10,10 @@ BackendError
 ├── MediaError                 a file that task data name is not fetched or cannot be had; says why, not which
 ├── LabelingConfigError        a labeling config that we cannot learn from; says which tag and what would do
 ├── ProjectNotOrderable        a project that would only be served at random; says why, and what would help
-├── QueueUnavailable           Redis does not answer
+├── QueueUnavailable           Redis does not answer, or takes nothing in
+├── ForeignProject             Label Studio has another project of the number that was connected
 ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
+├── UnexpectedFailure          a fault of ours: its kind and place, never its words, which may quote a task
 └── RoundSuperseded            another worker has taken this project over; publish nothing
 """
 
@@ -79,8 +81,16 @@ class QueueUnavailable(BackendError):
     """Redis does not answer."""
 
 
+class ForeignProject(BackendError):
+    """Not the project that was connected: it is left alone."""
+
+
 class ModelStoreError(BackendError):
     """A stored model cannot be used."""
+
+
+class UnexpectedFailure(BackendError):
+    """Something failed that nobody thought of."""
 
 
 class RoundSuperseded(BackendError):

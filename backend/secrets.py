@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def webhook_secret(settings: Settings) -> str:
     try:
         if not path.exists():
             _create(path)
+        _refuse_strange(path)
         kept = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
@@ -52,6 +54,15 @@ def ml_backend_login(settings: Settings) -> tuple[str, str]:
     if settings.basic_auth_user and settings.basic_auth_pass:
         return settings.basic_auth_user, settings.basic_auth_pass.get_secret_value()
     return ML_USER, webhook_secret(settings)
+
+
+def _refuse_strange(path: Path) -> None:
+    """Refuse a secret that somebody else may have put there, or that leads elsewhere."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError(
+            f"MODEL_DIR: {path} is a link or can be written by others; delete it and a new one is made"
+        )
 
 
 def _create(path: Path) -> None:

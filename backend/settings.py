@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -160,7 +161,26 @@ def read_settings(**given: Any) -> Settings:
             f"HOST={settings.host} can be reached from other machines: set BASIC_AUTH_USER and "
             "BASIC_AUTH_PASS (and give them to Label Studio's ML backend form), or use HOST=127.0.0.1"
         )
+    _check_model_dir(settings.model_dir)
     return settings
+
+
+def _check_model_dir(path: Path) -> None:
+    """Refuse a directory into which others can write: they could plant a secret that we would believe."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SettingsError(f"MODEL_DIR={path} cannot be used: {error.strerror}") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise SettingsError(f"MODEL_DIR={path} is not a directory")
+    if found.st_mode & stat.S_IWOTH:
+        raise SettingsError(
+            f"MODEL_DIR={path} can be written by every user of this machine (mode "
+            f"{stat.S_IMODE(found.st_mode):o}): look at what lies in it, then chmod o-w, or name a new "
+            "folder in it"
+        )
 
 
 def _variable(name: str) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.records import Mask
+from exporters.records import LARGEST_IMAGE, Mask
 
-LARGEST_IMAGE = 1 << 28
 _RUN_SIZES = (3, 4, 8, 16)
 _PNG_PREFIX = "data:image/png;base64,"
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from time import sleep
 from typing import Any
 
 from backend.errors import LabelStudioNotFound, LabelStudioUnreachable
 from backend.label_studio.files import Site
 from backend.label_studio.http import Transport
-from backend.label_studio.tasks import Json, greater, page_request, pages_by_id, pages_by_number
+from backend.label_studio.tasks import Json, at_most, greater, page_request, pages_by_id, pages_by_number
 
 __all__ = ["Counts", "LabelStudio", "greater"]
 
 
 BULK_PATIENCE = 300.0
 """Seconds that Label Studio gets at least for what writes many rows: on SQLite, 10,000 take up to 90 s."""
+# The server's time comes in whole seconds, and a little late.
+CLOCK_SLACK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,14 @@ class Counts:
     annotations: int
     finished: int
     skipped: int
+
+
+@dataclass(frozen=True)
+class NewestChanges:
+    """The newest change of all (UTC, microseconds), and the newest that does not lie in the future."""
+
+    latest: str | None
+    settled: str | None
 
 
 class LabelStudio:
@@ -96,10 +107,6 @@ class LabelStudio:
         """Return the project with these fields set."""
         return self._http.call("PATCH", f"/api/projects/{project_id}/", body=fields)
 
-    def delete_project(self, project_id: int) -> None:
-        """Delete a project and all that is in it."""
-        self._http.call("DELETE", f"/api/projects/{project_id}/")
-
     def counts(self, project_id: int) -> Counts:
         """Return how far a project is, in one cheap call."""
         include = "id,task_number,total_annotations_number,finished_task_number,skipped_annotations_number"
@@ -122,6 +129,21 @@ class LabelStudio:
         """Return when a task of the project last changed (UTC, microseconds), None without tasks."""
         pages = self.iter_tasks(project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1)
         return next((page[0]["updated_at"] for page in pages), None)
+
+    def newest_changes(self, project_id: int) -> NewestChanges:
+        """Return when a task last changed, and when one last did that is not stamped ahead of now.
+
+        A task whose time lies ahead would hide all that changes after it.
+        """
+        latest = self.newest_change(project_id)
+        now = self._http.server_time()
+        if latest is None or now is None or datetime.fromisoformat(latest) <= now + CLOCK_SLACK:
+            return NewestChanges(latest, latest)
+        where = [at_most("updated_at", (now + CLOCK_SLACK).isoformat())]
+        pages = self.iter_tasks(
+            project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1, where=where
+        )
+        return NewestChanges(latest, next((page[0]["updated_at"] for page in pages), None))
 
     def iter_tasks(
         self,
@@ -178,14 +200,6 @@ class LabelStudio:
         stored = self._http.call("GET", f"/api/import/file-upload/{answer['file_upload_ids'][0]}")
         return "/data/" + stored["file"].split("/data/")[-1].lstrip("/")
 
-    def delete_tasks(self, project_id: int, task_ids: Sequence[int]) -> None:
-        """Delete these tasks of a project."""
-        body = {"project": project_id, "selectedItems": {"all": False, "included": list(task_ids)}}
-        params = {"id": "delete_tasks", "project": project_id}
-        self._http.call(
-            "POST", "/api/dm/actions/", params=params, body=body, idempotent=True, patience=BULK_PATIENCE
-        )
-
     # Predictions
 
     def import_predictions(self, project_id: int, predictions: list[Json]) -> int:
@@ -234,28 +248,6 @@ class LabelStudio:
         answer = self._http.call("DELETE", path, body={"model_version": version}, patience=BULK_PATIENCE)
         return int(answer["deleted_predictions"])
 
-    def predictions_of(self, project_id: int, version: str) -> list[int]:
-        """Return the ids of a model version's predictions."""
-        has_version = {
-            "filter": "filter:tasks:predictions_model_versions",
-            "operator": "contains",
-            "type": "List",
-            "value": [version],
-        }
-        return [
-            prediction["id"]
-            for page in self.iter_tasks(
-                project_id, include=["predictions", "model_version"], where=[has_version]
-            )
-            for task in page
-            for prediction in task["predictions"]
-            if prediction["model_version"] == version
-        ]
-
-    def delete_prediction(self, prediction_id: int) -> None:
-        """Delete one prediction."""
-        self._http.call("DELETE", f"/api/predictions/{prediction_id}/")
-
     # Labeling
 
     def next_task(self, project_id: int) -> Json | None:
@@ -272,14 +264,6 @@ class LabelStudio:
         return self._http.call(
             "POST", f"/api/tasks/{task_id}/annotations/", body={"result": result, **fields}
         )
-
-    def update_annotation(self, annotation_id: int, **fields: Any) -> Json:
-        """Return the annotation with these fields set."""
-        return self._http.call("PATCH", f"/api/annotations/{annotation_id}/", body=fields)
-
-    def delete_annotation(self, annotation_id: int) -> None:
-        """Delete one annotation."""
-        self._http.call("DELETE", f"/api/annotations/{annotation_id}/")
 
     # Webhooks and ML backends
 

@@ -8,7 +8,10 @@ import os
 import random
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
@@ -67,6 +70,7 @@ class Transport:
         self._timeout = timeout
         self._retries = retries
         self._local = threading.local()
+        self._ahead: timedelta | None = None
         self._auth = authorization(api_key, self._refresh)
 
     def __repr__(self) -> str:
@@ -127,8 +131,18 @@ class Transport:
             address = self.site.file_address(found.location)
         raise LabelStudioRejected(f"{urlsplit(address).path}: more than {MOST_REDIRECTS} redirects")
 
+    def server_time(self) -> datetime | None:
+        """Return what time it is for Label Studio, by its last answer; None where no answer has said so."""
+        return None if self._ahead is None else datetime.now(UTC) + self._ahead
+
+    def _note_time(self, answer: requests.Response) -> None:
+        with suppress(ValueError, TypeError):
+            said = parsedate_to_datetime(answer.headers.get("Date", ""))
+            self._ahead = (said if said.tzinfo else said.replace(tzinfo=UTC)) - datetime.now(UTC)
+
     def close(self) -> None:
         """Close this thread's connections."""
+        # Those of before a fork are the parent's, which goes on with them.
         if getattr(self._local, "process", None) == os.getpid():
             self._local.session.close()
 
@@ -143,6 +157,7 @@ class Transport:
                 return outcome
             if tried >= self._retries or not outcome.allows_another(idempotent):
                 raise outcome.error
+            # Many workers are refused at the same moment: chance keeps them from coming back as one.
             pause = max(outcome.wait, FIRST_PAUSE * 2**tried * random.uniform(0.5, 1.0))
             logger.info("%s; trying again in %.1f s", outcome.error, min(pause, LONGEST_PAUSE))
             sleep(min(pause, LONGEST_PAUSE))
@@ -157,6 +172,8 @@ class Transport:
             return self._session().request(method, address, auth=auth, allow_redirects=False, **wanted)
 
         answer = send()
+        self._note_time(answer)
+        # The token that this request carried: another thread may have renewed ours since.
         used = answer.request.headers.get("Authorization")
         if signed and answer.status_code == 401 and self._auth.renew(used):
             answer.close()
@@ -165,6 +182,7 @@ class Transport:
 
     def _decoded(self, answer: requests.Response, path: str) -> Any:
         logger.debug("%s %s: %d", answer.request.method, path, answer.status_code)
+        # We follow no redirect: its body is no answer, though requests counts it as `ok`.
         if not answer.ok or answer.is_redirect:
             return refusal(answer, path)
         try:
@@ -175,6 +193,7 @@ class Transport:
     def _file(self, address: str, max_bytes: int) -> bytes | Moved | Failure:
         """Return a file, or where it is said to be instead."""
         path = urlsplit(address).path
+        # Unpacked, a small answer could be far larger than `max_bytes`.
         plain = {"Accept-Encoding": "identity"}
         wanted = {"stream": True, "headers": plain, "timeout": self._timeout}
         with self._send("GET", address, True, **wanted) as answer:

@@ -26,10 +26,19 @@ def greater(column: str, value: float | str) -> Json:
     """
     if not isinstance(value, str):
         return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Number", "value": value}
+    return _time_filter(column, "greater", value)
+
+
+def at_most(column: str, value: str) -> Json:
+    """Return a Data Manager filter for tasks whose column is not after a time."""
+    return _time_filter(column, "less_or_equal", value)
+
+
+def _time_filter(column: str, operator: str, value: str) -> Json:
     moment = datetime.fromisoformat(value)
     moment = moment.astimezone(UTC) if moment.tzinfo else moment
     text = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Datetime", "value": text}
+    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": "Datetime", "value": text}
 
 
 def page_request(project_id: int, include: Sequence[str], page_size: int, annotations: bool = False) -> Json:
@@ -53,6 +62,7 @@ def pages_by_id(http: Transport, request: Json, where: Sequence[Json]) -> Iterat
         tasks = answer["tasks"]
         if tasks:
             yield tasks
+        # `total` counts what is above the last id: when this page holds that many, there is no other.
         if not tasks or len(tasks) >= answer["total"]:
             return
         above = [greater("id", tasks[-1]["id"])]
@@ -71,6 +81,7 @@ def pages_by_number(
             if page > 1:  # past the end; the first page would have said that there is no such project
                 return
             raise
+        # A task that moved down while we read stands on two pages.
         tasks = [task for task in answer["tasks"] if task["id"] not in seen]
         seen.update(task["id"] for task in tasks)
         if tasks:

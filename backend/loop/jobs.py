@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import traceback
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Self
 
 from redis import Redis
@@ -22,6 +24,7 @@ from backend.errors import (
     ProjectNotOrderable,
     QueueUnavailable,
     RoundSuperseded,
+    UnexpectedFailure,
 )
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
@@ -32,7 +35,7 @@ from backend.loop.round import run_round, step_back
 from backend.loop.stages import LABEL_STUDIO_STAGES
 from backend.services import Services
 from backend.settings import read_settings
-from backend.store.connection import is_connected
+from backend.store.connection import bind, is_connected
 from backend.store.models import ModelStore
 from backend.store.progress import ProgressFile
 
@@ -128,8 +131,8 @@ class DirtyMarker:
 
     def mark_dirty(
         self, project_id: int, reason: str, delay: float | None = None, *, hasten: bool = False
-    ) -> None:
-        """Ask for one more round of a connected project.
+    ) -> bool:
+        """Ask for one more round of a connected project; return whether it is one.
 
         Parameters
         ----------
@@ -142,12 +145,13 @@ class DirtyMarker:
             When Redis does not answer, or takes nothing in.
         """
         if not is_connected(self._store, project_id):
-            return
+            return False
         delay = self._pause(project_id) if delay is None else delay
         try:
             self._ask(project_id, reason, delay, hasten)
         except (RedisError, OSError) as error:
             raise QueueUnavailable(why_unavailable(error)) from error
+        return True
 
     def _pause(self, project_id: int) -> float:
         """Return how long events gather: half of what the last round cost Label Studio, for it to breathe."""
@@ -230,6 +234,7 @@ def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
 def _round(services: Services, project_id: int, lease: Lease, progress: ProgressFile) -> RoundReport:
     redis = services.redis
     covers = observe(services.label_studio, project_id)
+    bind(services.store, project_id, covers["bound_to"])
     force = redis.get(force_key(project_id))
     try:
         report = run_round(services, project_id, lease, force=force is not None)
@@ -261,5 +266,18 @@ def _note_failure(progress: ProgressFile, project_id: int, error: Exception) -> 
         after = progress.fail(str(error))
         logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
         return "failed"
-    progress.fail(f"{type(error).__name__}: {error}")
-    raise error
+    what = kind_and_place(error)
+    progress.fail(what)
+    logger.error("project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__)))
+    # RQ writes down what is raised: of an error whose words may quote a task, only its kind goes there.
+    raise UnexpectedFailure(what) from None
+
+
+def kind_and_place(error: Exception) -> str:
+    """Return what kind of error it is and where it was raised; its words may quote a task, or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [
+        frame for frame in frames if "backend" in frame.filename or "clean_al" in frame.filename
+    ] or frames
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__}{place}; the log has more"

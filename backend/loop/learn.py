@@ -68,6 +68,11 @@ class Lesson:
                 weights.append(self.weights.get(name, 1.0))
         return np.average(ranks, axis=0, weights=weights) if ranks and any(weights) else None
 
+    def groups(self, tasks: Tasks) -> np.ndarray | None:
+        """Return which tasks are alike to the only question that there is; of several, none decides that."""
+        found = list(self.learned.values())
+        return found[0].groups(tasks) if len(found) == 1 else None
+
 
 def learn(
     situation: Situation,

@@ -8,6 +8,7 @@ from typing import Any
 from backend.label_studio.client import LabelStudio
 from backend.learning.labeling_config import config_digest
 from backend.loop.publish import VERSION_PREFIX
+from backend.store.connection import identity_of
 
 
 def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
@@ -18,7 +19,8 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
     """
     project = label_studio.project(project_id)
     return {
-        "newest_change": label_studio.newest_change(project_id),
+        "bound_to": identity_of(label_studio.url, project),
+        "newest_change": asdict(label_studio.newest_changes(project_id)),
         "counts": asdict(label_studio.counts(project_id)),
         "label_config": config_digest(project["label_config"]),
         "overlap": project.get("maximum_annotations"),

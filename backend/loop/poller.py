@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
-from backend.errors import BackendError, LabelStudioNotFound, QueueUnavailable
+from backend.errors import BackendError, ForeignProject, LabelStudioNotFound, QueueUnavailable
 from backend.loop.jobs import DirtyMarker, round_jobs, why_unavailable
 from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
 from backend.loop.observe import observe
 from backend.loop.promoter import promote_until
 from backend.services import Services
-from backend.store.connection import Connection, is_connected, read_connection
-from backend.store.files import read_json, write_json
+from backend.store.connection import Connection, bind, is_connected, read_connection
+from backend.store.poll_note import note_poll
 from backend.store.progress import Progress, ProgressFile
 from backend.store.queue_note import QueueNote
 
@@ -119,8 +119,12 @@ class Poller:
         pause = settings.reconcile_interval if connection.webhook_id else settings.poll_interval
         try:
             seen = observe(self.services.label_studio, project_id)
+            bind(self.services.store, project_id, seen["bound_to"])
         except LabelStudioNotFound as error:
             self._note(project_id, str(error), gone=True)
+            pause = LONGEST_PAUSE
+        except ForeignProject as error:
+            self._note(project_id, str(error), foreign=True)
             pause = LONGEST_PAUSE
         except BackendError as error:
             failures = self._failures[project_id] = self._failures.get(project_id, 0) + 1
@@ -163,13 +167,6 @@ class Poller:
     def _progress(self, project_id: int) -> ProgressFile:
         return ProgressFile(self.services.store.folder(project_id))
 
-    def _note(self, project_id: int, problem: str | None, *, gone: bool = False) -> None:
+    def _note(self, project_id: int, problem: str | None, **what: bool) -> None:
         """Keep since when Label Studio has not answered, or not known the project, for `clean-al status`."""
-        path = self.services.store.folder(project_id) / "poll.json"
-        before = read_json(path) or {}
-        if problem is None:
-            if before:
-                path.unlink(missing_ok=True)
-        elif before.get("problem") != problem:
-            since = before.get("since") or time.time()
-            write_json(path, {"problem": problem, "since": since, "gone": gone})
+        note_poll(self.services.store.folder(project_id), problem, **what)

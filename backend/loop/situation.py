@@ -90,7 +90,7 @@ class Situation:
         return digest.hexdigest()
 
 
-def look(services: Services, project_id: int, stages: Stages) -> Situation:
+def look(services: Services, project_id: int, stages: Stages, *, anew: bool = False) -> Situation:
     """Return the project as it is now.
 
     Raises
@@ -106,7 +106,7 @@ def look(services: Services, project_id: int, stages: Stages) -> Situation:
     options, notes = project_options(label_studio, project_id, services.settings, backend_id, folder)
     snapshot = Snapshot(folder / "snapshot.sqlite")
     with snapshot.kept_sound():
-        snapshot.refresh(label_studio, project_id)
+        snapshot.refresh(label_studio, project_id, anew=anew)
         others = foreign_versions(label_studio, project_id)
         snapshot.refresh_predictions(label_studio, project_id, others)
         situation = _situation(services, project, snapshot, options, notes, stages)

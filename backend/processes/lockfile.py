@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 
 class LockHeld(Exception):
@@ -34,13 +33,16 @@ class LockFile:
         LockHeld
             Another process, or another `LockFile` of this one, holds it.
         """
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Not to be inherited: a child that outlives us would go on holding the lock.
+        # Not through a link: its target would be emptied.
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             text = os.pread(file, 32, 0).strip()
             os.close(file)
             raise LockHeld(self.path, int(text) if text.isdigit() else None) from None
+        # Only now: until the lock is ours the file names who holds it.
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
@@ -55,7 +57,5 @@ class LockFile:
         self.acquire()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()

@@ -13,10 +13,11 @@ import errno
 import http.client
 import logging
 import os
+import resource
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import AliasChoices, SecretStr
@@ -37,6 +38,8 @@ VALKEY_READY_WITHIN = 600.0
 WEB_READY_WITHIN = 120.0
 WORKER_GRACE = 10.0
 WEB_GRACE = 10.0
+# Valkey alone keeps 32 for itself; a busy web process has some hundred connections.
+FEWEST_FILES, MOST_FILES = 256, 4096
 
 
 def serve(
@@ -58,21 +61,26 @@ def serve(
     Raises
     ------
     SettingsError
-        PORT is in use, HOST is not ours, another process serves this MODEL_DIR, or there is no token.
+        PORT is in use, HOST is not ours, too few files may be opened,
+        another process serves this MODEL_DIR, or there is no token.
     QueueUnavailable
         REDIS_URL is not set and there is no embedded server for this machine.
     """
+    # Raises without a token: better here than in each child, again and again.
     _ = settings.api_key
+    _room_for_files()
     with _only_one(settings):
         port = _free_port(settings)
         server = None if settings.redis_url else EmbeddedValkey(embedded_server_dir(settings))
         try:
+            # A .env file may change while we run; what stands in the environment is above it.
             env = environment_of(settings) | {"PORT": str(port)}
             if server is not None:
                 env["REDIS_URL"] = server.prepare()
             children = _children(settings, env, server, command_for or _own_command)
             return Supervisor(children).run(lambda: (announce or _print)(_ready_line(settings, port)))
         finally:
+            # The supervisor has ended the process; this gives the directory back.
             if server is not None:
                 server.stop()
 
@@ -152,14 +160,41 @@ def _only_one(settings: Settings) -> Iterator[None]:
     except OSError as error:
         raise SettingsError(f"MODEL_DIR={directory} cannot be made: {error.strerror}") from None
     name = f"serve-{socket.gethostname()}.lock" if settings.redis_url else "serve.lock"
+    lock = LockFile(directory / name)
     try:
-        with LockFile(directory / name):
-            yield
+        lock.acquire()
     except LockHeld as held:
         raise SettingsError(
             f"process {held.pid} already serves MODEL_DIR={directory}: stop it, or give this one another "
             "MODEL_DIR; for more workers run `clean-al worker`"
         ) from None
+    except OSError as error:
+        raise SettingsError(f"MODEL_DIR: {lock.path} cannot be used: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _room_for_files() -> None:
+    """Ask for more open files where fewer than the tree needs are allowed.
+
+    Raises
+    ------
+    SettingsError
+        Without this the queue server dies at each start, and does not say why.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    if soft != resource.RLIM_INFINITY and soft < FEWEST_FILES:
+        raise SettingsError(
+            f"this process may open {soft} files, and at least {FEWEST_FILES} are needed: raise `ulimit -n` "
+            "(in systemd: LimitNOFILE=)"
+        )
 
 
 def _free_port(settings: Settings) -> int:
@@ -169,6 +204,7 @@ def _free_port(settings: Settings) -> int:
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind) as probe:
+            # As gunicorn does: a port whose last connections linger counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from backend.errors import LabelStudioError, LabelStudioNotFound, SettingsError
+from backend.errors import ForeignProject, LabelStudioError, LabelStudioNotFound, SettingsError
 from backend.label_studio.client import LabelStudio
 from backend.loop.lease import take_away
 from backend.loop.publish import FOUND, TITLE, VERSION_PREFIX, stop_serving
@@ -17,7 +17,13 @@ from backend.project.outlook import look_ahead, must_be_orderable
 from backend.secrets import ml_backend_login, webhook_secret
 from backend.services import Services
 from backend.settings import Settings
-from backend.store.connection import Connection, read_connection, save_connection
+from backend.store.connection import (
+    Connection,
+    identity_of,
+    read_connection,
+    remove_connection,
+    save_connection,
+)
 
 WEBHOOK_FIELDS = ("url", "send_payload", "send_for_all_actions", "is_active", "headers")
 
@@ -38,10 +44,14 @@ def connect(services: Services, project_id: int) -> list[str]:
     label_studio, store = services.label_studio, services.store
     project = label_studio.project(project_id)
     must_be_orderable(look_ahead(services, project_id), project_id)
-    before = read_connection(store, project_id)
+    identity = identity_of(services.settings.label_studio_url, project)
+    before, changes = _known(services, project_id, identity)
+    # The first `connect` saw the project as its owner left it; from then on we would find ourselves.
     connection = before or _found(label_studio, project, services.settings)
-    save_connection(store, project_id, replace(connection, on=True))
-    changes: list[str] = [] if before and before.on else ["the loop is on for this project"]
+    connection = replace(connection, on=True, bound_to=identity)
+    # Kept before anything is made: what breaks off in between must be known to `disconnect`.
+    save_connection(store, project_id, connection)
+    changes += [] if before and before.on else ["the loop is on for this project"]
 
     ours = Ours(services.settings, connection)
     backend_id, said = _ensure(lambda: _ml_backend(label_studio, project_id, ours), "ML backend")
@@ -51,11 +61,32 @@ def connect(services: Services, project_id: int) -> list[str]:
     if webhook_id is None:
         every = services.settings.poll_interval
         changes.append(f"the loop polls this project every {every:g} s instead")
-    connection = replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id, on=True)
+    addresses = sorted({*connection.addresses, services.settings.address})
+    connection = replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id, addresses=addresses)
     save_connection(store, project_id, connection)
 
     _keep_model_version(label_studio, project)
     return changes
+
+
+def _known(
+    services: Services, project_id: int, identity: dict[str, Any]
+) -> tuple[Connection | None, list[str]]:
+    """Return the connection of this very project, if any, and what was done with that of another one.
+
+    A server that has moved, with the same project on it, is the same project at another address.
+    """
+    before = read_connection(services.store, project_id)
+    if before is None or not before.bound_to or before.bound_to == identity:
+        return before, []
+    moved = {name: before.bound_to.get(name) for name in identity} | {
+        "server": identity["server"]
+    } == identity
+    if moved and identity["created_at"]:
+        return before, [f"the project has moved: {before.bound_to.get('server')} -> {identity['server']}"]
+    _end_round(services, project_id)
+    aside = services.store.set_aside(project_id)
+    return None, [f"another project had this number: what was known of that one lies in {aside.name} now"]
 
 
 def _keep_model_version(label_studio: LabelStudio, project: dict[str, Any]) -> None:
@@ -79,13 +110,17 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
     connection = read_connection(store, project_id)
     changes: list[str] = []
     if connection is not None:
+        # First: a round that begins now would put back what we are about to undo.
         save_connection(store, project_id, replace(connection, on=False))
         _end_round(services, project_id)
         try:
             changes += _put_back(label_studio, project_id, connection, services.settings)
         except LabelStudioNotFound:
             changes.append("the project is gone from Label Studio")
-    (store.folder(project_id) / "connection.json").unlink(missing_ok=True)
+        except ForeignProject:
+            changes.append("Label Studio has another project of this number: it was left alone")
+    # Last: while anything is left to put back, a second `disconnect` must know of it.
+    remove_connection(store, project_id)
     if connection is not None:
         changes.append("the loop is off for this project")
     if forget:
@@ -98,6 +133,8 @@ def _put_back(
     label_studio: LabelStudio, project_id: int, connection: Connection, settings: Settings
 ) -> list[str]:
     project = label_studio.project(project_id)
+    if connection.bound_to and connection.bound_to != identity_of(settings.label_studio_url, project):
+        raise ForeignProject
     ours, changes = Ours(settings, connection), []
     # Before the webhooks: removing a backend removes the webhook that Label Studio made for it.
     for backend in label_studio.ml_backends(project_id):
@@ -107,6 +144,7 @@ def _put_back(
     changes += _put_webhooks_back(label_studio, project_id, ours)
     heads = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
     changes += stop_serving(label_studio, project, connection.found)
+    # After the switch back: Label Studio empties the model version when the one in use is deleted.
     for version in heads:
         label_studio.delete_model_version(project_id, version)
     if heads:
@@ -132,6 +170,7 @@ def _put_webhooks_back(label_studio: LabelStudio, project_id: int, ours: Ours) -
 
 def _end_round(services: Services, project_id: int) -> None:
     """Take the lease from a round that is running: it must not publish any more."""
+    # Without Redis no round can publish either: its lease cannot be checked.
     with suppress(RedisError, SettingsError):
         take_away(services.impatient_redis, project_id)
 
@@ -141,6 +180,7 @@ def _ensure(make: Callable[[], tuple[int, str | None]], what: str) -> tuple[int 
     try:
         made, change = make()
     except LabelStudioError as error:
+        # Refused, as private addresses are by default; the loop works by its poll without either.
         return None, [f"no {what}: {error}"]
     return made, [change] if change else []
 
@@ -191,20 +231,33 @@ def _webhook(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple[in
 
 @dataclass(frozen=True)
 class Ours:
-    """Tells what belongs to this backend: by its address, or because `connect` made it at an earlier one."""
+    """Tells what belongs to this backend: what leads to its address, or to an earlier one and was made there.
+
+    A number alone says nothing: another database counts from the start again.
+    """
 
     settings: Settings
     connection: Connection
 
     def backend(self, item: dict[str, Any]) -> bool:
         """Whether an ML backend is this one."""
-        return item["id"] == self.connection.ml_backend_id or self._url(item) == self.settings.address
+        url = self._url(item)
+        return url == self.settings.address or (
+            item["id"] == self.connection.ml_backend_id and self._was_ours(url, item.get("title") == TITLE)
+        )
 
     def webhook(self, item: dict[str, Any]) -> bool:
         """Whether a webhook leads here."""
-        hooks = f"{self.settings.address}/webhook"
-        at_hooks = self._url(item) == hooks or self._url(item).startswith(f"{hooks}/")
-        return item["id"] == self.connection.webhook_id or at_hooks
+        address, hooks, rest = self._url(item).partition("/webhook")
+        if not hooks or (rest and not rest.startswith("/")):
+            return False
+        return address == self.settings.address or (
+            item["id"] == self.connection.webhook_id and self._was_ours(address, rest[1:].isdigit())
+        )
+
+    def _was_ours(self, address: str, looks_so: bool) -> bool:
+        """Whether it leads where this backend was; what an earlier version made is known by its looks."""
+        return address in self.connection.addresses if self.connection.addresses else looks_so
 
     @staticmethod
     def _url(item: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from backend.learning.controls import SUPPORTED
 from backend.loop.publish import SAMPLING, TITLE
 from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
-from backend.store.connection import is_connected, read_connection
+from backend.store.connection import identity_of, is_connected, read_connection
 
 OLDEST_LABEL_STUDIO = (1, 13)
 OLDEST_REDIS = (5, 0)
@@ -70,6 +70,10 @@ def diagnose_project(services: Services, project_id: int) -> list[Finding]:
         if connection is None or not connection.on:
             fix = f"clean-al connect {project_id}"
             return [*findings, Finding("note", what, "the loop is off", fix)]
+        identity = identity_of(services.settings.label_studio_url, project)
+        if connection.bound_to and connection.bound_to != identity:
+            fix = f"clean-al connect {project_id}"
+            return [*findings, Finding("problem", what, "it is not the project that was connected", fix)]
         published = services.store.published(project_id)
         findings += _serving(what, project, served=bool(published and published.head))
         if connection.webhook_id is None:

@@ -8,13 +8,19 @@ from typing import Any
 
 from backend.learning.accuracy import Accuracy, read_accuracy
 from backend.loop.report import NOT_ORDERABLE
-from backend.store.connection import is_connected, read_connection
-from backend.store.files import read_json
+from backend.store.connection import is_connected, is_damaged, read_connection
+from backend.store.files import read_record
+from backend.store.healing import printable
 from backend.store.models import ModelStore
+from backend.store.poll_note import PollNote
 from backend.store.progress import Progress, ProgressFile
 from backend.store.queue_note import QueueNote
 
 Note = tuple[str, float]
+DAMAGED = (
+    "connection.json and its copy are damaged: the loop is off; run clean-al connect {project}, which can no "
+    "longer tell what was there before the first one"
+)
 
 
 @dataclass(frozen=True)
@@ -25,15 +31,15 @@ class ProjectStatus:
     state: str
     connected: bool
     webhook: bool
-    version: str | None
-    has_model: bool
-    labels: int
-    candidates: int
-    queue: int
-    rounds: int
-    last_round: str | None
-    seconds: dict[str, float]
-    problem: str | None
+    version: str | None = None
+    has_model: bool = False
+    labels: int = 0
+    candidates: int = 0
+    queue: int = 0
+    rounds: int = 0
+    last_round: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    problem: str | None = None
     notes: list[str] = field(default_factory=list)
     accuracy: Accuracy = field(default_factory=Accuracy)
 
@@ -42,18 +48,29 @@ class ProjectStatus:
 
 
 def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
-    """Return how a project stands."""
+    """Return how a project stands; one whose files cannot be read says so, and is no trouble to others."""
+    try:
+        return _status(store, project_id)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one project's files, the page is for all
+        problem = f"its files in MODEL_DIR cannot be read: {type(error).__name__}"
+        return ProjectStatus(project_id, "cannot be read", False, False, problem=problem)
+
+
+def _status(store: ModelStore, project_id: int) -> ProjectStatus:
     folder = store.folder(project_id)
-    progress = ProgressFile(folder).read()
+    file = ProgressFile(folder)
+    progress = file.read()
     published = store.published(project_id)
     connection = read_connection(store, project_id)
     connected = is_connected(store, project_id)
-    poll = read_json(folder / "poll.json") or {}
+    damaged = is_damaged(store, project_id)
+    poll = read_record(folder / "poll.json", PollNote)
     queue = QueueNote(store.root).read()
     report = progress.report
+    problem = DAMAGED.format(project=project_id) if damaged else _problem(progress, poll, queue)
     return ProjectStatus(
         project=project_id,
-        state=_state(progress, connected, poll, queue),
+        state="its connection is damaged" if damaged else _state(progress, connected, poll, queue),
         connected=connected,
         webhook=bool(connection and connection.webhook_id),
         version=published.version if published else None,
@@ -61,22 +78,22 @@ def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
         labels=int(report.get("labels", 0)),
         candidates=int(report.get("candidates", 0)),
         queue=len(published.head) if published else 0,
-        rounds=len(ProgressFile(folder).history()),
+        rounds=file.rounds(),
         last_round=report.get("ended_at"),
         seconds=dict(report.get("seconds", {})),
-        problem=_problem(progress, poll, queue),
-        notes=list(report.get("notes", [])),
+        problem=problem and printable(problem),
+        notes=[printable(note) for note in report.get("notes", [])],
         accuracy=read_accuracy(report),
     )
 
 
-def _state(progress: Progress, connected: bool, poll: dict[str, Any], queue: Note | None) -> str:
+def _state(progress: Progress, connected: bool, poll: PollNote | None, queue: Note | None) -> str:
     if not connected:
         return "off"
     if queue is not None:
         return "the queue does not work"
-    if poll:
-        return "gone from label studio" if poll.get("gone") else "label studio does not answer"
+    if poll is not None:
+        return poll.state
     if progress.running_since is not None:
         return "running"
     if progress.failures:
@@ -88,8 +105,8 @@ def _state(progress: Progress, connected: bool, poll: dict[str, Any], queue: Not
     return "learning" if progress.report.get("has_model") else "waiting for labels"
 
 
-def _problem(progress: Progress, poll: dict[str, Any], queue: Note | None) -> str | None:
-    note = queue or (poll and (str(poll.get("problem")), poll.get("since", 0)))
+def _problem(progress: Progress, poll: PollNote | None, queue: Note | None) -> str | None:
+    note = queue or ((poll.problem, poll.since) if poll is not None else None)
     if note:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note[1]))
         return f"{note[0]} (since {since}; the last order stands)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import orjson
+
+from backend.store.healing import checked, make_room
+
+logger = logging.getLogger(__name__)
 
 Record = TypeVar("Record")
 
@@ -38,6 +43,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write into; it appears at `path`, whole, when the block ends without an error."""
     private_folder(path.parent)
+    make_room(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb", opener=open_private) as file:
@@ -52,14 +58,35 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, whole or not at all."""
-    write_atomically(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+    try:
+        content = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:  # halves of characters, as labels and errors may hold them
+        content = json.dumps(value, indent=2).encode()
+    write_atomically(path, content)
+
+
+def write_json_twice(path: Path, value: Any) -> None:
+    """Write what nobody else knows: a second copy is read where the first one is damaged."""
+    write_json(_copy_of(path), value)
+    write_json(path, value)
+
+
+def remove_twice(path: Path) -> None:
+    """Remove a file that `write_json_twice` wrote, its copy first."""
+    for one in (_copy_of(path), path):
+        make_room(one)
+        one.unlink(missing_ok=True)
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-copy{path.suffix}")
 
 
 def read_json(path: Path) -> Any | None:
-    """Return what a JSON file holds; None when it is not there or not JSON."""
+    """Return what a JSON file holds; None when it is not there, not JSON, or no file at all."""
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError, RecursionError):
         return None
 
 
@@ -72,10 +99,16 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
     if not isinstance(stored, dict):
         return None
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    try:
-        return kind(**{name: value for name, value in stored.items() if name in known})
-    except TypeError:
-        return None
+    return checked(kind, {name: value for name, value in stored.items() if name in known})
+
+
+def read_record_twice(path: Path, kind: type[Record]) -> Record | None:
+    """Return what `write_json_twice` stored, from the copy where the file itself is damaged."""
+    found = read_record(path, kind)
+    # Without the file there is none, whatever became of the copy.
+    if found is None and path.exists() and (found := read_record(_copy_of(path), kind)) is not None:
+        logger.error("%s was damaged: its copy is taken", path)
+    return found
 
 
 def sync_folder(folder: Path) -> None:

@@ -95,6 +95,7 @@ def deserialized(contents: Mapping[str, bytes], trusted_package: str | None) -> 
     """
     try:
         described = json.loads(contents["model.json"])
+        _refuse_compressed(contents["arrays.npz"])
         with np.load(io.BytesIO(contents["arrays.npz"]), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         if described.get("format", 1) == 1:
@@ -112,6 +113,13 @@ def deserialized(contents: Mapping[str, bytes], trusted_package: str | None) -> 
         zipfile.BadZipFile,
     ) as error:
         raise ModelStoreError(f"the stored model is not one of ours: {type(error).__name__}") from error
+
+
+def _refuse_compressed(content: bytes) -> None:
+    """Raise ValueError for arrays that take more room than their file; ours are stored as they are."""
+    with zipfile.ZipFile(io.BytesIO(content)) as members:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members.infolist()):
+            raise ValueError("compressed arrays")
 
 
 def own_types(content: bytes, trusted_package: str | None) -> list[str]:

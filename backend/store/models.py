@@ -166,6 +166,13 @@ class ModelStore:
             if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
 
+    def set_aside(self, project_id: int) -> Path:
+        """Put all about a project under another name, and return where it lies now."""
+        folder = self.folder(project_id)
+        aside = folder.with_name(f"{folder.name}-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}")
+        folder.rename(aside)
+        return aside
+
     def forget(self, project_id: int) -> None:
         """Remove everything about a project."""
         shutil.rmtree(self.folder(project_id), ignore_errors=True)

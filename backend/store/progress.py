@@ -6,15 +6,18 @@ It lies in MODEL_DIR beside the models, so that it outlives Redis.
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend.store.files import open_private, read_record, write_json
+from backend.store.files import open_private, private_folder, read_record, write_atomically, write_json
+from backend.store.healing import make_room, sound_report
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
-ROUNDS_KEPT = 10_000
+# Bytes of the history; some thousand rounds.
+LARGEST_HISTORY = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Progress:
     report : the last finished round's report
     error : why the last round failed; None when it did not
     failures : failed rounds in a row
+    rounds : rounds that have published something; None where an earlier version has not counted
     failed_at, try_again_at : when the last round failed, and when it is tried again (seconds since the epoch)
     """
 
@@ -38,6 +42,7 @@ class Progress:
     failures: int = 0
     try_again_at: float = 0.0
     failed_at: float = 0.0
+    rounds: int | None = None
 
     def may_try_again(self, now: float) -> bool:
         """Whether the pause after a failure is over; one from the future: the clock was set back."""
@@ -53,7 +58,8 @@ class ProgressFile:
 
     def read(self) -> Progress:
         """Return the progress; an empty one before the first round."""
-        return read_record(self._path, Progress) or Progress()
+        progress = read_record(self._path, Progress) or Progress()
+        return replace(progress, report=sound_report(progress.report))
 
     def begin(self) -> None:
         """Note that a round runs."""
@@ -61,10 +67,30 @@ class ProgressFile:
 
     def succeed(self, report: dict[str, Any], covers: dict[str, Any]) -> None:
         """Note a finished round and what it has covered."""
-        self._write(Progress(covers=covers, report=report))
-        if report.get("outcome") == "published":
-            with open(self._history, "a", encoding="utf-8", opener=open_private) as history:
-                history.write(json.dumps(report) + "\n")
+        published = report.get("outcome") == "published"
+        rounds = self.rounds() + published
+        if published:
+            self._note(report)
+        self._write(Progress(covers=covers, report=report, rounds=rounds))
+
+    def rounds(self) -> int:
+        """Return how many rounds have published something."""
+        known = self.read().rounds
+        return len(self.history()) if known is None else known
+
+    def _note(self, report: dict[str, Any]) -> None:
+        """Add a line to the history; a long one is cut to its newest half."""
+        private_folder(self._history.parent)
+        make_room(self._history)
+        with open(self._history, "ab+", opener=open_private) as history:
+            # A line that a crash cut short must not take the next one with it.
+            size = history.seek(0, os.SEEK_END)
+            history.seek(max(size - 1, 0))
+            ends = history.read(1) in (b"", b"\n")
+            history.write((b"" if ends else b"\n") + json.dumps(report).encode() + b"\n")
+        if size > LARGEST_HISTORY:
+            kept = self._history.read_bytes()[-LARGEST_HISTORY // 2 :]
+            write_atomically(self._history, kept[kept.find(b"\n") + 1 :])
 
     def fail(self, error: str) -> Progress:
         """Note a failed round; the pause before the next one doubles each time."""
@@ -82,10 +108,10 @@ class ProgressFile:
         return after
 
     def history(self) -> list[dict[str, Any]]:
-        """Return the reports of the rounds that published something, oldest first."""
+        """Return the reports of the last rounds that published something, oldest first."""
         try:
-            lines = self._history.read_text(encoding="utf-8").splitlines()[-ROUNDS_KEPT:]
-        except FileNotFoundError:
+            lines = self._history.read_bytes().splitlines()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return []
         return [report for line in lines if (report := _report(line)) is not None]
 
@@ -93,10 +119,10 @@ class ProgressFile:
         write_json(self._path, asdict(progress))
 
 
-def _report(line: str) -> dict[str, Any] | None:
-    """Return the report in a line; None for one that a crash cut short."""
+def _report(line: bytes) -> dict[str, Any] | None:
+    """Return the report in a line; None for one that a crash cut short or that was damaged since."""
     try:
         report = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return report if isinstance(report, dict) else None
+    return sound_report(report) if isinstance(report, dict) else None

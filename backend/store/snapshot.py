@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from backend.errors import ModelStoreError
-from backend.label_studio.client import Counts, LabelStudio, greater
+from backend.label_studio.client import Counts, LabelStudio, NewestChanges, greater
 from backend.label_studio.records import Annotation
 from backend.store.files import open_private, private_folder
+from backend.store.healing import make_room
 
 SCHEMA_VERSION = 2
 # Its number comes last, in the same transaction: a crash leaves a file without schema, not half of one.
@@ -50,6 +51,7 @@ TASK_FIELDS = ("id", "data", "is_labeled", "updated_at")
 OVERLAP = timedelta(seconds=10)
 # Now and then everything is read, in case that an addition has hidden a deletion in the counts.
 FULL_READ_EVERY = timedelta(hours=24)
+COMPARED_EVERY = timedelta(minutes=10)
 PAGE_SIZE = 1000
 # One round works on a project at a time, so nobody has to wait for long.
 LOCKED_SECONDS = 10.0
@@ -71,17 +73,24 @@ class Snapshot:
     def __init__(self, path: Path):
         self.path = path
 
-    def refresh(self, label_studio: LabelStudio, project_id: int) -> Refresh:
-        """Bring the snapshot up to date, by changes where that is enough, else from the start."""
+    def refresh(self, label_studio: LabelStudio, project_id: int, *, anew: bool = False) -> Refresh:
+        """Bring the snapshot up to date, by changes where that is enough, else from the start.
+
+        Parameters
+        ----------
+        anew : bool
+            Read everything, whatever the times of changes say.
+        """
         private_folder(self.path.parent)
+        make_room(self.path)
         try:
-            return self._refresh(label_studio, project_id)
+            return self._refresh(label_studio, project_id, anew)
         except sqlite3.DatabaseError as error:
             # We hold the project's lease: whoever keeps the file locked has lost it and stands still.
             if not (is_damage(error) or is_locked(error)):
                 raise
             self.discard()
-            return self._refresh(label_studio, project_id)
+            return self._refresh(label_studio, project_id, anew)
 
     @contextmanager
     def kept_sound(self) -> Iterator[None]:
@@ -108,40 +117,73 @@ class Snapshot:
         self.path.with_name(self.path.name + "-journal").unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
-    def _refresh(self, label_studio: LabelStudio, project_id: int) -> Refresh:
+    def _refresh(self, label_studio: LabelStudio, project_id: int, anew: bool) -> Refresh:
         with closing(self._open()) as db:
             # Asked for before anything is read: what changes while we read is read again next time.
-            newest = label_studio.newest_change(project_id)
-            read = self._catch_up(db, label_studio, project_id, newest)
+            newest = label_studio.newest_changes(project_id)
+            read = None if anew else self._catch_up(db, label_studio, project_id, newest)
             complete = read is None
             if read is None:
                 begun = datetime.now(UTC).isoformat()
                 read = self._read_everything(db, label_studio, project_id)
                 self._set_note(db, "complete_at", begun)
-            if newest is not None:
-                self._set_note(db, "since", newest)
+            self._set_note(db, "since", newest.settled or "")
+            self._set_note(db, "newest", newest.latest or "")
             return Refresh(read, complete)
 
     def _catch_up(
-        self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, newest: str | None
+        self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, newest: NewestChanges
     ) -> int | None:
         """Return how many changed tasks were read; None when everything must be read."""
-        since, complete_at = self._note(db, "since"), self._note(db, "complete_at")
-        if since is None or complete_at is None:
+        since, complete_at = self._moment(db, "since"), self._moment(db, "complete_at")
+        if since is None or complete_at is None or self._went_back(db, newest):
             return None
-        age = datetime.now(UTC) - datetime.fromisoformat(complete_at)
-        if not timedelta(0) <= age < FULL_READ_EVERY:
+        if not timedelta(0) <= datetime.now(UTC) - complete_at < FULL_READ_EVERY:
             return None
         read = 0
         for _ in range(LOOKS_AT_CHANGES):
-            read += self._read_changes(db, label_studio, project_id, datetime.fromisoformat(since))
+            read += self._read_changes(db, label_studio, project_id, since)
             if self._agrees(db, label_studio.counts(project_id)):
-                return read
+                return None if self._is_of_earlier_times(db, label_studio, project_id) else read
             # Something may have come between the two calls; only a difference that stays is a deletion.
-            since, newest = newest, label_studio.newest_change(project_id)
-            if since is None or newest == since:
+            before, newest = newest, label_studio.newest_changes(project_id)
+            if before.settled is None or newest == before:
                 break
+            since = datetime.fromisoformat(before.settled)
         return None
+
+    def _went_back(self, db: sqlite3.Connection, newest: NewestChanges) -> bool:
+        """Whether the newest change is older than one seen: a backup was restored, or a task deleted."""
+        seen = self._moment(db, "newest"), self._moment(db, "since")
+        now = newest.latest, newest.settled
+        return any(
+            before is not None and (text is None or datetime.fromisoformat(text) < before)
+            for before, text in zip(seen, now, strict=True)
+        )
+
+    def _is_of_earlier_times(
+        self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int
+    ) -> bool:
+        """Whether an annotated task is older there than here: a backup was restored, and work went on.
+
+        Asked now and then, for it costs a second with thousands of annotated tasks.
+        """
+        compared, now = self._moment(db, "compared_at"), datetime.now(UTC)
+        if compared is not None and timedelta(0) <= now - compared < COMPARED_EVERY:
+            return False
+        known = dict(db.execute("SELECT id, updated_at FROM task WHERE id IN (SELECT task FROM annotation)"))
+        for page in label_studio.iter_tasks(
+            project_id,
+            include=["updated_at"],
+            where=[greater("total_annotations", 0)],
+            page_size=10 * PAGE_SIZE,
+        ):
+            for task in page:
+                here = known.get(task["id"])
+                if here is not None and _in_utc(task["updated_at"]) < _in_utc(here):
+                    return True
+        self._set_note(db, "compared_at", now.isoformat())
+        return False
 
     def _read_changes(
         self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, since: datetime
@@ -222,7 +264,8 @@ class Snapshot:
         """
         with closing(self._open()) as db:
             rows = db.execute("SELECT id, NOT is_labeled, data_version FROM task ORDER BY id")
-            table = np.fromiter(rows, dtype=np.dtype((np.int64, 3)))
+            with _damage():
+                table = np.fromiter(rows, dtype=np.dtype((np.int64, 3)))
         return table[:, 0].copy(), table[:, 1].astype(bool), table[:, 2].copy()
 
     def data(self, ids: Sequence[int] | np.ndarray) -> Iterator[dict[str, Any]]:
@@ -233,7 +276,7 @@ class Snapshot:
                 places = ",".join("?" * len(wanted))
                 found = dict(db.execute(f"SELECT id, data FROM task WHERE id IN ({places})", wanted))  # noqa: S608
                 for j in wanted:
-                    data = json.loads(found.get(j, "{}"))
+                    data = _json(found.get(j, "{}"))
                     yield data if isinstance(data, dict) else {}
 
     def annotations(self) -> Iterator[tuple[int, list[Annotation]]]:
@@ -243,7 +286,7 @@ class Snapshot:
                 "SELECT id, task, result, was_cancelled, ground_truth, updated_at FROM annotation"
                 " ORDER BY task, updated_at, id"
             )
-            found = (Annotation(i, t, json.loads(r), bool(c), bool(g), u) for i, t, r, c, g, u in rows)
+            found = (Annotation(i, t, _list(r), bool(c), bool(g), u) for i, t, r, c, g, u in rows)
             for task, group in groupby(found, key=lambda a: a.task):
                 yield task, list(group)
 
@@ -290,13 +333,14 @@ class Snapshot:
         with closing(self._open()) as db:
             query = "SELECT task, score, result FROM prediction WHERE ? IN (model_version, '') ORDER BY id"
             rows = db.execute(query, (version or "",))
-            known = {task: {"score": score, "result": json.loads(result)} for task, score, result in rows}
+            known = {task: {"score": score, "result": _json(result)} for task, score, result in rows}
         return [known.get(int(i)) for i in ids]
 
     def _open(self) -> sqlite3.Connection:
         # Made here, since SQLite would let everybody read it.
         os.close(open_private(str(self.path), os.O_RDWR | os.O_CREAT))
         db = sqlite3.connect(self.path, timeout=LOCKED_SECONDS)
+        db.text_factory = _text
         try:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if not 0 <= version <= SCHEMA_VERSION:
@@ -313,6 +357,11 @@ class Snapshot:
     def _note(db: sqlite3.Connection, key: str) -> str | None:
         row = db.execute("SELECT value FROM note WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
+
+    def _moment(self, db: sqlite3.Connection, key: str) -> datetime | None:
+        noted = self._note(db, key)
+        with _damage():
+            return datetime.fromisoformat(noted) if noted else None
 
     @staticmethod
     def _set_note(db: sqlite3.Connection, key: str, value: str) -> None:
@@ -352,6 +401,36 @@ def _in_utc(time: str | None) -> str:
         return ""
     moment = datetime.fromisoformat(time)
     return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class SnapshotDamaged(sqlite3.DatabaseError):
+    """A row holds what was never written; which one is not said, since it may be a task's text."""
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Turn what a wrong value does into the one error that says so."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise SnapshotDamaged("a row is damaged") from None
+
+
+def _text(raw: bytes) -> str:
+    with _damage():
+        return raw.decode()
+
+
+def _json(text: Any) -> Any:
+    with _damage():
+        return json.loads(text)
+
+
+def _list(text: Any) -> list[Any]:
+    found = _json(text)
+    if not isinstance(found, list):
+        raise SnapshotDamaged("a row is damaged")
+    return found
 
 
 def is_damage(error: sqlite3.Error) -> bool:

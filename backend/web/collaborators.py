@@ -8,8 +8,10 @@ from typing import Any, Protocol
 class DirtyMarker(Protocol):
     """Asks for a round of a project."""
 
-    def mark_dirty(self, project_id: int, reason: str) -> None:
+    def mark_dirty(self, project_id: int, reason: str) -> bool:
         """Ask for one more round of this project; doing so twice is the same as once.
+
+        Returns whether the loop is on for this project: for others nothing is asked.
 
         Raises
         ------

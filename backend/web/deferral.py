@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
+from enum import Enum, auto
 
 from backend.errors import QueueUnavailable
 from backend.web.collaborators import DirtyMarker
 
 LOG = logging.getLogger(__name__)
+
+
+class Outcome(Enum):
+    """What became of a mark: Redis has it, it waits for Redis, or the loop is not on for its project."""
+
+    QUEUED = auto()
+    DEFERRED = auto()
+    OFF = auto()
 
 
 class DeferredMarks:
@@ -36,24 +45,24 @@ class DeferredMarks:
         with self._lock:
             return tuple(self._waiting)
 
-    def mark(self, project_id: int, reason: str) -> bool:
-        """Return whether Redis has the mark; if not, it is handed over later."""
+    def mark(self, project_id: int, reason: str) -> Outcome:
+        """Return what became of the mark; one that Redis cannot take now is handed over later."""
         # Once Redis was found down only the thread tries it: each try may cost a timeout.
-        if not self._down and self._try(project_id, reason):
-            return True
-        self._defer(project_id, reason)
-        return False
+        outcome = Outcome.DEFERRED if self._down else self._try(project_id, reason)
+        if outcome is Outcome.DEFERRED:
+            self._defer(project_id, reason)
+        return outcome
 
     def close(self) -> None:
         """Stop handing over."""
         self._stopped.set()
 
-    def _try(self, project_id: int, reason: str) -> bool:
+    def _try(self, project_id: int, reason: str) -> Outcome:
         try:
-            self._marker.mark_dirty(project_id, reason)
+            is_on = self._marker.mark_dirty(project_id, reason)
         except QueueUnavailable:
-            return False
-        return True
+            return Outcome.DEFERRED
+        return Outcome.QUEUED if is_on else Outcome.OFF
 
     def _defer(self, project_id: int, reason: str) -> None:
         with self._lock:
@@ -85,7 +94,7 @@ class DeferredMarks:
     def _hand_over(self, project_id: int, reason: str) -> bool:
         handed_over = False
         try:
-            handed_over = self._try(project_id, reason)
+            handed_over = self._try(project_id, reason) is not Outcome.DEFERRED
         except Exception as error:  # noqa: BLE001  (this thread is the last one that knows of the change)
             LOG.error("handing over failed with %s; tried again", type(error).__name__)
         if not handed_over:

@@ -8,6 +8,7 @@ from flask import Blueprint, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnprocessableEntity
 
 from backend.web.bodies import read_object
+from backend.web.deferral import Outcome
 from backend.web.fields import Event, ProjectRequest
 from backend.web.state import web_state
 
@@ -30,6 +31,7 @@ LEARNING_ACTIONS = frozenset(
         "PROJECT_UPDATED",
     }
 )
+OFF = "the loop is not on for this project"
 IGNORED: Answer = ({"queued": False, "ignored": True}, 200)
 
 
@@ -64,14 +66,18 @@ def receive_for(project: int) -> Answer:
 def mark(project_id: int, reason: str) -> Answer:
     """Ask for a round of this project and return what the sender is told."""
     state = web_state()
-    queued = state.marks.mark(project_id, reason)
-    (state.metrics.acked if queued else state.metrics.deferred).inc()
-    return {"queued": queued, "project": project_id}, 202
+    outcome = state.marks.mark(project_id, reason)
+    counters = {Outcome.QUEUED: state.metrics.acked, Outcome.DEFERRED: state.metrics.deferred}
+    counters.get(outcome, state.metrics.ignored).inc()
+    if outcome is Outcome.OFF:
+        return {"queued": False, "project": project_id, "ignored": True, "reason": OFF}, 200
+    return {"queued": outcome is Outcome.QUEUED, "project": project_id}, 202
 
 
 def _handle(event: Event, project_id: int | None) -> Answer:
     metrics = web_state().metrics
     known = event.action in LEARNING_ACTIONS
+    # What is not known counts as one: a sender must not be able to make series without end.
     metrics.received.labels(event.action if known else "other").inc()
     if known and project_id is None:
         raise UnprocessableEntity("project: missing; send the payload, or use /webhook/<project id>")

@@ -197,9 +197,18 @@ def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
     given = value.get("text" if kind == "textarea" else "selected" if kind == "pairwise" else kind)
     if given is None:
         raise ValueError("has no value")
+    parts = given if isinstance(given, list) else [given]
+    if kind != "ranker" and not all(map(_is_said, parts)):
+        raise ValueError("an answer that is neither a text, a number nor a path of them")
+    # A choice below another one is told by its path, as all of a taxonomy are.
+    paths = (tuple(part) if isinstance(part, list) else part for part in parts)
     if kind == "taxonomy":
-        return Answer(kind, tuple(tuple(path) if isinstance(path, list) else (path,) for path in given))
-    return Answer(kind, tuple(given) if isinstance(given, list) else (given,))
+        return Answer(kind, tuple(path if isinstance(path, tuple) else (path,) for path in paths))
+    return Answer(kind, tuple(paths))
+
+
+def _is_said(part: Any) -> bool:
+    return all(isinstance(step, str | int | float) for step in (part if isinstance(part, list) else [part]))
 
 
 def _relation(item: Mapping[str, Any]) -> Relation:

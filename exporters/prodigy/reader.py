@@ -8,6 +8,7 @@ from typing import Any
 
 from exporters.label_studio.read_results import number
 from exporters.label_studio.read_texts import rendered
+from exporters.prodigy.known_keys import note_unknown
 from exporters.records import (
     Annotation,
     Answer,
@@ -66,7 +67,7 @@ class ProdigyReader:
             id=meta.get("task_id") if isinstance(meta.get("task_id"), int | str) else None,
             width=_size(task.get("width")),
             height=_size(task.get("height")),
-            data={**_further(task), **{key: value for key, value in meta.items() if key not in _OUR_META}},
+            data=_further(task, meta, place, self._ledger),
             annotations=() if annotation is None else (annotation,),
             priority=number(meta.get("priority", task.get("priority"))),
             place=place,
@@ -149,10 +150,11 @@ _NAMES = {("spans", True): "text span", ("spans", False): "image span"}
 _NAMES |= {("audio_spans", True): "audio region", ("audio_spans", False): "audio region"}
 
 
-def _further(task: Task) -> dict[str, Any]:
-    """Return the further fields of a task that our writer put beside its `meta`."""
+def _further(task: Task, meta: Task, place: str, ledger: Ledger) -> dict[str, Any]:
+    """Return the further fields of a task: its own, those that our writer put beside `meta`, and `meta`'s."""
     data = task.get("data")
-    return data if isinstance(data, dict) else {}
+    own = {**note_unknown(task, place, ledger), **(data if isinstance(data, dict) else {})}
+    return {**own, **{key: value for key, value in meta.items() if key not in _OUR_META}}
 
 
 def _is_same(one: Item, other: Item) -> bool:

@@ -11,7 +11,7 @@ from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.types import TaskType, task_type
 from exporters.prodigy.write_spans import DRAW, Span, dressed, upright
 from exporters.prodigy.write_texts import TextTask
-from exporters.records import Annotation, Answer, AudioSpan, Box, Item, Region, TextSpan, name_of
+from exporters.records import Annotation, Answer, AudioSpan, Box, Item, Region, TextSpan, name_of, plain
 
 UNNAMED = "object"
 MEDIA = ("image", "audio", "video")
@@ -142,7 +142,7 @@ class ProdigyWriter:
     def _answer(self, task: dict[str, Any], region: Region, answer: Answer, item: Item) -> None:
         control = region.control or answer.kind
         if answer.kind == "choices":
-            how = self._choose(task, [str(value) for value in answer.values])
+            how = self._choose(task, [plain(value) for value in answer.values])
         else:
             values = [list(value) if isinstance(value, tuple) else value for value in answer.values]
             answers = task.setdefault("answers", {})

@@ -126,3 +126,20 @@ def test_settings_do_not_change_once_read() -> None:
     settings: Settings = read_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
+def test_a_model_dir_that_everyone_can_write_to_is_refused(mode: int, tmp_path: Path) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(SettingsError, match=r"MODEL_DIR=.*chmod o-w"):
+        read_settings(model_dir=tmp_path)
+    tmp_path.chmod(0o770)
+    assert read_settings(model_dir=tmp_path).model_dir == tmp_path
+
+
+def test_a_model_dir_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="MODEL_DIR"):
+        read_settings(model_dir=tmp_path / "file")
+    with pytest.raises(SettingsError, match="MODEL_DIR"):
+        read_settings(model_dir=tmp_path / "file" / "below")

@@ -14,8 +14,8 @@ import exporters
 from exporters import InputError, LossError, OptionError, convert, export_tasks
 from exporters.contract import Job
 from exporters.convert import _run
-from exporters.files import open_input
 from exporters.formats import FORMATS
+from exporters.inputs import open_input
 from exporters.label_studio.labeling_config import read_labeling_config
 from exporters.masks import mask_from_array, mask_on_image
 from exporters.options import Options, make_options
@@ -395,6 +395,7 @@ def test_a_video_of_any_name_stays_in_the_folder(tmp_path):
     result = {"type": "videorectangle", "value": value, "original_width": 100, "original_height": 100}
     names = ["../../up.mp4", "a" * 400 + ".mp4", "nul\x00 and: more.mp4", ""]
     tasks = [{"data": {"video": name}, "annotations": [{"result": [result]}]} for name in names]
+    (tmp_path / "out").mkdir()
     report = export_tasks(tasks, format="cvat", output=tmp_path / "out" / "o.xml", label_config="")
     assert report.carried == {"track": 4}
     assert {Path(name).parent for name in report.files} == {tmp_path / "out"}

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from backend.errors import LabelingConfigError
 from backend.learning.controls.base import Control
 from backend.learning.controls.multiple_choice import MultipleChoice
+from backend.learning.controls.number import Number
 from backend.learning.controls.ordered import why_ordered
 from backend.learning.controls.per_part import PerPart
 from backend.learning.controls.rating import Rating
 from backend.learning.controls.region_labels import RegionLabels
 from backend.learning.controls.regions import Regions
 from backend.learning.controls.single_choice import SingleChoice
+from backend.learning.controls.spans import Spans
 from backend.learning.controls.taxonomy import Taxonomy
 from backend.learning.labeling_config import ControlTag, read_controls
 
@@ -22,7 +24,9 @@ CONTROLS: list[type[Control]] = [
     MultipleChoice,
     Taxonomy,
     Rating,
+    Number,
     PerPart,
+    Spans,
     RegionLabels,
     Regions,
 ]
@@ -120,12 +124,14 @@ __all__ = [
     "SUPPORTED",
     "Control",
     "MultipleChoice",
+    "Number",
     "PerPart",
     "Questions",
     "Rating",
     "RegionLabels",
     "Regions",
     "SingleChoice",
+    "Spans",
     "Taxonomy",
     "learnable_controls",
     "read_questions",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from backend.learning.learned.amount import Amount
 from backend.learning.learned.base import How, Learned
 from backend.learning.learned.one_of import OneOf
 from backend.learning.learned.set_of import SetOf
+from backend.learning.learned.spans_in import SpansIn
 
-LEARNED: dict[str, type[Learned]] = {kind.KIND: kind for kind in (OneOf, SetOf)}
+LEARNED: dict[str, type[Learned]] = {kind.KIND: kind for kind in (OneOf, SetOf, Amount, SpansIn)}
 
-__all__ = ["LEARNED", "How", "Learned", "OneOf", "SetOf"]
+__all__ = ["LEARNED", "Amount", "How", "Learned", "OneOf", "SetOf", "SpansIn"]

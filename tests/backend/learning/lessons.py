@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.learning.answers import Answer
+from backend.learning.answers import Answer, Span
 from backend.learning.controls import Control, learnable_controls
 from backend.learning.inputs import Reader
 from backend.learning.learned import How
@@ -50,3 +50,27 @@ def planted(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Answer]]:
 def item(name: str, kind: str, value: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """Return an item of a result, on the object `t`."""
     return {"from_name": name, "to_name": "t", "type": kind, "value": dict(value), **more}
+
+
+NAMES = ("Anna", "Bodo", "Zoë", "Mia", "Otto", "Ida")
+PLACES = ("Rome", "Oslo", "Bonn", "Lyon")
+
+
+def sentences(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Any]]:
+    """Return texts of which each holds a name, a place, both or neither, and the spans of these."""
+    rng = np.random.default_rng(7)
+    data, given = [], []
+    for i in range(n):
+        name, place = NAMES[rng.integers(len(NAMES))], PLACES[rng.integers(len(PLACES))]
+        text, spans = (
+            ("we like it very much", ()),
+            (f"{name} left early", (Span(0, len(name), "PER"),)),
+            (f"they went to {place}", (Span(13, 13 + len(place), "LOC"),)),
+            (
+                f"{name} came from {place} .",
+                (Span(0, len(name), "PER"), Span(len(name) + 11, len(name) + 11 + len(place), "LOC")),
+            ),
+        )[i % 4]
+        data.append({"v": [1.0], "t": text})
+        given.append(spans)
+    return with_numbers(data), given

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.learning.answers import Answer, Guess
+from backend.learning.answers import Answer, Guess, Span
 from backend.learning.controls import (
     CONTROLS,
     Control,
     MultipleChoice,
+    Number,
     PerPart,
     Rating,
     RegionLabels,
     Regions,
     SingleChoice,
+    Spans,
     Taxonomy,
     read_questions,
 )
@@ -27,7 +29,7 @@ from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import LEARNED, Learned
 from backend.learning.learned.stored import from_json, to_json
 from backend.learning.tasks import Tasks
-from tests.backend.learning.lessons import how, on_image, on_text, one, planted, with_numbers
+from tests.backend.learning.lessons import how, on_image, on_text, one, planted, sentences, with_numbers
 from tests.backend.samples import IMAGE_CONFIG, TEXT_CONFIG, chosen
 
 SEVERAL = on_text(
@@ -52,6 +54,9 @@ PER_REGION = on_text(
     '<Choices name="c" toName="t" perRegion="true"><Choice value="good"/><Choice value="bad"/></Choices>'
 )
 
+ENTITIES = on_text('<Labels name="c" toName="t"><Label value="PER"/><Label value="LOC"/></Labels>')
+PER, LOC = Span(0, 4, "PER"), Span(10, 14, "LOC")
+
 
 @dataclass(frozen=True)
 class Example:
@@ -67,7 +72,9 @@ EXAMPLES: dict[type[Control], Example] = {
     MultipleChoice: Example(SEVERAL, (frozenset("a"), frozenset("ab"), frozenset("bc"))),
     Taxonomy: Example(TREE, (frozenset({("plant",)}), frozenset({("animal", "cat"), ("plant",)}))),
     Rating: Example(STARS, (1, 2, 4)),
+    Number: Example(on_text('<Number name="c" toName="t" min="0" max="20"/>'), (2.0, 6.0, 11.0)),
     PerPart: Example(PER_REGION, (frozenset({("good", 1)}), frozenset({("bad", 1), ("bad", 2)}))),
+    Spans: Example(ENTITIES, ((), (PER,), (PER, LOC)), sentences),
     RegionLabels: Example(BOXES, (frozenset({("car", 1)}), frozenset({("car", 1), ("car", 2), ("dog", 1)}))),
     Regions: Example(TOOL, (frozenset({("regions", 1)}), frozenset({("regions", 1), ("regions", 2)}))),
 }

@@ -57,3 +57,11 @@ def test_the_lock_file_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_release_without_acquire_does_nothing(tmp_path: Path) -> None:
     LockFile(tmp_path / "lock").release()
     assert not (tmp_path / "lock").exists()
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="lock"):
+        LockFile(tmp_path / "lock").acquire()
+    assert (tmp_path / "precious").read_text() == "kept"

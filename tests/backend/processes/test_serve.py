@@ -226,9 +226,19 @@ def test_without_a_token_serve_says_where_to_get_one(tmp_path: Path) -> None:
         serve(_settings(tmp_path, label_studio_api_key=""))
 
 
+def test_too_few_open_files_are_refused_with_the_way_to_more(launch, tmp_path: Path) -> None:
+    source = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))\n"
+        "from backend.cli import main; sys.argv = ['clean-al', 'serve']; main()"
+    )
+    process = launch(source, LABEL_STUDIO_API_KEY="a-token", MODEL_DIR=str(tmp_path / "models"), PORT="0")
+    assert process.wait(60) == 2
+    assert "ulimit -n" in (tmp_path / "stderr.log").read_text()
+
+
 def test_a_model_dir_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"MODEL_DIR=.*/file/models cannot be made"):
+    with pytest.raises(SettingsError, match=r"MODEL_DIR=.*/file/models cannot be used"):
         serve(_settings(tmp_path / "file" / "models"))
 
 

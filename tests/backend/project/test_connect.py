@@ -14,7 +14,7 @@ from backend.project.connect import connect, disconnect
 from backend.project.doctor import diagnose_project
 from backend.project.overview import project_status
 from backend.services import Services
-from backend.store.connection import Connection, is_connected, read_connection
+from backend.store.connection import Connection, identity_of, is_connected, read_connection
 from tests.fakes.label_studio import FakeLabelStudio
 
 pytestmark = pytest.mark.usefixtures("_reachable_backend")
@@ -59,6 +59,8 @@ def test_connect_makes_backend_and_webhook_says_so_and_leaves_the_sampling_to_th
         found={"sampling": "Sequential sampling", "model_version": ""},
         webhook_id=webhook["id"],
         ml_backend_id=backend["id"],
+        bound_to=identity_of(fake.url, fake.world.projects[project_id]),
+        addresses=[services.settings.address],
     )
     told = "\n".join(said)
     for word in ("on for this project", "ML backend added", "webhook"):

@@ -411,7 +411,8 @@ class TestPublishing:
 
 
 def predictor_of(store: ModelStore) -> Predictor:
-    services: Any = SimpleNamespace(store=store, label_studio=None)
+    media = SimpleNamespace(of_project=lambda project_id: None)
+    services: Any = SimpleNamespace(store=store, label_studio=None, media=media)
     return Predictor(services)
 
 

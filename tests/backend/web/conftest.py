@@ -31,12 +31,16 @@ class Marker:
         self.marks: list[tuple[int, str]] = []
         self.calls = 0
         self.down = False
+        self.off: set[int] = set()
 
-    def mark_dirty(self, project_id: int, reason: str) -> None:
+    def mark_dirty(self, project_id: int, reason: str) -> bool:
         self.calls += 1
         if self.down:
             raise QueueUnavailable("Redis does not answer")
+        if project_id in self.off:
+            return False
         self.marks.append((project_id, reason))
+        return True
 
 
 class TextLengthPredictor:

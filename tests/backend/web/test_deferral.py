@@ -8,7 +8,7 @@ import time
 import pytest
 
 from backend.errors import QueueUnavailable
-from backend.web.deferral import DeferredMarks
+from backend.web.deferral import DeferredMarks, Outcome
 from backend.web.state import web_state
 from tests.backend.web.conftest import WITH_SECRET
 
@@ -40,7 +40,7 @@ def test_with_redis_down_a_webhook_is_taken_and_says_that_it_waits(app_for, mark
 
 def test_what_waited_is_handed_over_once_per_project_when_redis_is_back(marks, marker):
     marker.down = True
-    assert [marks.mark(project, "ANNOTATION_CREATED") for project in (1, 2, 1, 1)] == [False] * 4
+    assert [marks.mark(project, "ANNOTATION_CREATED") for project in (1, 2, 1, 1)] == [Outcome.DEFERRED] * 4
     marker.down = False
     wait_until(lambda: not marks.projects and len(marker.marks) == 2)
     assert sorted(project for project, _ in marker.marks) == [1, 2]
@@ -50,10 +50,10 @@ def test_after_the_hand_over_marks_go_straight_to_redis_again(marks, marker):
     marker.down = True
     marks.mark(1, "a")
     marker.down = False
-    wait_until(lambda: marks.mark(2, "b"))
+    wait_until(lambda: marks.mark(2, "b") is Outcome.QUEUED)
     assert marks.projects == ()
     marker.down = True
-    assert not marks.mark(3, "c")
+    assert marks.mark(3, "c") is Outcome.DEFERRED
     marker.down = False
     wait_until(lambda: (3, "c") in marker.marks)
 
@@ -89,7 +89,7 @@ def test_a_change_during_the_hand_over_is_kept(marker):
     marks.mark(1, "first")
     slow.down = False
     assert started.wait(10)
-    assert not marks.mark(1, "second")
+    assert marks.mark(1, "second") is Outcome.DEFERRED
     go_on.set()
     wait_until(lambda: len(slow.marks) == 2)
     assert slow.marks == [(1, "first"), (1, "second")]

@@ -53,3 +53,22 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_the_way_out(setti
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="set WEBHOOK_SECRET"):
         create_app(settings_for(webhook_secret=None, model_dir=tmp_path / "file" / "models"))
+
+
+@pytest.mark.parametrize("planted", ["by others", "as a link", "as a folder"])
+def test_a_secret_that_somebody_else_may_have_planted_is_not_believed(settings_for, tmp_path, planted):
+    settings = settings_for(webhook_secret=None)
+    path = settings.model_dir / "webhook-secret"
+    settings.model_dir.mkdir()
+    known = tmp_path / "known"
+    known.write_text("x" * 32)
+    known.chmod(0o600)
+    if planted == "as a folder":
+        path.mkdir()
+    elif planted == "as a link":
+        path.symlink_to(known)
+    else:
+        path.write_text("x" * 32)
+        path.chmod(0o666)
+    with pytest.raises(SettingsError, match="webhook-secret"):
+        webhook_secret(settings)
