@@ -521,7 +521,8 @@ class TestSituations:
     ) -> None:
         project = label_studio.create_project(title="Numbers", label_config=AUDIO_CONFIG)["id"]
         tasks = [
-            {"data": {"url": f"/data/a{i}.wav", "pitch": i // 2, "take_id": i, "note": "x"}} for i in range(20)
+            {"data": {"url": f"/data/a{i}.wav", "pitch": i // 2, "take_id": i, "note": "x"}}
+            for i in range(20)
         ]
         ids = label_studio.import_tasks(project, tasks)
         for n in (0, 1, 18, 19):
