@@ -17,8 +17,8 @@ from backend.learning.verdict import Verdict, judge
 TARGET = Path(__file__).parents[1] / "docs" / "templates.md"
 HEAD = """# Label Studio's project templates
 
-What `clean-al explain` says of each of the {n} templates that Label Studio 1.23.2 offers for a new project: {counts}. Made by
-`python -m benchmarks.templates FOLDER`; the tests hold it against the code.
+What `clean-al explain` says of each of the {n} templates that Label Studio 1.23.2 offers: {counts}.
+Made by `python -m benchmarks.templates FOLDER`; the tests hold it against the code.
 
 | template | verdict | controls learned | ordered only | read |
 |---|---|---|---|---|
