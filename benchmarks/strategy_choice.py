@@ -199,6 +199,14 @@ def run(path: Path, name: str, seed: int) -> dict[str, Any]:
     return result | {"seconds": round(time.perf_counter() - started, 2)}
 
 
+def _tried(path: Path, name: str, seed: int) -> dict[str, Any]:
+    """One curve, or why there is none: hours of others must not be lost with it."""
+    try:
+        return run(path, name, seed)
+    except Exception as error:  # noqa: BLE001  noted, and the others go on
+        return {"set": path.stem, "name": name, "seed": seed, "error": repr(error)}
+
+
 def _split(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the pool and of the test set, a third at most held out."""
     rows = np.arange(len(y))
@@ -227,11 +235,14 @@ def run_all(data: Path, out: Path, jobs: int, seeds: int, minutes: float, only: 
                 for name in names:
                     if time.monotonic() > until:
                         return
-                    yield delayed(run)(path, name, seed)
+                    yield delayed(_tried)(path, name, seed)
 
     results = []
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
     for result in parallel(tasks()):
+        if "error" in result:
+            print(result, flush=True)
+            continue
         results.append(result)
         if len(results) % 200 == 0:
             _keep(out, results)

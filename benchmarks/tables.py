@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, str] = {
     "sampler_speed": "Sampler: time and memory beside other libraries",
     "label_efficiency": "Sampler: label efficiency beside other libraries",
     "text_representation": "Sampler: features of texts for few labels and for many",
+    "encoders": "Encoders: what they add, how fast, in what memory",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
     "export_speed": "Exporters: tasks per second beside other tools",
 }

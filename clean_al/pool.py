@@ -171,7 +171,7 @@ class Strategy:
 def top(scores: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """The n rows of the highest scores, best first, ties in random order."""
     n = min(n, len(scores))
-    if n < len(scores):
+    if 0 < n < len(scores):
         threshold = np.partition(scores, len(scores) - n)[len(scores) - n]
         rows = np.flatnonzero(scores >= threshold)
     else:

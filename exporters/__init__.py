@@ -1,7 +1,7 @@
 """Annotations and queues, written for Label Studio, CVAT and Prodigy."""
 
 from exporters.convert import convert, export_tasks
-from exporters.errors import ExportDefect, ExportError, InputError, LossError, OptionError
+from exporters.errors import ExportDefect, ExportError, InputError, LossError, OptionError, OutputError
 from exporters.formats import FORMATS
 from exporters.label_studio.make_config import TYPES as LABEL_CONFIG_TYPES
 from exporters.report import ExportReport
@@ -18,6 +18,7 @@ __all__ = [
     "LabelStudioExporter",
     "LossError",
     "OptionError",
+    "OutputError",
     "ProdigyExporter",
     "convert",
     "export_tasks",

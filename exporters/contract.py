@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from exporters.declared import Declared
 from exporters.errors import InputError
 from exporters.files import Outputs
+from exporters.inputs import Input, Readable
 from exporters.json_stream import read_objects
 from exporters.label_studio.labeling_config import LabelingConfig
 from exporters.options import Options
@@ -41,6 +43,8 @@ class Job:
         What the caller chose; `options.of(...)` gives those of a format.
     ledger : Ledger
         Where everything that is carried, changed or dropped is counted.
+    declared : Declared
+        Which labels and choices the input declares; filled while it is read.
     """
 
     path: Path = field(default_factory=Path)
@@ -49,6 +53,7 @@ class Job:
     config: LabelingConfig = field(default_factory=LabelingConfig)
     options: Options = field(default_factory=Options)
     ledger: Ledger = field(default_factory=Ledger)
+    declared: Declared = field(default_factory=Declared)
 
 
 class Writer(Protocol):
@@ -80,7 +85,7 @@ class Copier(Protocol):
 class Head:
     """The start of a file, by which formats know their own."""
 
-    def __init__(self, file: BinaryIO, name: str):
+    def __init__(self, file: Input, name: str):
         self.name = name
         self._file = file
         self.start: bytes = file.read(HEAD_SIZE).lstrip(BLANKS)
@@ -102,7 +107,7 @@ class Head:
 class Verbatim(NamedTuple):
     """How a file becomes another of its own format, whole, without the records in between."""
 
-    objects: Callable[[BinaryIO, str, Job], Iterator[tuple[Any, str]]]
+    objects: Callable[[Readable, str, Job], Iterator[tuple[Any, str]]]
     writer: Callable[[Job], Copier]
 
 
@@ -128,13 +133,16 @@ class Format(NamedTuple):
         How it is copied.
     is_told_by_suffix : bool
         Whether the suffix alone tells an input's format.
+    companions : str
+        Which companion files its writer makes; a stream has no place for them.
     """
 
     title: str
     suffix: str
     recognizes: Callable[[Head], bool]
-    read: Callable[[BinaryIO, str, Job], Iterator[Item]]
+    read: Callable[[Readable, str, Job], Iterator[Item]]
     write: Callable[[Job], Writer]
     options: type[Any] | None = None
     verbatim: Verbatim | None = None
     is_told_by_suffix: bool = False
+    companions: str = ""

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from exporters.contract import Copier, Format, Job, Writer
 from exporters.errors import LossError, OptionError
-from exporters.files import open_input
-from exporters.formats import FORMATS, by_content, by_suffix, format_named
+from exporters.files import Outputs, is_same_file, is_stream
+from exporters.formats import FORMATS, by_content, by_suffix, check_suffix, format_named
+from exporters.inputs import STANDARD, open_input
 from exporters.label_studio.copy import TaskCopier
 from exporters.label_studio.format import LABEL_STUDIO
 from exporters.label_studio.labeling_config import read_labeling_config
@@ -45,6 +46,7 @@ def export_tasks(
         One of `FORMATS`.
     output : str or path
         The file to write; gzip when it ends in `.gz`. It appears when everything is written, or not at all.
+        `-` is standard output; pipes and devices are written into.
     label_config : str
         The project's labeling config; may be empty.
     name : str
@@ -57,12 +59,16 @@ def export_tasks(
     InputError
         A task is none; the message says which.
     OptionError
-        A format or option is unknown; the message lists the valid ones.
+        A format, an option or the output's suffix is unknown; the message lists the valid ones.
+    OutputError
+        The output cannot be written; what stood there before stands.
     LossError
         With `strict`, when anything was lost.
     """
-    target = format_named(format)
-    job = Job(Path(output), title=name, config=read_labeling_config(label_config), options=_options(options))
+    target, path = format_named(format), Path(output)
+    check_suffix(path, target)
+    job = Job(path, title=name, config=read_labeling_config(label_config), options=_options(options))
+    job = _fitting(job, target)
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
     if target is LABEL_STUDIO:
         return _copy(placed, TaskCopier, job)
@@ -93,7 +99,8 @@ def convert(
     Parameters
     ----------
     input, output : str or path
-        Files; packed with gzip where they end in `.gz`. The output may not be the input.
+        Files; packed with gzip where they end in `.gz`. The output may not be the input. `-` is standard
+        input and standard output; pipes and devices are read from and written into.
     from_format, to_format : str, optional
         Of `FORMATS`; told from the suffixes `.xml`, `.jsonl`, `.json`, and the input's from its content.
     label_config : str
@@ -108,24 +115,29 @@ def convert(
     InputError
         The input is damaged or of another format; the message names the place.
     OptionError
-        A format or option is unknown; the message lists the valid ones.
+        A format, an option or the output's suffix is unknown; the message lists the valid ones.
+    OutputError
+        The output cannot be written; what stood there before stands.
     LossError
         With `strict`, when anything was lost.
     """
     source, path = Path(input), Path(output)
     chosen = _options({"predictions": True, **options})
-    if path.exists() and source.exists() and path.samefile(source):
+    if is_same_file(path, source):
         raise OptionError(f"{path}: is the input; write to another file")
     to_name = to_format or by_suffix(path)
     if to_name is None:
         raise OptionError(f"{path.name}: say its format; valid: {', '.join(FORMATS)}")
     target, config = format_named(to_name), read_labeling_config(label_config)
+    check_suffix(path, target)
     with open_input(source) as file:
-        form = format_named(from_format or by_content(file, source))
-        job = Job(path, title=name or source.name.split(".")[0], config=config, options=chosen)
+        form = format_named(from_format or by_content(file, Path(file.name)))
+        file.release()
+        title = name or ("" if source == STANDARD else source.name.split(".")[0])
+        job = _fitting(Job(path, Outputs(source), title, config, chosen), target)
         if form is target and form.verbatim is not None:
-            return _copy(form.verbatim.objects(file, source.name, job), form.verbatim.writer, job)
-        return _run(form.read(file, source.name, _reading(job)), target, job)
+            return _copy(form.verbatim.objects(file, file.name, job), form.verbatim.writer, job)
+        return _run(form.read(file, file.name, _reading(job)), target, job)
 
 
 def _reading(job: Job) -> Job:
@@ -162,6 +174,16 @@ def _closing(make: Callable[[Job], W], job: Job) -> Iterator[W]:
         if writer is not None:
             writer.close()
         job.outputs.discard()
+
+
+def _fitting(job: Job, target: Format) -> Job:
+    """Return the job for this output: beside a stream there is no place for companion files."""
+    if not is_stream(job.path):
+        return job
+    if job.options.sidecars and target.companions:
+        told = f"not written beside a stream: {target.companions}; write to a file to have them"
+        job.ledger.notes.append(told)
+    return replace(job, options=replace(job.options, sidecars=False))
 
 
 def _watched(things: Iterable[Any], options: Options) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 ExportError
 ├── InputError      the input is not what it should be; names the file and the place
 ├── OptionError     an option is unknown or has a wrong value; lists the valid ones
+├── OutputError     the output cannot be written; what stood there before stands
 ├── LossError       `strict` was asked for and something was lost; carries the report
 └── ExportDefect    what was read is not all in the account: a fault of ours; nothing was written
 """
@@ -25,6 +26,10 @@ class InputError(ExportError, ValueError):
 
 class OptionError(ExportError, ValueError):
     """An option is unknown, or its value is."""
+
+
+class OutputError(ExportError, OSError):
+    """The output cannot be written; the message names it. What stood there before stands."""
 
 
 class LossError(ExportError):

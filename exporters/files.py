@@ -1,20 +1,24 @@
-"""Files that appear whole or not at all, and inputs that may be compressed."""
+"""Outputs: files that appear whole or not at all, and streams that get all or nothing."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import os
+import re
 import shutil
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Protocol, cast
 
-from exporters.errors import InputError
+from exporters.errors import OptionError, OutputError
+from exporters.inputs import STANDARD
 
 COPY_BLOCK = 1 << 20
+_DESCRIPTORS = re.compile("/(?:proc/[^/]+(?:/task/[^/]+)?|dev)/fd")
 
 
 def inner_suffix(path: Path) -> str:
@@ -28,17 +32,72 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(stem + suffix)
 
 
-def open_input(path: Path) -> BinaryIO:
-    """Open a file for reading bytes; a gzip file is unpacked, whatever its name."""
+def is_stream(path: Path) -> bool:
+    """Return whether the output is standard output, a pipe, a device or an open descriptor.
+
+    Such a thing is written into. Renaming a file over it would take its place, and a device node with it.
+    """
+    if path == STANDARD or _descriptor(path) is not None:
+        return True
     try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    if file.read(2) != b"\x1f\x8b":
-        file.seek(0)
-        return file
-    file.close()
-    return cast(BinaryIO, gzip.open(path, "rb"))
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def is_standard_output(path: Path) -> bool:
+    """Return whether what is written to this output lands where this process prints."""
+    if path == STANDARD:
+        return True
+    try:
+        return is_stream(path) and os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:
+        return False
+
+
+def _descriptor(path: Path) -> str | None:
+    """Return `folder/number` when the path leads to an open descriptor, as /dev/stdout does."""
+    try:
+        for _ in range(40):
+            folder = os.path.realpath(path.parent)
+            if _DESCRIPTORS.fullmatch(folder) and path.name.isdigit():
+                return f"{folder}/{path.name}"
+            path = path.parent / os.readlink(path)
+    except (OSError, ValueError):  # no link, or a NUL in the name
+        pass
+    return None
+
+
+class OutputFile(Protocol):
+    """What a writer may do with an output."""
+
+    path: Path
+    file: IO[bytes]
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+
+    def seal(self) -> None:
+        """Write everything to the disk."""
+
+    def commit(self) -> Path:
+        """Put everything in its place."""
+
+    def discard(self) -> None:
+        """Leave nothing behind; does nothing after a commit."""
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Name the output in what goes wrong with it. A reader that went away is no fault of the output."""
+    try:
+        yield
+    except (BrokenPipeError, OutputError):
+        raise
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise OutputError(f"{path}: cannot be written ({why})") from None
 
 
 class AtomicFile:
@@ -46,42 +105,65 @@ class AtomicFile:
 
     def __init__(self, path: Path):
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with _told(path), suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path)  # a name that no file can have is told before the work
+        # A link stays: what it leads to is replaced.
+        self._target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        folder = self._target.parent
+        if not folder.is_dir():
+            raise OutputError(f"{folder}: no such folder; make it first")
+        if self._target.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file in it")
+        with _told(path):
+            handle, name = tempfile.mkstemp(prefix=f".{self._target.name[:40]}.", suffix=".part", dir=folder)
         self._temporary = Path(name)
         self._raw = os.fdopen(handle, "wb", buffering=1 << 18)
-        self.file: IO[bytes] = self._raw
-        if path.suffix.lower() == ".gz":
-            # No name and no time inside: the same export gives the same bytes.
-            packed = gzip.GzipFile("", "wb", compresslevel=5, fileobj=self._raw, mtime=0)
-            self.file = cast(IO[bytes], packed)
+        self.file = _packer(path, self._raw)
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
-        self.file.write(data)
+        try:
+            self.file.write(data)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from None
 
     def seal(self) -> None:
         """Write everything to the disk; what is sealed holds no file open."""
         if self._raw.closed:
             return
-        if self.file is not self._raw:
-            self.file.close()
-        self._raw.flush()
-        os.fsync(self._raw.fileno())
-        self._raw.close()
+        with _told(self.path):
+            if self.file is not self._raw:
+                self.file.close()
+            self._raw.flush()
+            os.fsync(self._raw.fileno())
+            self._raw.close()
 
     def commit(self) -> Path:
-        """Put the file in its place."""
+        """Put the file in its place; it keeps the mode of the one that it replaces."""
         self.seal()
-        self._temporary.chmod(0o666 & ~_umask())
-        self._temporary.replace(self.path)
+        with _told(self.path):
+            try:
+                mode = stat.S_IMODE(self._target.stat().st_mode)
+            except FileNotFoundError:
+                mode = 0o666 & ~_umask()
+            self._temporary.chmod(mode)
+            self._temporary.replace(self._target)
         return self.path
 
     def discard(self) -> None:
         """Remove what was written so far; does nothing after a commit."""
         if not self._raw.closed:
-            self._raw.close()
+            with suppress(OSError):  # a full disk refuses the rest of the buffer once more
+                self._raw.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def _packer(path: Path, raw: IO[bytes]) -> IO[bytes]:
+    """Return what packs into `raw` when the name ends in `.gz`; else `raw`."""
+    if path.suffix.lower() != ".gz":
+        return raw
+    # No name and no time inside: the same export gives the same bytes.
+    return cast(IO[bytes], gzip.GzipFile("", "wb", compresslevel=5, fileobj=raw, mtime=0))
 
 
 def _umask() -> int:
@@ -90,17 +172,82 @@ def _umask() -> int:
     return value
 
 
+class StreamFile:
+    """A stream that gets everything at `commit`, so that a failed export sends nothing into a pipe."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        with _told(path):
+            self._raw: IO[bytes] = tempfile.TemporaryFile(buffering=1 << 18)  # noqa: SIM115
+        self.file = _packer(path, self._raw)
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        with _told(self.path):
+            self.file.write(data)
+
+    def seal(self) -> None:
+        """Nothing to do: the stream comes last."""
+
+    def commit(self) -> Path:
+        """Write everything into the stream."""
+        with _told(self.path):
+            if self.file is not self._raw:
+                self.file.close()
+            self._raw.seek(0)
+            with self._opened() as stream:
+                shutil.copyfileobj(self._raw, stream, COPY_BLOCK)
+            self._raw.close()
+        return self.path
+
+    def _opened(self) -> IO[bytes]:
+        if self.path == STANDARD:
+            sys.stdout.flush()
+            return os.fdopen(os.dup(1), "wb")
+        own = re.fullmatch(rf"/(?:proc/{os.getpid()}|dev)/fd/(\d+)", _descriptor(self.path) or "")
+        # The open descriptor itself, where it stands: opening its name anew would begin at the start.
+        handle = os.dup(int(own[1])) if own else os.open(self.path, os.O_WRONLY | os.O_NOCTTY)
+        return os.fdopen(handle, "wb")
+
+    def discard(self) -> None:
+        """Send nothing; does nothing after a commit."""
+        with suppress(OSError):
+            self._raw.close()
+
+
 class Outputs:
-    """All files of one export: they are put in place together, or none is."""
+    """All files of one export: they are put in place together, or none is.
 
-    def __init__(self) -> None:
-        self._files: list[AtomicFile] = []
+    `source` is the input, over which nothing is written.
+    """
 
-    def open(self, path: Path) -> AtomicFile:
-        """Start one more file."""
-        file = AtomicFile(path)
+    def __init__(self, source: Path | None = None) -> None:
+        self._files: list[OutputFile] = []
+        self._names: set[str] = set()
+        self._source = source
+
+    def open(self, path: Path) -> OutputFile:
+        """Start one more file; `OptionError` when it would stand over another one, or over the input."""
+        self._refuse(path)
+        file: OutputFile = StreamFile(path) if is_stream(path) else AtomicFile(path)
         self._files.append(file)
         return file
+
+    def _refuse(self, path: Path) -> None:
+        if self._files and is_stream(self._files[0].path):
+            main = self._files[0].path
+            raise OptionError(f"{main}: is a stream, and there are several files to write; name a file")
+        if self._source is not None and is_same_file(path, self._source):
+            raise OptionError(f"{path}: is the input; write to another file")
+        with _told(path):
+            key = _key(path)
+        if key in self._names:
+            raise OptionError(f"{path}: two files of this export have this name; choose another output")
+        self._names.add(key)
+
+    def has(self, path: Path) -> bool:
+        """Return whether a file of this export has this name already, whatever its case."""
+        return _key(path) in self._names
 
     def commit(self) -> list[str]:
         """Put every file in place; return their paths in the order of opening.
@@ -117,16 +264,44 @@ class Outputs:
             file.discard()
 
 
-@contextmanager
-def spool(beside_path: Path) -> Iterator[IO[bytes]]:
-    """Give an unnamed file on the disk of the target, for a body whose head is known only at the end."""
-    beside_path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=beside_path.parent, buffering=1 << 18) as file:
-        yield file
+def _key(path: Path) -> str:
+    return os.path.realpath(path).casefold()
 
 
-def copy_into(source: IO[bytes], target: AtomicFile) -> None:
-    """Append everything in `source` to the target."""
-    source.flush()
-    source.seek(0, io.SEEK_SET)
-    shutil.copyfileobj(source, target.file, COPY_BLOCK)
+def is_same_file(output: Path, source: Path) -> bool:
+    """Return whether an output is the input: one file, or one pipe. Devices may be both."""
+    try:
+        there = os.fstat(1) if output == STANDARD else output.stat()
+        here = os.fstat(0) if source == STANDARD else source.stat()
+    except (OSError, ValueError):
+        return False
+    is_kept = stat.S_ISREG(there.st_mode) or (stat.S_ISFIFO(there.st_mode) and output != STANDARD)
+    return is_kept and os.path.samestat(there, here)
+
+
+class Spool:
+    """An unnamed file on the disk of the target, for a body whose head is known only at the end."""
+
+    def __init__(self, target: Path):
+        self._target = target
+        folder = None if is_stream(target) else os.path.dirname(os.path.realpath(target))
+        with _told(target):
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=1 << 18)  # noqa: SIM115
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise OutputError(f"{self._target}: cannot be written ({error.strerror or error})") from None
+
+    def copy_into(self, output: OutputFile) -> None:
+        """Append everything to the output."""
+        with _told(self._target):
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, output.file, COPY_BLOCK)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(OSError):
+            self._file.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
 
 from exporters.contract import Format, Head
 from exporters.cvat.format import CVAT
 from exporters.errors import InputError, OptionError
-from exporters.files import inner_suffix
+from exporters.files import inner_suffix, is_stream
 from exporters.foreign import kind_by_keys, kind_by_start
+from exporters.inputs import Input
 from exporters.label_studio.format import LABEL_STUDIO
 from exporters.prodigy.format import PRODIGY
 
@@ -33,7 +33,18 @@ def by_suffix(path: Path) -> str | None:
     return next((name for name, form in FORMATS.items() if form.suffix == suffix), None)
 
 
-def by_content(file: BinaryIO, path: Path) -> str:
+def check_suffix(path: Path, form: Format) -> None:
+    """Raise `OptionError` when the output's name says another format, or one that there is not."""
+    suffix = inner_suffix(path)
+    if suffix not in ("", form.suffix) and not is_stream(path):
+        valid = ", ".join(f"{known.suffix} ({name})" for name, known in FORMATS.items())
+        raise OptionError(
+            f"{path.name}: {form.title} is written to a name in {form.suffix}, not {suffix}; "
+            f"the formats: {valid}, each also with .gz"
+        )
+
+
+def by_content(file: Input, path: Path) -> str:
     """Return the format of an input, by its suffix or by its start; leaves the file there."""
     head = Head(file, path.name)
     foreign = kind_by_start(head.start) or kind_by_keys(head.first)

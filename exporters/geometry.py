@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Polygon
+from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Polygon, Skeleton
 
 OUTLINE_POINTS = 32
 
@@ -82,8 +82,11 @@ def _cross(a: Point, b: Point, c: Point) -> float:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def bounding_box(shape: Geometry) -> Box:
+def bounding_box(shape: Geometry | Skeleton) -> Box:
     """Return the smallest upright box around the shape."""
+    if isinstance(shape, Skeleton):
+        parts = [bounding_box(part.shape) for part in shape.elements]  # type: ignore[arg-type]
+        return bounding_box(Polygon(tuple(corner for part in parts for corner in corners(part))))
     if isinstance(shape, Mask):
         return Box(float(shape.left), float(shape.top), float(shape.width), float(shape.height))
     if isinstance(shape, Box):

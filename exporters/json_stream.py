@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from exporters.errors import InputError
+from exporters.inputs import Readable
+from exporters.json_scan import DEEPEST, gather
 
 try:
     import orjson
@@ -23,14 +25,15 @@ except ImportError:  # numpy alone is enough, only slower
 
 # Small on purpose: what is parsed at one go should still be in the processor's cache when it is used.
 BLOCK = 1 << 15
-LARGEST_ITEM = 1 << 28
+# An object larger than this is followed through the stream on its own.
+LARGE = 1 << 20
 
 _MARKS = bytes(byte in b'"{}' for byte in range(256))
 _QUOTE, _OPEN = ord('"'), ord("{")
 _BLANK = b" \t\r\n"
 
 
-def parse(text: bytes, place: str) -> Any:
+def parse(text: bytes | bytearray, place: str) -> Any:
     """Return the value in `text`; `InputError` names `place` and the column.
 
     The standard library's parser has the second word: it knows NaN, integers over 64 bits and lone
@@ -47,20 +50,24 @@ def parse(text: bytes, place: str) -> Any:
         return json.loads(text, object_pairs_hook=_unrepeated)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({_reason(error)})") from None
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = ""
+        for twice, _ in pairs:
+            if twice in seen:
+                break
+            seen.add(twice)
         raise InputError(f"the key {twice[:40]!r} stands twice in one object; keep one of them")
     return found
 
 
-def _has_repeated_key(text: bytes, value: Any) -> bool:
+def _has_repeated_key(text: bytes | bytearray, value: Any) -> bool:
     """Return whether a key may stand twice: parsers keep the last value and say nothing.
 
     Written anew, the value then has fewer strings. Escapes can make it look so too: the caller looks closer.
@@ -116,7 +123,7 @@ def clean(value: Any) -> Any:
     return value
 
 
-def read_objects(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+def read_objects(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield (object, place) for each object of a JSON array, of JSON Lines, or of a lone JSON object.
 
     `place` says where it stood, for messages. Raises `InputError` when the file is cut short or is something
@@ -132,24 +139,17 @@ def read_objects(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], st
         raise InputError(f"{name}: expected a JSON array or object, found {head[:20]!r} at the start")
 
 
-def _head(file: BinaryIO, name: str) -> bytes:
+def _head(file: Readable, name: str) -> bytes:
     """Return the first block that is not blank, from its first character on; empty for an empty file."""
-    head = _read(file, name, BLOCK).removeprefix(b"\xef\xbb\xbf")
+    head = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError(f"{name}: is UTF-16; save it as UTF-8")
     while head and not head.strip():
-        head = _read(file, name, BLOCK)
+        head = file.read(BLOCK)
     return head.lstrip()
 
 
-def _read(file: BinaryIO, name: str, size: int) -> bytes:
-    try:
-        return file.read(size)
-    except (EOFError, OSError) as error:
-        raise InputError(f"{name}: the compressed file is damaged or cut short ({error})") from None
-
-
-def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[tuple[dict[str, Any], str]]:
+def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[tuple[dict[str, Any], str]]:
     number, size, exact = 0, BLOCK, False
     while True:
         values, done = ([], 0) if exact else _block(rest, is_array, number > 0)
@@ -166,12 +166,18 @@ def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[t
                 number, done = number + 1, end
         rest = rest[done:]
         if is_array and _array_ends(rest, f"{name}, item {number + 1}", number > 0):
-            return _refuse_rest(rest.lstrip()[1:] + _read(file, name, BLOCK), name)
-        if len(rest) > LARGEST_ITEM:
-            raise InputError(f"{name}, item {number + 1}: larger than {LARGEST_ITEM >> 20} MiB")
+            return _refuse_rest(rest.lstrip()[1:] + file.read(BLOCK), name)
+        rest = _trimmed(rest)
+        if len(rest) > LARGE:
+            place = f"{name}, item {number + 1}"
+            begin = _next_item(rest, 0, place, is_array and number > 0)
+            whole, rest = gather(file, rest[begin:], place)
+            number, size = number + 1, BLOCK
+            yield parse(whole, place), place
+            continue
         # An item larger than a block: reading twice as much each time keeps the work linear.
-        size = BLOCK if done else size * 2
-        more = _read(file, name, size)
+        size = BLOCK if done or len(rest) < 2 else size * 2
+        more = file.read(size)
         if not more and (exact or not rest.strip()):
             break
         # At the end of the file a brace inside a string may still hide whole objects.
@@ -179,6 +185,12 @@ def _items(file: BinaryIO, name: str, rest: bytes, is_array: bool) -> Iterator[t
         rest += more
     if is_array or rest.strip():
         raise InputError(f"{name}: the JSON is cut short, or broken, after item {number}")
+
+
+def _trimmed(rest: bytes) -> bytes:
+    """Return the text without blanks in front of the next object, of which there can be any number."""
+    tail = rest.lstrip(_BLANK)
+    return b"," + tail[1:].lstrip(_BLANK) if tail[:1] == b"," else tail
 
 
 def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any]] | None, int]:
@@ -213,6 +225,8 @@ def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any
 def _last_end(text: bytes) -> int:
     """Return where the last whole object ends, were all braces outside strings; 0 for nowhere."""
     depth = text.count(b"{") - text.count(b"}")
+    if depth > DEEPEST:
+        return 0
     end = len(text)
     opening, closing = text.rfind(b"{"), text.rfind(b"}")
     while depth > 0 and opening >= 0:

@@ -7,6 +7,7 @@ import numpy as np
 from exporters.masks import mask_pixels
 from exporters.records import Mask, Point
 
+LARGEST_OUTLINED = 1 << 26
 _Corner = tuple[int, int]
 # With y downwards, walking clockwise: where a right turn, straight on, a left turn lead.
 _TURNS = {
@@ -19,11 +20,15 @@ _TURNS = {
 
 def mask_outlines(mask: Mask) -> tuple[list[tuple[Point, ...]], int]:
     """Return the outer outlines of its parts (clockwise, corners only), and how many holes there are."""
+    if mask.width * mask.height > LARGEST_OUTLINED:
+        raise ValueError(f"a mask of more than {LARGEST_OUTLINED:,} pixels is not outlined")
     edges = _edges(mask)
     outer: list[tuple[Point, ...]] = []
     holes = 0
-    while edges:
-        loop = _walk(edges)
+    for start in sorted(edges):
+        if start not in edges:
+            continue
+        loop = _walk(edges, start)
         if _doubled_area(loop) > 0:
             outer.append(tuple((x + float(mask.left), y + float(mask.top)) for x, y in loop))
         else:
@@ -48,9 +53,8 @@ def _edges(mask: Mask) -> dict[_Corner, list[_Corner]]:
     return edges
 
 
-def _walk(edges: dict[_Corner, list[_Corner]]) -> list[_Corner]:
-    """Take one loop out of the edges; return its corners."""
-    start = min(edges)
+def _walk(edges: dict[_Corner, list[_Corner]], start: _Corner) -> list[_Corner]:
+    """Take the loop from this corner out of the edges; return its corners."""
     at, step = start, (0, 0)
     loop: list[_Corner] = []
     while True:

@@ -15,6 +15,10 @@ from typing import Any, NamedTuple
 Point = tuple[float, float]
 # `new(Box, (...))` takes half the time of `Box(...)`, and wants every field: for where millions are made.
 new = tuple.__new__
+# No coordinate in pixels, nor time in seconds, lies beyond; what claims so is not finite in another unit.
+FARTHEST = 1e9
+# Of a mask, or of a picture whose masks are read or written.
+LARGEST_IMAGE = 1 << 28
 
 
 class Box(NamedTuple):
@@ -81,7 +85,7 @@ class KeyFrame(NamedTuple):
     """The state of a track from this frame (counted from 0) on; `outside` means not in the picture."""
 
     frame: int
-    shape: Geometry
+    shape: Geometry | Skeleton
     outside: bool = False
     occluded: bool = False
     attributes: tuple[tuple[str, str], ...] = ()
@@ -223,3 +227,8 @@ NAMES: dict[type, str] = {
 def name_of(shape: Shape) -> str:
     """Return the kind of a shape as the report names it."""
     return shape.kind if isinstance(shape, Answer) else NAMES[type(shape)]
+
+
+def plain(value: object) -> str:
+    """Return an answer as text; a path in a tree of choices with slashes."""
+    return " / ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,9 @@ class ExportReport:
         Where it happened first, a few places per line.
     left_out : dict of str to int
         Kind to how many were not asked for.
+    seen, joined : dict of str to int
+        Regions and relations of the input; those that became part of others. For each of the two, `seen` is
+        the sum of what was carried, changed, dropped and joined.
     files : tuple of str
         Everything that was written.
     notes : tuple of str
@@ -41,6 +44,8 @@ class ExportReport:
     changed: Counts = field(default_factory=dict)
     dropped: Counts = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    joined: dict[str, int] = field(default_factory=dict)
     examples: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -76,6 +81,8 @@ class ExportReport:
             "changed": self._rows(self.changed, "how"),
             "dropped": self._rows(self.dropped, "why"),
             "left_out": dict(sorted(self.left_out.items())),
+            "seen": dict(sorted(self.seen.items())),
+            "joined": dict(sorted(self.joined.items())),
             "files": list(self.files),
             "notes": list(self.notes),
         }
@@ -95,21 +102,18 @@ class ExportReport:
 # something that is counted elsewhere.
 SETTLED = ("region", "relation")
 _UNIT = {"annotation": "annotation", "prediction": "annotation", "relation": "relation"}
-REMARKS = frozenset(
-    (
-        "item",
-        "image name",
-        "group",
-        "task",
-        "draft",
-        "key",
-        "task data",
-        "attribute",
-        "answer",
-        "element",
-        "label",
-    )
-)
+_REMARKS = "item|image name|group|task|draft|key|task data|attribute|answer|element|label|skeleton point"
+REMARKS = frozenset(_REMARKS.split("|"))
+
+
+def units_told(carried: Mapping[str, int], changed: Counts, dropped: Counts) -> Counter[str]:
+    """Return how many annotations, regions and relations the lines of a report tell of."""
+    units: Counter[str] = Counter()
+    lines = [*carried.items(), *((kind, n) for part in (changed, dropped) for (kind, _), n in part.items())]
+    for kind, count in lines:
+        if kind not in REMARKS:
+            units[_UNIT.get(kind, "region")] += count
+    return units
 
 
 class Ledger:
@@ -215,11 +219,8 @@ class Ledger:
 
     def check(self) -> None:
         """Raise `ExportDefect` unless everything that was seen is in the account."""
-        settled = self._covered + self._units(self.carried)
-        for counts in (self.changed, self.dropped):
-            for (kind, _), count in counts.items():
-                if kind not in REMARKS:
-                    settled[_UNIT.get(kind, "region")] += count
+        settled = units_told(self.carried, self.changed, self.dropped)
+        settled.update(self._covered)
         for unit in SETTLED:
             told = settled[unit] - self._unread[unit]
             if self.handed[unit] != told:
@@ -229,11 +230,10 @@ class Ledger:
             if count != read:
                 raise ExportDefect(unit, "seen", count, read)
 
-    def _units(self, counts: Counter[str]) -> Counter[str]:
-        units: Counter[str] = Counter()
-        for kind, count in counts.items():
-            units[_UNIT.get(kind, "region")] += count
-        return units
+    def _sums(self) -> dict[str, dict[str, int]]:
+        joined = {unit: self._covered[unit] + self._merged[unit] for unit in SETTLED}
+        seen = {unit: self.handed[unit] + self._unread[unit] + self._merged[unit] for unit in SETTLED}
+        return {"seen": seen, "joined": {unit: count for unit, count in joined.items() if count}}
 
     def close(self) -> ExportReport:
         """Return what was counted."""
@@ -243,6 +243,7 @@ class Ledger:
             changed=dict(self.changed),
             dropped=dict(self.dropped),
             left_out=dict(self.left_out),
+            **self._sums(),
             examples={key: tuple(places) for key, places in self.places.items()},
             files=tuple(self.files),
             notes=tuple(self.notes),

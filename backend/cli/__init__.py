@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import sys
+from importlib.abc import InspectLoader
 from typing import Any
 
 import click
@@ -43,6 +46,24 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shown = [name for name in COMMANDS if not name.startswith("_")]
+        room = formatter.width - 6 - max(map(len, shown))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _short_help(name, room)) for name in shown])
+
+
+def _short_help(name: str, room: int) -> str:
+    """Return what click would list of a command, from its source: to import them all takes seconds."""
+    module, _, function = COMMANDS[name].partition(":")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert isinstance(spec.loader, InspectLoader)
+    for node in ast.parse(spec.loader.get_source(module) or "").body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return click.Command(name, help=ast.get_docstring(node)).get_short_help_str(room)
+    raise LookupError(f"{COMMANDS[name]} is no function")
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="clean-al")
@@ -65,6 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code: Any = cli.main(arguments, prog_name="clean-al", standalone_mode=False)
     except click.exceptions.Abort:
+        # 128 + SIGINT: what a shell expects of a program that Ctrl-C has ended.
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -72,7 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
     except SettingsError as error:
         say(f"clean-al: {error}", err=True)
         sys.exit(2)
-    except (BackendError, ValueError, OSError) as error:
+    except Exception as error:
+        # A ValueError from elsewhere is a fault of ours: its traceback is the report.
         if not isinstance(error, BackendError) and not _is_plain(error):
             raise
         say(f"clean-al: {error}", err=True)

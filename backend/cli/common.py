@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from contextlib import suppress
 from typing import Any
 
 import click
 
-from backend.cli.terminal import safe_json
+from backend.cli.terminal import PlainFormatter, safe_json
 from backend.errors import LabelStudioNotFound
 from backend.label_studio.client import LabelStudio
 from backend.services import Services
@@ -25,12 +26,20 @@ def services() -> Services:
 
 
 def settings() -> Settings:
-    """Return the settings, with logging set up accordingly."""
-    return read_settings()
+    """Return the settings, with logging set up accordingly: to stderr, from LOG_LEVEL up."""
+    found = read_settings()
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=found.log_level, handlers=[handler])
+    # The HTTP libraries log every request line and, at DEBUG, headers; none of it helps a user.
+    for name in ("urllib3", "requests"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return found
 
 
 def project_number(name: str) -> int | None:
     """Return the id that a PROJECT argument is; None for a title."""
+    # int() would also take signs, underscores and other alphabets' digits, which may be titles.
     return int(name) if re.fullmatch("[0-9]{1,18}", name) else None
 
 
@@ -44,6 +53,7 @@ def resolve_project(label_studio: LabelStudio, name: str) -> int:
     """
     number = project_number(name)
     if number is not None:
+        # No project has this id, so the number may be a title.
         with suppress(LabelStudioNotFound):
             return int(label_studio.project(number)["id"])
     projects = label_studio.projects()

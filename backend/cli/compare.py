@@ -45,9 +45,11 @@ def compare(
     Example:
       clean-al compare tickets.csv --text subject --label queue
     """
+    # scikit-learn and matplotlib take seconds, and a wrong option should be told at once.
     from clean_al.comparison import compare_csv
 
     names = _checked_names(strategies)
+    # Before the work: it takes minutes, and its plot must find a place at the end.
     _check_output(Path(output))
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("comparing", total=None)

@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import exporters
-from backend.cli.common import as_json, project_argument, resolve_project, services, show
-from backend.cli.terminal import say_lines
+from backend.cli.common import as_json, project_argument, resolve_project, services
+from backend.cli.terminal import safe_json, say_lines
+from exporters.files import is_standard_output
+from exporters.inputs import read_label_config
 
 
 class FormatName(click.ParamType):
@@ -88,7 +90,11 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @project_argument
 @click.option("--format", "target", type=FormatName(), required=True)
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), required=True, help="gzip when it ends in .gz."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    required=True,
+    help="gzip when it ends in .gz; - is standard output.",
 )
 @click.option(
     "--what",
@@ -131,12 +137,12 @@ def export(project: str, target: str, output: str, what: str, as_json: bool, **o
             progress=progress,
             **_given(options),
         )
-    _show(report, as_json)
+    _show(report, as_json, output)
 
 
 @click.command(cls=ExportCommand)
-@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False))
-@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False))
+@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--from", "from_format", type=FormatName(), help="Found out by default.")
 @click.option("--to", "to_format", type=FormatName(), help="Found out from OUT's name.")
 @click.option("--label-config", type=click.Path(exists=True, dir_okay=False), help="A labeling config (XML).")
@@ -152,30 +158,35 @@ def convert(
 ) -> None:
     """Convert a file between Label Studio JSON, CVAT XML and Prodigy JSONL, in any direction.
 
+    - reads standard input and writes standard output; the report is then printed on standard error.
+
     \b
     Example:
       clean-al convert export.json annotations.xml
       clean-al convert annotations.xml tasks.json --to label-studio
+      curl ... | clean-al convert - - --to prodigy | gzip > tasks.jsonl.gz
     """
     given = _given(options)
     if label_config:
-        given["label_config"] = Path(label_config).read_text(encoding="utf-8")
+        given["label_config"] = read_label_config(Path(label_config))
     with _progress("converting") as progress:
         report = exporters.convert(
             source, target, from_format=from_format, to_format=to_format, progress=progress, **given
         )
-    _show(report, as_json)
+    _show(report, as_json, target)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _show(report: exporters.ExportReport, as_json: bool) -> None:
+def _show(report: exporters.ExportReport, as_json: bool, output: str) -> None:
+    """Print the report, not among the data where those go to standard output."""
+    aside = is_standard_output(Path(output))
     if as_json:
-        show(report.to_dict())
+        click.echo(safe_json(report.to_json()), err=aside)
     else:
-        say_lines(report.to_text())
+        say_lines(report.to_text(), err=aside)
 
 
 @contextmanager

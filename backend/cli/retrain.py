@@ -33,6 +33,7 @@ def retrain(project: str, wait: bool, timeout: float, as_json: bool) -> None:
     if not is_connected(world.store, project_id):
         raise BackendError(f"project {project_id} is not connected: run clean-al connect {project_id} first")
     progress = ProgressFile(world.store.folder(project_id))
+    # Before the wish is made: the round may be over before we look for the first time.
     before = progress.read()
     try:
         ask_for_forced_round(world.impatient_redis, project_id)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 
 import click
 
 from backend.cli.common import services, settings
-from backend.cli.terminal import PlainFormatter
-from backend.settings import Settings
 
 
 @click.command()
@@ -25,7 +22,7 @@ def serve() -> None:
     """
     from backend.processes.supervisor import serve as run
 
-    raise SystemExit(run(_with_logging()))
+    raise SystemExit(run(settings()))
 
 
 @click.command()
@@ -41,8 +38,8 @@ def worker() -> None:
     from backend.loop.poller import Poller
     from backend.loop.worker import work
 
-    _with_logging()
     world = services()
+    # A daemon: a poll that waits for a silent Label Studio must not hold up the end.
     stop = threading.Event()
     threading.Thread(target=Poller(world).run, args=(stop,), name="poll", daemon=True).start()
     try:
@@ -56,7 +53,7 @@ def web_process() -> None:
     """Run the web process."""
     from backend.web.gunicorn_app import serve_web
 
-    serve_web(_with_logging())
+    serve_web(settings())
 
 
 @click.command(hidden=True)
@@ -65,7 +62,6 @@ def worker_process(relief: bool) -> None:
     """Run a worker process."""
     from backend.loop.worker import work
 
-    _with_logging()
     work(services(), burst=relief)
 
 
@@ -74,19 +70,7 @@ def poll_process() -> None:
     """Run the poll."""
     from backend.loop.poller import Poller
 
-    _with_logging()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     Poller(services()).run(stop)
-
-
-def _with_logging() -> Settings:
-    found = settings()
-    handler = logging.StreamHandler()
-    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=found.log_level, handlers=[handler])
-    # The HTTP libraries log every request line and, at DEBUG, headers; none of it helps a user.
-    for name in ("urllib3", "requests"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return found

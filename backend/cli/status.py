@@ -31,6 +31,7 @@ def status(project: str | None, as_json: bool) -> None:
       clean-al status
       clean-al status 1 --json
     """
+    # The store alone: the client and Redis are made at their first use, which is never.
     store = services().store
     ids = store.project_ids()
     if project is not None:

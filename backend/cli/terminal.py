@@ -29,10 +29,10 @@ def say(text: object, *, err: bool = False, longest: int = LONGEST) -> None:
     click.echo(plain(text, longest), err=err)
 
 
-def say_lines(text: str) -> None:
+def say_lines(text: str, *, err: bool = False) -> None:
     """Print a text of several lines that we have made ourselves, whatever names stand in it."""
     for line in text.split("\n"):
-        say(line, longest=10 * LONGEST)
+        say(line, err=err, longest=10 * LONGEST)
 
 
 def safe_json(text: str) -> str:

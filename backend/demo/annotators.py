@@ -70,6 +70,7 @@ class LoopAnnotator:
             published = self._store.published(project)
             if published is not None and progress.read().report.get("labels") == n_labels:
                 return published
+            # A server that has died would otherwise be waited for until the time is up.
             self._check()
             time.sleep(0.1)
         problem = project_status(self._store, project).problem or "see the log of clean-al serve"

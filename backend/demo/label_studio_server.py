@@ -10,7 +10,6 @@ import socket
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 import requests
 
@@ -83,9 +82,7 @@ class LabelStudioServer:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def __repr__(self) -> str:
@@ -120,6 +117,7 @@ class LabelStudioServer:
             When the port is taken, or it dies or is not ready in time; with the end of its log.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Passwords of an earlier start: its database knows no others.
         self._recall()
         self._users.setdefault(ADMIN, User(ADMIN, secrets.token_urlsafe(12)))
         self._remember()  # before its database knows the password
@@ -133,6 +131,7 @@ class LabelStudioServer:
             self._users[ADMIN] = self._with_token(self.admin, new=False)
             self._remember()
         except BaseException:
+            # Ctrl-C too: a Label Studio that nobody knows of would go on holding port and database.
             self.stop()
             raise
 

@@ -157,6 +157,7 @@ def interruptible() -> Iterator[None]:
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        # Who is impatient would otherwise leave half of the servers running.
         for each in kept:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt

@@ -71,6 +71,7 @@ class PersonalAccessToken(AuthBase):
         return request
 
     def _current(self) -> str:
+        # One thread fetches, the others wait for it: each fetch would be a request of its own.
         with self._alone():
             if monotonic() >= self._good_until:
                 self._fetch()
@@ -83,6 +84,7 @@ class PersonalAccessToken(AuthBase):
         return self._lock
 
     def _fetch(self) -> None:
+        # From before the call: on a slow line the token has aged by the time that it is here.
         began = monotonic()
         access = self._refresh(self._key)
         self._good_until = began + _lifetime(access) * (1 - EARLY)
@@ -116,6 +118,7 @@ def authorization(api_key: str, refresh: Refresh) -> LegacyToken | PersonalAcces
 
 
 def _is_jwt(key: str) -> bool:
+    # Dots alone do not tell: its head must be one, for a legacy token can be any word.
     return key.count(".") == 2 and "alg" in _decoded(key.split(".")[0])
 
 
@@ -125,6 +128,7 @@ def _lifetime(access: str) -> float:
     issued, expires = claims.get("iat"), claims.get("exp")
     if isinstance(issued, int | float) and isinstance(expires, int | float):
         return max(0.0, expires - issued)
+    # Not readable, so guessed: too short costs a request, too long is mended by `renew`.
     return 60.0
 
 

@@ -107,10 +107,6 @@ class LabelStudio:
         """Return the project with these fields set."""
         return self._http.call("PATCH", f"/api/projects/{project_id}/", body=fields)
 
-    def delete_project(self, project_id: int) -> None:
-        """Delete a project and all that is in it."""
-        self._http.call("DELETE", f"/api/projects/{project_id}/")
-
     def counts(self, project_id: int) -> Counts:
         """Return how far a project is, in one cheap call."""
         include = "id,task_number,total_annotations_number,finished_task_number,skipped_annotations_number"
@@ -204,14 +200,6 @@ class LabelStudio:
         stored = self._http.call("GET", f"/api/import/file-upload/{answer['file_upload_ids'][0]}")
         return "/data/" + stored["file"].split("/data/")[-1].lstrip("/")
 
-    def delete_tasks(self, project_id: int, task_ids: Sequence[int]) -> None:
-        """Delete these tasks of a project."""
-        body = {"project": project_id, "selectedItems": {"all": False, "included": list(task_ids)}}
-        params = {"id": "delete_tasks", "project": project_id}
-        self._http.call(
-            "POST", "/api/dm/actions/", params=params, body=body, idempotent=True, patience=BULK_PATIENCE
-        )
-
     # Predictions
 
     def import_predictions(self, project_id: int, predictions: list[Json]) -> int:
@@ -260,28 +248,6 @@ class LabelStudio:
         answer = self._http.call("DELETE", path, body={"model_version": version}, patience=BULK_PATIENCE)
         return int(answer["deleted_predictions"])
 
-    def predictions_of(self, project_id: int, version: str) -> list[int]:
-        """Return the ids of a model version's predictions."""
-        has_version = {
-            "filter": "filter:tasks:predictions_model_versions",
-            "operator": "contains",
-            "type": "List",
-            "value": [version],
-        }
-        return [
-            prediction["id"]
-            for page in self.iter_tasks(
-                project_id, include=["predictions", "model_version"], where=[has_version]
-            )
-            for task in page
-            for prediction in task["predictions"]
-            if prediction["model_version"] == version
-        ]
-
-    def delete_prediction(self, prediction_id: int) -> None:
-        """Delete one prediction."""
-        self._http.call("DELETE", f"/api/predictions/{prediction_id}/")
-
     # Labeling
 
     def next_task(self, project_id: int) -> Json | None:
@@ -298,14 +264,6 @@ class LabelStudio:
         return self._http.call(
             "POST", f"/api/tasks/{task_id}/annotations/", body={"result": result, **fields}
         )
-
-    def update_annotation(self, annotation_id: int, **fields: Any) -> Json:
-        """Return the annotation with these fields set."""
-        return self._http.call("PATCH", f"/api/annotations/{annotation_id}/", body=fields)
-
-    def delete_annotation(self, annotation_id: int) -> None:
-        """Delete one annotation."""
-        self._http.call("DELETE", f"/api/annotations/{annotation_id}/")
 
     # Webhooks and ML backends
 

@@ -142,6 +142,7 @@ class Transport:
 
     def close(self) -> None:
         """Close this thread's connections."""
+        # Those of before a fork are the parent's, which goes on with them.
         if getattr(self._local, "process", None) == os.getpid():
             self._local.session.close()
 
@@ -156,6 +157,7 @@ class Transport:
                 return outcome
             if tried >= self._retries or not outcome.allows_another(idempotent):
                 raise outcome.error
+            # Many workers are refused at the same moment: chance keeps them from coming back as one.
             pause = max(outcome.wait, FIRST_PAUSE * 2**tried * random.uniform(0.5, 1.0))
             logger.info("%s; trying again in %.1f s", outcome.error, min(pause, LONGEST_PAUSE))
             sleep(min(pause, LONGEST_PAUSE))
@@ -171,6 +173,7 @@ class Transport:
 
         answer = send()
         self._note_time(answer)
+        # The token that this request carried: another thread may have renewed ours since.
         used = answer.request.headers.get("Authorization")
         if signed and answer.status_code == 401 and self._auth.renew(used):
             answer.close()
@@ -179,6 +182,7 @@ class Transport:
 
     def _decoded(self, answer: requests.Response, path: str) -> Any:
         logger.debug("%s %s: %d", answer.request.method, path, answer.status_code)
+        # We follow no redirect: its body is no answer, though requests counts it as `ok`.
         if not answer.ok or answer.is_redirect:
             return refusal(answer, path)
         try:
@@ -189,6 +193,7 @@ class Transport:
     def _file(self, address: str, max_bytes: int) -> bytes | Moved | Failure:
         """Return a file, or where it is said to be instead."""
         path = urlsplit(address).path
+        # Unpacked, a small answer could be far larger than `max_bytes`.
         plain = {"Accept-Encoding": "identity"}
         wanted = {"stream": True, "headers": plain, "timeout": self._timeout}
         with self._send("GET", address, True, **wanted) as answer:

@@ -62,6 +62,7 @@ def pages_by_id(http: Transport, request: Json, where: Sequence[Json]) -> Iterat
         tasks = answer["tasks"]
         if tasks:
             yield tasks
+        # `total` counts what is above the last id: when this page holds that many, there is no other.
         if not tasks or len(tasks) >= answer["total"]:
             return
         above = [greater("id", tasks[-1]["id"])]
@@ -80,6 +81,7 @@ def pages_by_number(
             if page > 1:  # past the end; the first page would have said that there is no such project
                 return
             raise
+        # A task that moved down while we read stands on two pages.
         tasks = [task for task in answer["tasks"] if task["id"] not in seen]
         seen.update(task["id"] for task in tasks)
         if tasks:

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 # "spam" | frozenset({"a", "b"}) | 4 | (Span(0, 4, "PER"), ...): only its control knows what it looks like.
 Answer = Hashable
+
+
+class Span(NamedTuple):
+    """A labeled part of a text.
+
+    Attributes
+    ----------
+    start, end : where it begins, and ends before; code points in plain and rich text, in a dialogue the
+        number of the phrase and UTF-16 units within it, as Label Studio counts
+    """
+
+    start: Any
+    end: Any
+    label: str
 
 
 @dataclass(frozen=True)

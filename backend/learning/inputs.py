@@ -21,6 +21,7 @@ from backend.learning.vectorize import (
     State,
     Vectorizer,
 )
+from backend.learning.vectorize.numbers import as_numbers
 
 MAX_IMAGE_BYTES = 32 * 2**20
 EMBEDDING_FIELD = "embedding"
@@ -54,9 +55,44 @@ def choose_inputs(
         specs = tuple(dict.fromkeys(spec for where, spec in found if where is standing))
         if specs:
             return specs if standing is Standing.BESIDE else specs[:1]
+    raise LabelingConfigError(_nothing_to_read(shown, sample))
+
+
+def try_inputs(
+    shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str], download: Download
+) -> tuple[tuple[InputSpec, ...], Features]:
+    """Return what is read of a project and the features of a sample; errors are those of `choose_inputs`."""
+    inputs = choose_inputs(shown, sample, named)
+    while True:
+        values = read_values(inputs, sample, download)
+        features = Reader.fitted(inputs, values, seed=0).transform(values)
+        spare = with_spare(inputs, shown, sample)
+        if features.readable.any() or spare == inputs:
+            return inputs, features
+        inputs = spare
+
+
+def with_spare(
+    inputs: tuple[InputSpec, ...], shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]]
+) -> tuple[InputSpec, ...]:
+    """Return the inputs and what comes last, for tasks of which the inputs turn out to say nothing."""
+    last = (
+        InputSpec(name, fields)
+        for name, kind in VECTORIZERS.items()
+        if kind.STANDING is Standing.LAST
+        for fields in kind.fields_in(shown, sample, ())
+    )
+    return tuple(dict.fromkeys((*inputs, *last)))
+
+
+def _nothing_to_read(shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]]) -> str:
     tags = ", ".join(dict.fromkeys(f"<{o.tag}>" for o in shown)) or "this config"
-    raise LabelingConfigError(
-        f"task data: nothing to learn from on {tags}; add a vector named "
+    ids = sorted({k for data in sample for k, v in data.items() if as_numbers(v) is not None})
+    left_out = (
+        f" ({', '.join(ids)}: taken for ids; the option `features` reads them all the same)" if ids else ""
+    )
+    return (
+        f"task data: nothing to learn from on {tags}{left_out}; add a vector named "
         f"`{EMBEDDING_FIELD}` or numeric fields to the task data, or use <Text> or <Image>"
     )
 

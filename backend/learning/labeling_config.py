@@ -8,9 +8,11 @@ from backend.errors import LabelingConfigError
 from exporters.errors import InputError
 from exporters.label_studio.config_tree import MAX_CHARACTERS, MAX_DEPTH
 from exporters.label_studio.labeling_config import (
+    Choice,
     ControlTag,
     LabelingConfig,
     ObjectTag,
+    choices_in,
     read_labeling_config,
 )
 
@@ -38,8 +40,8 @@ def read_controls(label_config: str) -> list[ControlTag]:
 
 def shown_objects(label_config: str) -> list[ObjectTag]:
     """Return what annotators are shown of the task data, in the config's order; errors as `read_config`'s."""
-    # What stands in a <Repeater> is as many objects as a list has entries, and a fixed text is no data.
-    return [o for o in read_config(label_config).objects if o.value.variables and not o.repeated]
+    # A fixed text is no data.
+    return [o for o in read_config(label_config).objects if o.value.variables]
 
 
 def config_digest(label_config: str) -> str:
@@ -50,8 +52,10 @@ def config_digest(label_config: str) -> str:
 __all__ = [
     "MAX_CHARACTERS",
     "MAX_DEPTH",
+    "Choice",
     "ControlTag",
     "ObjectTag",
+    "choices_in",
     "config_digest",
     "read_config",
     "read_controls",

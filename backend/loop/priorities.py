@@ -12,6 +12,9 @@ from backend.learning.vectorize import Features
 from backend.loop.options import ProjectOptions
 from clean_al import IntelligentSampler
 
+# How many times as many tasks are looked at as are wanted, where no two of a group should come.
+MORE = 10
+
 
 @dataclass(frozen=True)
 class Head:
@@ -38,11 +41,13 @@ class Chooser:
     rows : array of shape (n_candidates,), int64, ascending
         The rows of the pool that the doubts are about.
     doubt : array of shape (n_candidates,), higher for less sure; None when the sampler knows by itself
+    groups : array of shape (n_candidates,); tasks of one group come one at a time, those most in doubt first
     """
 
     sampler: IntelligentSampler
     rows: np.ndarray
     doubt: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def best(self, pool: Features, rows: np.ndarray, n: int, options: ProjectOptions) -> np.ndarray:
         """Return n of these rows of the pool: one batch as the sampler wants it, then a reserve.
@@ -58,8 +63,16 @@ class Chooser:
         return picked
 
     def _select(self, free: Features, rows: np.ndarray, n: int) -> np.ndarray:
-        doubt = None if self.doubt is None else self.doubt[np.searchsorted(self.rows, rows)]
-        return self.sampler.select(free.X, n, embedding=free.embedding, doubt=doubt)
+        places = np.searchsorted(self.rows, rows)
+        doubt = None if self.doubt is None else self.doubt[places]
+        if self.groups is None:
+            return self.sampler.select(free.X, n, embedding=free.embedding, doubt=doubt)
+        # More than wanted, for some will be of a group that has been there.
+        wanted, mode = min(len(rows), MORE * n), "sequential"
+        ranked = self.sampler.select(free.X, wanted, embedding=free.embedding, doubt=doubt, batch_mode=mode)
+        first = np.zeros(wanted, dtype=bool)
+        first[np.unique(self.groups[places[ranked]], return_index=True)[1]] = True
+        return np.concatenate([ranked[first], ranked[~first]])[:n]
 
 
 def as_predictions(

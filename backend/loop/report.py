@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from backend.learning.accuracy import Accuracy
 from backend.learning.labels import Labels
-from backend.learning.vectorize import Gaps
+from backend.learning.vectorize import VECTORIZERS, Gaps
 from backend.loop.learn import Lesson
 from backend.loop.situation import Situation
 from backend.store.models import Published
@@ -113,6 +113,8 @@ def _notes(situation: Situation, missing: Mapping[str, str]) -> Iterator[str]:
     if unreadable:
         kinds = " or ".join(dict.fromkeys(spec.kind for spec in situation.pool.reader.inputs))
         yield f"{unreadable} tasks have no readable {kinds}; they come last"
+    inputs = situation.pool.reader.inputs
+    yield from filter(None, (VECTORIZERS[spec.kind].told_of(spec.fields) for spec in inputs))
     yield from _gaps(situation.pool.features.gaps)
     questions = situation.labels.questions
     for labels in questions:

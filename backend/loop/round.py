@@ -98,7 +98,9 @@ def step_back(services: Services, project_id: int, lease: Lease, why: Exception)
 def choose(lesson: Lesson, situation: Situation, seed: int, published: Published | None = None) -> Head:
     """Return the head of the queue among the candidates."""
     pool, candidates, labeled = situation.pool, situation.candidates, situation.labels.task_ids
-    chooser = Chooser(lesson.chooser(), pool.rows_of(candidates), lesson.doubt(situation.tasks(candidates)))
+    tasks = situation.tasks(candidates)
+    doubt, groups = lesson.doubt(tasks), lesson.groups(tasks)
+    chooser = Chooser(lesson.chooser(), pool.rows_of(candidates), doubt, groups)
     rng = np.random.default_rng([seed, len(labeled)])
     return audited_head(chooser, pool, candidates, labeled, situation.options, rng, published)
 

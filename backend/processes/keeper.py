@@ -64,6 +64,8 @@ class Kept:
             arguments = [str(theirs.fileno()), str(grace), *command]
             # A session of its own: the terminal's Ctrl-C reaches us only, and we end things in order.
             self._keeper = subprocess.Popen(  # noqa: S603
+                # Isolated and without site-packages: it starts sooner, and no variable or file of the
+                # user's leads it astray.
                 [sys.executable, "-I", "-S", SCRIPT, *arguments],
                 env=None if env is None else dict(env),
                 pass_fds=(theirs.fileno(),),
@@ -87,6 +89,7 @@ class Kept:
         if self._status is None:
             self._listen(0)
             if self._keeper.poll() is not None:
+                # Its last words may have come between the first look and its end.
                 self._listen(0)
                 self._settle(self._keeper.returncode)
         return self._status

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 
 class LockHeld(Exception):
@@ -34,6 +33,7 @@ class LockFile:
         LockHeld
             Another process, or another `LockFile` of this one, holds it.
         """
+        # Not to be inherited: a child that outlives us would go on holding the lock.
         # Not through a link: its target would be emptied.
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -42,6 +42,7 @@ class LockFile:
             text = os.pread(file, 32, 0).strip()
             os.close(file)
             raise LockHeld(self.path, int(text) if text.isdigit() else None) from None
+        # Only now: until the lock is ours the file names who holds it.
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
@@ -56,7 +57,5 @@ class LockFile:
         self.acquire()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()

@@ -159,6 +159,7 @@ class Supervisor:
 
     def stop(self, code: int = 0) -> None:
         """Let `run` end everything and return `code`; safe in a signal handler and in any thread."""
+        # Who calls a second time does not want to wait.
         self._hurry = self._stopping
         self._stopping = True
         self._code = max(self._code, code)
@@ -173,6 +174,7 @@ class Supervisor:
                 return
             if one.kept is None and one.due <= now:
                 self._start(one)
+            # Those after it in the list need it: they wait until it answers.
             if not one.ready and not self._becomes_ready(one):
                 return
 
@@ -226,6 +228,7 @@ class Supervisor:
     def _listen(self, kept: Sequence[Kept], timeout: float) -> None:
         """Sleep until one of `kept` ends or `stop` is called, at most `timeout` seconds."""
         assert self._bell is not None
+        # One that has ended has closed its line.
         lines = [one.fileno() for one in kept if one.fileno() >= 0]
         select.select([self._bell.fileno(), *lines], [], [], max(0.0, timeout))
         with suppress(BlockingIOError):
@@ -259,6 +262,7 @@ class Supervisor:
         bell, ringer = socket.socketpair()
         with bell, ringer:
             bell.setblocking(False)
+            # A full line has rung already, and a signal handler must not wait.
             ringer.setblocking(False)
             self._bell, self._ringer = bell, ringer
             yield

@@ -77,6 +77,7 @@ class Keeper:
         self._status: int | None = None
         self._deadline: float | None = None
         self._tree: set[int] = set()
+        # The program must not hold the line open: its closing tells the parent that we are gone.
         os.set_inheritable(line, False)
         self._wakeup, writer = os.pipe()
         os.set_blocking(self._wakeup, False)
@@ -95,6 +96,7 @@ class Keeper:
             self._wait()
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._kill_tree()
+        # The program has ended; what it left running must not outlive it.
         self._kill_tree()
         self._say(f"exit {self._status}\n")
         return self._status if self._status is not None and self._status >= 0 else 1
@@ -106,6 +108,7 @@ class Keeper:
             return pid
         try:
             die_with_parent()
+            # The keeper may have died before the kernel was told to see to it.
             if os.getppid() != keeper:
                 os._exit(CANNOT_RUN)
             for number in OFTEN_IGNORED:
@@ -127,6 +130,7 @@ class Keeper:
             self._begin_end(self._grace)
         elif word == b"K":
             self._begin_end(0)
+        # The second is for a parent whose end of the line lives on in a child that it forked.
         elif word == b"" or os.getppid() != self._parent:
             self._line = -1
             self._begin_end(min(self._grace, ORPHAN_GRACE))

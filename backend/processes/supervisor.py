@@ -66,18 +66,21 @@ def serve(
     QueueUnavailable
         REDIS_URL is not set and there is no embedded server for this machine.
     """
+    # Raises without a token: better here than in each child, again and again.
     _ = settings.api_key
     _room_for_files()
     with _only_one(settings):
         port = _free_port(settings)
         server = None if settings.redis_url else EmbeddedValkey(embedded_server_dir(settings))
         try:
+            # A .env file may change while we run; what stands in the environment is above it.
             env = environment_of(settings) | {"PORT": str(port)}
             if server is not None:
                 env["REDIS_URL"] = server.prepare()
             children = _children(settings, env, server, command_for or _own_command)
             return Supervisor(children).run(lambda: (announce or _print)(_ready_line(settings, port)))
         finally:
+            # The supervisor has ended the process; this gives the directory back.
             if server is not None:
                 server.stop()
 
@@ -201,6 +204,7 @@ def _free_port(settings: Settings) -> int:
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind) as probe:
+            # As gunicorn does: a port whose last connections linger counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             return int(probe.getsockname()[1])

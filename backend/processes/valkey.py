@@ -18,7 +18,6 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote, unquote
 
 from backend.errors import QueueUnavailable
@@ -130,9 +129,7 @@ class EmbeddedValkey:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _own_directory(self) -> None:
@@ -170,6 +167,7 @@ class EmbeddedValkey:
         while not self.answers():
             if self._server is None or self._server.poll() is not None:
                 raise QueueUnavailable(f"the embedded server ended at once: {_last_words(self.data_dir)}")
+            # A file of gigabytes takes its time, which is no reason to give up.
             if _ask(self._socket, "PING").startswith("-LOADING"):
                 deadline = time.monotonic() + self._start_timeout
             if time.monotonic() > deadline:
@@ -202,14 +200,17 @@ def _options(data_dir: Path, socket_path: Path) -> list[str]:
     if log_path.exists() and log_path.stat().st_size > LOG_LIMIT:
         log_path.replace(log_path.with_suffix(".log.1"))
     options = {
+        # No TCP port: the socket lies in a folder that nobody else can enter, so no password is needed.
         "port": "0",
         "unixsocket": str(socket_path),
         "unixsocketperm": "700",
         "dir": str(data_dir),
         "logfile": str(log_path),
+        # What is asked for must outlive a crash; of the last second the poll finds what is lost.
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
+        # Full is an error that shows; a job that was evicted would be lost in silence.
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
     }
@@ -247,6 +248,7 @@ def _socket_path(data_dir: Path) -> Path:
     if len(os.fsencode(usual)) <= LONGEST_SOCKET_PATH:
         return usual
     known = _noted_socket(data_dir)
+    # In a temporary directory anyone may have made a folder of that name meanwhile.
     if known is not None and _is_private(known.parent):
         return known
     base = tempfile.gettempdir()
@@ -261,6 +263,7 @@ def _note_socket(data_dir: Path, path: Path) -> None:
     unfinished = data_dir / f"{ADDRESS_NAME}.new"
     unfinished.write_text(f"{_url(path)}\n")
     unfinished.chmod(0o600)
+    # Renamed into place: workers read it at any moment, and half an address is none.
     unfinished.replace(data_dir / ADDRESS_NAME)
 
 

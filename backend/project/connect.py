@@ -46,8 +46,10 @@ def connect(services: Services, project_id: int) -> list[str]:
     must_be_orderable(look_ahead(services, project_id), project_id)
     identity = identity_of(services.settings.label_studio_url, project)
     before, changes = _known(services, project_id, identity)
+    # The first `connect` saw the project as its owner left it; from then on we would find ourselves.
     connection = before or _found(label_studio, project, services.settings)
     connection = replace(connection, on=True, bound_to=identity)
+    # Kept before anything is made: what breaks off in between must be known to `disconnect`.
     save_connection(store, project_id, connection)
     changes += [] if before and before.on else ["the loop is on for this project"]
 
@@ -108,6 +110,7 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
     connection = read_connection(store, project_id)
     changes: list[str] = []
     if connection is not None:
+        # First: a round that begins now would put back what we are about to undo.
         save_connection(store, project_id, replace(connection, on=False))
         _end_round(services, project_id)
         try:
@@ -116,6 +119,7 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
             changes.append("the project is gone from Label Studio")
         except ForeignProject:
             changes.append("Label Studio has another project of this number: it was left alone")
+    # Last: while anything is left to put back, a second `disconnect` must know of it.
     remove_connection(store, project_id)
     if connection is not None:
         changes.append("the loop is off for this project")
@@ -140,6 +144,7 @@ def _put_back(
     changes += _put_webhooks_back(label_studio, project_id, ours)
     heads = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
     changes += stop_serving(label_studio, project, connection.found)
+    # After the switch back: Label Studio empties the model version when the one in use is deleted.
     for version in heads:
         label_studio.delete_model_version(project_id, version)
     if heads:
@@ -165,6 +170,7 @@ def _put_webhooks_back(label_studio: LabelStudio, project_id: int, ours: Ours) -
 
 def _end_round(services: Services, project_id: int) -> None:
     """Take the lease from a round that is running: it must not publish any more."""
+    # Without Redis no round can publish either: its lease cannot be checked.
     with suppress(RedisError, SettingsError):
         take_away(services.impatient_redis, project_id)
 
@@ -174,6 +180,7 @@ def _ensure(make: Callable[[], tuple[int, str | None]], what: str) -> tuple[int 
     try:
         made, change = make()
     except LabelStudioError as error:
+        # Refused, as private addresses are by default; the loop works by its poll without either.
         return None, [f"no {what}: {error}"]
     return made, [change] if change else []
 

@@ -99,6 +99,7 @@ def _label_studio(services: Services) -> Iterator[Finding]:
         yield Finding("problem", "Label Studio", f"version {version} is too old", f"use {oldest} or newer")
         return
     yield Finding("ok", "Label Studio", f"version {version} at {url}")
+    # The version is told to anyone: only this call needs the token.
     try:
         user = services.label_studio.whoami()
         yield Finding("ok", "token", f"accepted, as {user.get('email') or user.get('username')}")
@@ -130,6 +131,7 @@ def _web(services: Services) -> Iterator[Finding]:
     address = services.settings.address
     try:
         answer = requests.get(f"{address}/health", timeout=2)
+        # Another program may answer on this port, and with 200 to every path.
         up = answer.ok and answer.json().get("status") == "UP"
     except (requests.RequestException, ValueError):
         up = False

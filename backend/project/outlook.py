@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.errors import LabelingConfigError, ProjectNotOrderable
 from backend.learning.controls import read_questions
-from backend.learning.inputs import Reader, choose_inputs, read_values
+from backend.learning.inputs import try_inputs
 from backend.learning.labeling_config import shown_objects
 from backend.loop.observe import foreign_versions
 from backend.loop.options import project_options
@@ -76,21 +76,23 @@ def look_ahead(services: Services, project_id: int) -> Outlook:
     passed_over: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     readable = 0
+    reasons: dict[str, int] = {}
     try:
         questions = read_questions(project["label_config"])
         learned = tuple(f'<{c.tag.tag} name="{c.name}">' for c in questions.controls)
         passed_over = questions.passed_over
-        inputs = choose_inputs(shown_objects(project["label_config"]), sample, options.features)
+        shown, download = shown_objects(project["label_config"]), services.media.of_project(project_id)
+        inputs, features = try_inputs(shown, sample, options.features, download)
         read = tuple(f"{spec.kind} of {', '.join(spec.fields)}" for spec in inputs)
-        values = read_values(inputs, sample, services.media.of_project(project_id))
-        readable = int(Reader.fitted(inputs, values, seed=0).transform(values).readable.sum())
+        readable = int(features.readable.sum())
+        reasons = features.gaps.counts() if features.gaps else {}
+        notes = (*notes, *(f"{n} of {len(sample)} tasks: {reason}" for reason, n in reasons.items()))
     except LabelingConfigError as error:
         # A project without tasks has nothing to go by yet, and takes what comes.
         problem = str(error) if sample else None
     if sample and not problem and not readable:
-        problem = (
-            f"none of the {len(sample)} tasks that were looked at can be read ({'; '.join(read)}): is what "
-            "they name there, and may it be fetched?"
+        problem = f"none of the {len(sample)} tasks that were looked at can be read ({'; '.join(read)}): " + (
+            "; ".join(reasons) or "they are empty"
         )
     return Outlook(
         tasks=label_studio.counts(project_id).tasks,

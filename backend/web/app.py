@@ -37,6 +37,7 @@ def create_app(
     app = Flask("backend.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config["TRUSTED_HOSTS"] = trusted_hosts(settings)
+    # With a registry of this app's own: the library's global one refuses a second app in one process.
     metrics = Metrics()
     metrics.registry.register(ProjectGauges(ModelStore(settings.model_dir)))
     app.extensions[EXTENSION] = WebState(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
 
 from backend.settings import Settings
 from backend.web.app import create_app
@@ -62,7 +63,7 @@ class _WebServer(BaseApplication):
 
     def load_config(self) -> None:
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        options = {
+        options: dict[str, Any] = {
             "bind": f"{host}:{self._settings.port}",
             "worker_class": "backend.web.buffered_worker.BufferedWorker",
             "workers": 1,
@@ -73,12 +74,11 @@ class _WebServer(BaseApplication):
             "loglevel": self._settings.log_level.lower(),
             "proc_name": "clean-al-web",
             "when_ready": self._announce,
-            # A newer gunicorn opens a socket for its own command line; nobody here asks for it.
-            "control_socket_disable": True,
         }
-        for name, value in options.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
+        # A newer gunicorn opens a socket for its own command line; nobody here asks for it.
+        if "control_socket_disable" in self.cfg.settings:
+            options["control_socket_disable"] = True
+        set_known(self.cfg, options)
 
     def load(self) -> WSGIApp:
         return self._load()
@@ -87,3 +87,18 @@ class _WebServer(BaseApplication):
         if self._on_ready:
             host, port = server.LISTENERS[0].sock.getsockname()[:2]
             self._on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+def set_known(config: Config, options: Mapping[str, Any]) -> None:
+    """Set options of gunicorn.
+
+    Raises
+    ------
+    LookupError
+        Names those that this gunicorn does not have: a misspelled limit would be no limit.
+    """
+    unknown = sorted(set(options) - set(config.settings))
+    if unknown:
+        raise LookupError(f"gunicorn has no setting {', '.join(unknown)}")
+    for name, value in options.items():
+        config.set(name, value)

@@ -58,6 +58,7 @@ class Metrics:
         app.after_request(self._observe)
 
     def _observe(self, response: Response) -> Response:
+        # The view's name, not the path: with ids in it each project would be a series of its own.
         endpoint = request.endpoint or "none"
         if started := g.get("started"):
             self.seconds.labels(endpoint, response.status_code).observe(time.perf_counter() - started)

@@ -29,6 +29,7 @@ class SeenTexts:
         """Return whether this text differs from the last one, or is the first; remember it."""
         digest = config_digest(text)
         with self._lock:
+            # Taken out and set anew: the project heard of last stands last, and the first is forgotten first.
             known = self._digests.pop(project_id, None)
             if len(self._digests) >= self._limit:
                 self._digests.pop(next(iter(self._digests)))

@@ -77,6 +77,7 @@ def mark(project_id: int, reason: str) -> Answer:
 def _handle(event: Event, project_id: int | None) -> Answer:
     metrics = web_state().metrics
     known = event.action in LEARNING_ACTIONS
+    # What is not known counts as one: a sender must not be able to make series without end.
     metrics.received.labels(event.action if known else "other").inc()
     if known and project_id is None:
         raise UnprocessableEntity("project: missing; send the payload, or use /webhook/<project id>")

@@ -9,17 +9,20 @@ from scipy import sparse
 
 from clean_al.validation import check_features, check_number
 
+ROWS = 4096
+
 
 class EncodedBlock:
-    """Centers an encoder's rows on the pool and gives them a common length.
+    """Centers an encoder's rows on the pool and gives them a length that goes with today's features.
 
-    Rows of an encoder share one large direction, which tells nothing; without it their mean square length is
-    brought to `scale`. Rows of zeros (nothing could be read) stay zeros and do not count.
+    Rows of an encoder share one large direction, which tells nothing; without it their root mean square
+    length is brought to `scale` times that of today's rows. Rows of zeros (nothing could be read) stay zeros
+    and do not count.
 
     Parameters
     ----------
-    scale : float, default 3.0
-        Length of the block. Those of `TextRepresentation` are 2 (its sketch) and 1 (TF-IDF).
+    scale : float, default 1.34
+        Beside `TextRepresentation` (lengths 2 and 1), the block then has length 3.
 
     Attributes
     ----------
@@ -27,26 +30,20 @@ class EncodedBlock:
     factor_ : float
     """
 
-    def __init__(self, scale: float = 3.0):
+    def __init__(self, scale: float = 1.34):
         self.scale = scale
 
-    def fit(self, encoded: np.ndarray, y: Any = None) -> Self:
-        """Learn center and length from the rows of the whole pool; labels are not used."""
+    def fit(self, today: Any, encoded: np.ndarray) -> Self:
+        """Learn center and length from the whole pool; labels are not used."""
         scale = check_number(self.scale, "scale")
-        rows = _checked(encoded)
+        rows = _both(today, encoded)[1]
         rows = rows[rows.any(axis=1)]
-        self.mean_ = (
-            rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-            if len(rows)
-            else np.zeros(rows.shape[1], np.float32)
-        )
-        total = sum(
-            float(np.square(rows[i : i + 4096] - self.mean_).sum(dtype=np.float64))
-            for i in range(0, len(rows), 4096)
-        )
-        length = np.sqrt(total / max(len(rows), 1))
+        self.mean_ = np.zeros(rows.shape[1], np.float32)
+        if len(rows):
+            self.mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        length = _length(rows, self.mean_)
         # Rows that are all alike tell nothing, and must not be blown up from rounding errors.
-        self.factor_ = float(scale / length) if length > 1e-6 else 0.0
+        self.factor_ = scale * (_length(today) or 1.0) / length if length > 1e-6 else 0.0
         return self
 
     def transform(self, encoded: np.ndarray) -> np.ndarray:
@@ -62,18 +59,14 @@ class EncodedBlock:
         Columns of today's features keep their numbers. A CSR result holds all of the block, 8 bytes a number:
         TF-IDF has too many columns to be dense.
         """
-        today = check_features(today, "today")
+        today, encoded = _both(today, encoded)
         block = self.transform(encoded)
-        if today.shape[0] != len(block):
-            raise ValueError(
-                f"encoded has {len(block)} rows for {today.shape[0]} rows of today: give the same items"
-            )
         if sparse.issparse(today):
             return sparse.hstack([today, sparse.csr_matrix(block)], format="csr", dtype=today.dtype)
         return np.hstack([today, block]).astype(today.dtype, copy=False)
 
 
-def join_blocks(today: Any, encoded: np.ndarray, scale: float = 3.0) -> Any:
+def join_blocks(today: Any, encoded: np.ndarray, scale: float = 1.34) -> Any:
     """Today's features beside an encoder's, for one pool; `EncodedBlock` does it for items that come later.
 
     Parameters
@@ -81,13 +74,23 @@ def join_blocks(today: Any, encoded: np.ndarray, scale: float = 3.0) -> Any:
     today : array or CSR matrix of shape (n, n_features)
     encoded : array of shape (n, dimension)
         From `TextEncoder.encode` or `ImageEncoder.encode`.
-    scale : float, default 3.0
+    scale : float, default 1.34
+        Length of the encoder's rows as a multiple of that of today's.
 
     Returns
     -------
     array or CSR matrix of shape (n, n_features + dimension)
     """
-    return EncodedBlock(scale).fit(encoded).join(today, encoded)
+    return EncodedBlock(scale).fit(today, encoded).join(today, encoded)
+
+
+def _both(today: Any, encoded: Any) -> tuple[Any, np.ndarray]:
+    today, rows = check_features(today, "today"), _checked(encoded)
+    if today.shape[0] != len(rows):
+        raise ValueError(
+            f"encoded has {len(rows)} rows for {today.shape[0]} rows of today: give the same tasks"
+        )
+    return today, rows
 
 
 def _checked(encoded: Any, n_columns: int | None = None) -> np.ndarray:
@@ -95,3 +98,17 @@ def _checked(encoded: Any, n_columns: int | None = None) -> np.ndarray:
         raise TypeError("encoded must be dense: give what an encoder returned")
     rows: np.ndarray = check_features(encoded, "encoded", n_features=n_columns)
     return rows.astype(np.float32, copy=False)
+
+
+def _length(rows: Any, center: np.ndarray | None = None) -> float:
+    """Root mean square length from the center; without one, of the rows that are not zero. In blocks."""
+    total, count = 0.0, 0
+    for i in range(0, rows.shape[0], ROWS):
+        part = rows[i : i + ROWS]
+        if center is not None:
+            part = part - center
+        squares = part.multiply(part) if sparse.issparse(part) else np.square(part)
+        lengths = np.asarray(squares.sum(axis=1, dtype=np.float64)).ravel()
+        total += float(lengths.sum())
+        count += len(lengths) if center is not None else int(np.count_nonzero(lengths))
+    return float(np.sqrt(total / max(count, 1)))

@@ -85,18 +85,24 @@ class OnnxTextModel:
     def _batches(self, texts: Sequence[str]) -> Iterator[Batch]:
         """The texts by length, so that little is padding."""
         # One by one: the library's own threads would take every core, and do not survive a fork.
-        tokens = [self._tokenizer.encode(text) for text in texts]
-        said = [i for i, t in enumerate(tokens) if len(t.ids) > sum(t.special_tokens_mask)]
-        said.sort(key=lambda i: len(tokens[i].ids))
+        ids = [self._ids(text) for text in texts]
+        said = sorted((i for i, own in enumerate(ids) if len(own)), key=lambda i: len(ids[i]))
         start = 0
         while start < len(said):
             stop = start + 1
             while stop < len(said) and stop - start < self._texts:
-                if len(tokens[said[stop]].ids) * (stop + 1 - start) > TOKENS:
+                if len(ids[said[stop]]) * (stop + 1 - start) > TOKENS:
                     break
                 stop += 1
-            yield _padded(np.array(said[start:stop]), [tokens[i].ids for i in said[start:stop]])
+            yield _padded(np.array(said[start:stop]), [ids[i] for i in said[start:stop]])
             start = stop
+
+    def _ids(self, text: str) -> np.ndarray:
+        """The numbers of its tokens; none where it has no token of its own."""
+        tokens = self._tokenizer.encode(text)
+        # The object also holds all that was cut off: only the numbers are kept.
+        ids = np.array(tokens.ids, dtype=np.int64)
+        return ids if len(ids) > sum(tokens.special_tokens_mask) else ids[:0]
 
     def _batch_rows(self, batch: Batch) -> np.ndarray:
         inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
@@ -119,7 +125,7 @@ class OnnxTextModel:
         return mean
 
 
-def _padded(rows: np.ndarray, ids: list[list[int]]) -> Batch:
+def _padded(rows: np.ndarray, ids: list[np.ndarray]) -> Batch:
     table = np.zeros((len(ids), max(map(len, ids))), dtype=np.int64)
     mask = np.zeros_like(table)
     for i, numbers in enumerate(ids):

@@ -15,6 +15,8 @@ def group_numbers(regions: Sequence[Region], relations: Sequence[Relation], firs
 
     def root(key: str) -> str:
         while home[key] != key:
+            # Each step halves the way: a chain of any length takes time in proportion.
+            home[key] = home[home[key]]
             key = home[key]
         return key
 
@@ -43,12 +45,17 @@ def skeletons(regions: Sequence[Region]) -> list[Region]:
             parts.setdefault(region.parent, []).append(region)
     chosen = {parent: group for parent, group in parts.items() if _is_skeleton(group)}
     taken = {id(region) for group in chosen.values() for region in group}
+    firsts = {id(group[0]): parent for parent, group in chosen.items()}
+    names: dict[str | None, tuple[str, ...]] = {}
+    for region in regions:
+        names.setdefault(region.id, region.labels)
     done = []
     for region in regions:
         if id(region) not in taken:
             done.append(region)
-        elif chosen.get(region.parent or "", [None])[0] is region:
-            done.append(_skeleton(region.parent or "", chosen[region.parent or ""], regions))
+        elif id(region) in firsts:
+            parent = firsts[id(region)]
+            done.append(_skeleton(parent, chosen[parent], names.get(parent, ())))
     return done
 
 
@@ -58,8 +65,7 @@ def _is_skeleton(group: list[Region]) -> bool:
     return len(group) > 1 and len(set(labels)) == len(labels) and is_plain
 
 
-def _skeleton(parent: str, group: list[Region], regions: Sequence[Region]) -> Region:
-    labels = next((region.labels for region in regions if region.id == parent), ())
+def _skeleton(parent: str, group: list[Region], labels: tuple[str, ...]) -> Region:
     label = f"{labels[0]} skeleton" if labels else "skeleton"
     scores = [region.score for region in group if region.score is not None]
     return Region(Skeleton(tuple(group)), (label,), parent, min(scores) if scores else None)

@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from exporters.declared import DeclaredAttribute, DeclaredLabel
 from exporters.label_studio.make_config import PALETTE
 from exporters.xml_text import ILLEGAL, REPLACEMENT, escape
 
 LONGEST_NAME = 64
+LONGEST_DEFAULT = 128
+INPUT_TYPES = ("checkbox", "radio", "number", "text", "select")
 UNNAMED = "object"
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -26,7 +29,8 @@ class Labels:
         """Start with (label, color) pairs, in the order in which the task is to offer them."""
         self._names: dict[str, tuple[str, str]] = {}
         self._attributes: dict[str, dict[str, None]] = {}
-        self._parts: dict[str, dict[str, None]] = {}
+        self._parts: dict[str, dict[str, dict[str, None]]] = {}
+        self._declared: dict[tuple[str, str], DeclaredAttribute] = {}
         self._colors: dict[str, str] = {}
         for label, color in declared:
             name = self.name(label)[0]
@@ -58,9 +62,20 @@ class Labels:
         """Note that a shape of this label carries this attribute."""
         self._attributes[name][attribute] = None
 
-    def part(self, name: str, element: str) -> None:
-        """Note that this label is a skeleton with such an element."""
-        self._parts.setdefault(name, {})[element] = None
+    def part(self, name: str, element: str, attributes: Iterable[str] = ()) -> None:
+        """Note that this label is a skeleton with such an element, which carries these attributes."""
+        known = self._parts.setdefault(name, {}).setdefault(element, {})
+        known.update(dict.fromkeys(attributes))
+
+    def declare(self, labels: Iterable[DeclaredLabel]) -> None:
+        """Take labels over from a document: colors, attributes, and the values that these may have."""
+        for label in labels:
+            name = self.name(label.name)[0]
+            if _COLOR.fullmatch(label.color):
+                self._colors[name] = label.color
+            for attribute in label.attributes:
+                self.has(name, attribute.name)
+                self._declared[name, attribute.name] = attribute
 
     def specification(self) -> list[dict[str, Any]]:
         """Return what goes into labels.json."""
@@ -68,13 +83,16 @@ class Labels:
 
     def _label(self, index: int, name: str) -> dict[str, Any]:
         color = self._colors.get(name) or PALETTE[index % len(PALETTE)]
-        attributes = [_attribute(attribute) for attribute in self._attributes[name]]
+        attributes = [
+            _attribute(attribute, self._declared.get((name, attribute)))
+            for attribute in self._attributes[name]
+        ]
         label: dict[str, Any] = {"name": name, "color": color, "type": "any", "attributes": attributes}
         if name in self._parts:
             label["type"] = "skeleton"
             label["sublabels"] = [
-                {"name": part, "color": color, "type": "points", "attributes": []}
-                for part in self._parts[name]
+                {"name": part, "color": color, "type": "points", "attributes": list(map(_attribute, own))}
+                for part, own in self._parts[name].items()
             ]
             label["svg"] = _skeleton_svg(list(self._parts[name]))
         return label
@@ -85,16 +103,21 @@ class Labels:
         return "<labels>\n" + "".join(rows) + "      </labels>"
 
 
-def _attribute(name: str) -> dict[str, Any]:
-    return {"name": name, "mutable": False, "input_type": "text", "default_value": "", "values": []}
+def _attribute(name: str, declared: DeclaredAttribute | None = None) -> dict[str, Any]:
+    """Return the attribute as it was declared; else as a text."""
+    told = declared or DeclaredAttribute(name)
+    kind = told.input_type if told.input_type in INPUT_TYPES else "text"
+    return {
+        "name": name,
+        "mutable": told.mutable,
+        "input_type": kind,
+        "default_value": told.default[:LONGEST_DEFAULT],
+        "values": list(told.values),
+    }
 
 
 def _label_xml(label: dict[str, Any], parent: str = "") -> str:
-    attributes = "".join(
-        f"<attribute><name>{escape(a['name'])}</name><mutable>False</mutable><input_type>text</input_type>"
-        "<default_value></default_value><values></values></attribute>"
-        for a in label["attributes"]
-    )
+    attributes = "".join(map(_attribute_xml, label["attributes"]))
     ending = f"<parent>{escape(parent)}</parent>" if parent else ""
     ending += f"<svg>{escape(label['svg'])}</svg>" if "svg" in label else ""
     row = (
@@ -102,6 +125,16 @@ def _label_xml(label: dict[str, Any], parent: str = "") -> str:
         f"<type>{label['type']}</type><attributes>{attributes}</attributes>{ending}</label>\n"
     )
     return row + "".join(_label_xml(part, label["name"]) for part in label.get("sublabels", ()))
+
+
+def _attribute_xml(attribute: dict[str, Any]) -> str:
+    values = "\n".join(map(escape, attribute["values"]))
+    return (
+        f"<attribute><name>{escape(attribute['name'])}</name><mutable>{attribute['mutable']}</mutable>"
+        f"<input_type>{attribute['input_type']}</input_type>"
+        f"<default_value>{escape(attribute['default_value'])}</default_value>"
+        f"<values>{values}</values></attribute>"
+    )
 
 
 def _skeleton_svg(parts: list[str]) -> str:

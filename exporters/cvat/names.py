@@ -61,6 +61,7 @@ class ImageNames:
     def __init__(self, style: str):
         self._base_only = style == "basename"
         self._seen = SeenHashes()
+        self._last: dict[str, int] = {}
 
     def name(self, address: str, position: int) -> tuple[str, str]:
         """Return (name, how it differs from the address), the second empty when the name was free."""
@@ -81,7 +82,8 @@ class ImageNames:
     def _free(self, name: str) -> str:
         root = stem(name)
         ending = name[len(root) :]
-        number = 2
+        number = self._last.get(root, 1) + 1
         while self._seen.add(f"{root}-{number}"):
             number += 1
+        self._last[root] = number
         return f"{root}-{number}{ending}"

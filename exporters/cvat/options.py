@@ -19,10 +19,14 @@ class CvatOptions:
         Image names: `path` as in the task, without the address before it, or `basename`.
     clamp : bool
         Whether shapes are cut to the picture (counted as changed).
+    video : str
+        The video that a document is about which names none, as exports of jobs do not.
     """
 
     names: str = "path"
     clamp: bool = field(default=False, metadata={"help": "CVAT: cut shapes to the picture."})
+
+    video: str = field(default="", metadata={"help": "CVAT: the video of a document that names none."})
 
     def __post_init__(self) -> None:
         one_of("names", self.names, NAMES)

@@ -7,7 +7,7 @@ their places.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from exporters.label_studio.read_shapes import ANSWERS
 from exporters.records import Annotation, Answer, FrameRange, Geometry, KeyFrame, Region, Track
@@ -76,6 +76,7 @@ def _joined(regions: list[Region]) -> tuple[Region, ...]:
     """Return the regions with plain tags as one choice, and tags that tell a rating or a text as such."""
     done: list[Region] = []
     tags: dict[tuple[tuple[str, str], ...], int] = {}
+    values: dict[int, list[Any]] = {}
     for region in regions:
         if type(region.shape) is not Answer:
             done.append(region)
@@ -84,13 +85,13 @@ def _joined(regions: list[Region]) -> tuple[Region, ...]:
         if told:
             done.append(_told(region, *told[0]))
         elif region.score is None and region.attributes in tags:
-            at = tags[region.attributes]
-            first = done[at].shape
-            assert isinstance(first, Answer)
-            done[at] = done[at]._replace(shape=Answer("choices", (*first.values, *region.shape.values)))
+            values[tags[region.attributes]].extend(region.shape.values)
         else:
             tags[region.attributes] = len(done)
+            values[len(done)] = list(region.shape.values)
             done.append(region)
+    for at, chosen in values.items():
+        done[at] = done[at]._replace(shape=Answer("choices", tuple(chosen)))
     return tuple(done)
 
 

@@ -6,14 +6,30 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 
 from exporters.cvat.write_shapes import CORNERS
-from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Points, Polygon, Polyline, new
+from exporters.records import (
+    FARTHEST,
+    LARGEST_IMAGE,
+    Box,
+    Cuboid,
+    Ellipse,
+    Geometry,
+    Mask,
+    Point,
+    Points,
+    Polygon,
+    Polyline,
+    new,
+)
 
 Given = Mapping[str, str]
+LARGEST_WHOLE = 1 << 31
 
 
 def _finite(*numbers: float) -> None:
     if not all(map(isfinite, numbers)):
         raise ValueError("a coordinate is not finite")
+    if max(map(abs, numbers)) > FARTHEST:
+        raise ValueError("a coordinate is out of range")
 
 
 def _angle(given: Given) -> float:
@@ -26,8 +42,10 @@ def read_box(given: Given) -> Box:
     """Return the box; one with its corners swapped is put right."""
     left, top = float(given["xtl"]), float(given["ytl"])
     width, height = float(given["xbr"]) - left, float(given["ybr"]) - top
-    if left - left + top - top + width - width + height - height != 0.0:
-        raise ValueError("a coordinate is not finite")
+    if not (-FARTHEST <= left <= FARTHEST and -FARTHEST <= top <= FARTHEST) or (
+        not (-FARTHEST <= width <= FARTHEST and -FARTHEST <= height <= FARTHEST)
+    ):
+        _finite(left, top, width, height)
     if width < 0.0 or height < 0.0:
         left, top = min(left, left + width), min(top, top + height)
         width, height = abs(width), abs(height)
@@ -53,6 +71,10 @@ def _ellipse(given: Given) -> Ellipse:
 
 def _mask(given: Given) -> Mask:
     left, top, width, height = (int(given[key]) for key in ("left", "top", "width", "height"))
+    if max(abs(left), abs(top)) > FARTHEST:
+        raise ValueError("a coordinate is out of range")
+    if not 0 < width * height <= LARGEST_IMAGE:
+        raise ValueError(f"is empty, or larger than {LARGEST_IMAGE:,} pixels")
     runs = tuple(int(run) for run in given["rle"].split(","))
     if sum(runs) != width * height or min(runs) < 0 or min(width, height) < 1:
         raise ValueError("the runs of the mask do not fill its rectangle")
@@ -87,7 +109,15 @@ def whole(text: str | None) -> int | None:
         number = int(text or "")
     except ValueError:
         return None
-    return number if number >= 0 else None
+    return number if 0 <= number < LARGEST_WHOLE else None
+
+
+def frame_number(text: str | None) -> int:
+    """Return the number of a frame; `ValueError` when it is none."""
+    number = whole(text)
+    if number is None:
+        raise ValueError("its frame is no whole number from 0 on")
+    return number
 
 
 def reason(error: Exception) -> str:

@@ -3,144 +3,220 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from exporters.cvat.read_annotations import Key, Told, joined, tell, video_annotations
-from exporters.cvat.read_shapes import PARTS, Given, reason, source_of, whole
+from exporters.cvat.read_annotations import Key, Told, joined, tell
+from exporters.cvat.read_meta import DocumentHead, read_head
+from exporters.cvat.read_shapes import PARTS, Given, frame_number, reason, source_of, whole
+from exporters.cvat.read_videos import VideoTasks
+from exporters.declared import Declared
 from exporters.errors import InputError
-from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, Track, new
+from exporters.inputs import Readable
+from exporters.records import Answer, Geometry, Item, KeyFrame, Region, Skeleton, new
 from exporters.report import Ledger
-from exporters.xml_text import safe_parser
+from exporters.xml_text import DEEPEST, safe_parser
 
 BLOCK = 1 << 15
+# One image, one attribute of an element, the head: what is held at a time is bounded.
+LARGEST_IMAGE, LARGEST_TOKEN, LARGEST_HEAD = 1 << 27, 1 << 26, 1 << 25
+MOST_TEXTS = 1 << 13
 _SHAPES = frozenset((*PARTS, "tag", "skeleton"))
-Draft = tuple[Region, str]
+Attributes = tuple[tuple[str, str], ...]
 
 
 class Shape:
     """A shape while its element is open."""
 
-    attributes: tuple[tuple[str, str], ...] = ()
-    parts: tuple[Region, ...] = ()
+    attributes: list[tuple[str, str]] | tuple[()] = ()
+    parts: list[Region] | tuple[()] = ()
 
     def __init__(self, kind: str, given: Given):
         self.kind, self.given = kind, given
 
 
 class CvatParser:
-    """Follows the document; `take` gives the items that are finished."""
+    """Follows the document; `feed` gives the items that are finished."""
 
-    def __init__(self, name: str, ledger: Ledger):
-        self._name, self._ledger = name, ledger
+    def __init__(self, name: str, ledger: Ledger, declared: Declared, video: str = ""):
+        self._name, self._ledger, self._declared = name, ledger, declared
         self._parser = safe_parser(name)
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._items: list[Item] = []
         self._image: Given | None = None
+        self._is_frame = False
         self._groups: dict[Key, list[Region]] = {}
         self._priority: float | None = None
-        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Told] = {}
+        self._known: dict[tuple[str, Attributes], Told] = {}
         self._track: Given | None = None
         self._frames: list[KeyFrame] = []
         self._track_attributes: list[tuple[str, str]] = []
-        self._tracks: list[Draft] = []
-        self._tagged: dict[int, list[Draft]] = {}
         self._shape: Shape | None = None
         self._part: Shape | None = None
         self._attribute: str | None = None
         self._text: list[str] = []
         self._meta: TreeBuilder | None = None
-        self._is_video = False
-        self._size: tuple[int | None, int | None] = (None, None)
-        self._length: int | None = None
-        self._source = ""
+        self._head = DocumentHead({})
+        self._videos = VideoTasks(name, ledger, video)
         self._root: str | None = None
+        # How deep inside an element that is not known, or inside the head.
+        self._lost = self._depth = 0
+        self._fed = self._held = 0
 
     def feed(self, data: bytes, is_last: bool) -> list[Item]:
         """Parse a block; return the items that it finished."""
+        self._fed += len(data)
         try:
             self._parser.Parse(data, is_last)
         except expat.ExpatError as error:
             raise InputError(f"{self._name}: not XML, or cut short ({error})") from None
         if is_last:
-            self._finish()
+            self._items.extend(self._videos.items(self._head))
+        else:
+            self._check_size(len(data))
         done, self._items = self._items, []
         return done
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes were fed of which the parser has made nothing yet."""
+        return self._fed - self._parser.CurrentByteIndex
+
+    def _check_size(self, size: int) -> None:
+        self._held += size
+        if self.waiting > LARGEST_TOKEN or len(self._text) > MOST_TEXTS:
+            raise InputError(f"{self._place()}: one element is larger than {LARGEST_TOKEN >> 20} MiB")
+        if self._meta is not None and self._held > LARGEST_HEAD:
+            raise InputError(f"{self._place()}: <meta> is larger than {LARGEST_HEAD >> 20} MiB")
+        if self._image is not None and self._held > LARGEST_IMAGE:
+            raise InputError(f"{self._place()}: one image is larger than {LARGEST_IMAGE >> 20} MiB")
 
     def _place(self) -> str:
         return f"{self._name}, line {self._parser.CurrentLineNumber}"
 
     def _start(self, tag: str, given: dict[str, str]) -> None:
-        if tag in PARTS and self._shape is None and self._meta is None:
+        if self._lost:
+            self._lose()
+        elif tag in PARTS and self._shape is None and self._meta is None:
             self._shape = Shape(tag, given)
         elif self._meta is not None:
+            self._depth = self._deeper(self._depth)
             self._meta.start(tag, given)
-        elif tag == "attribute":
-            self._attribute, self._text = given.get("name"), []
+        elif tag == "attribute" and self._attribute is None and (self._shape or self._track is not None):
+            self._attribute, self._text = given.get("name", ""), []
             # Only here: blanks between elements would cost a call each.
             self._parser.CharacterDataHandler = self._text.append
-        elif tag == "image":
-            self._image, self._groups, self._priority = given, {}, None
-        elif tag == "track":
-            self._track, self._frames, self._track_attributes = given, [], []
-        elif tag in _SHAPES:
-            if self._shape is None:
-                self._shape = Shape(tag, given)
-            else:
-                self._part = Shape(tag, given)
-        elif tag == "meta":
-            self._meta = TreeBuilder()
-            self._meta.start(tag, given)
-            self._parser.CharacterDataHandler = self._meta.data
-        elif self._root is None:
+        elif tag in _SHAPES and self._attribute is None:
+            self._start_shape(tag, given)
+        else:
+            self._start_owner(tag, given)
+
+    def _start_shape(self, tag: str, given: Given) -> None:
+        if self._shape is None:
+            self._shape = Shape(tag, given)
+        elif self._shape.kind == "skeleton" and self._part is None and tag in PARTS:
+            self._part = Shape(tag, given)
+        else:
+            self._refuse(tag)
+
+    def _start_owner(self, tag: str, given: dict[str, str]) -> None:
+        is_open = self._shape or self._image is not None or self._track is not None
+        if self._root is None:
             self._root = tag
             if tag != "annotations":
                 raise InputError(f"{self._name}: expected <annotations>, found <{tag}>; is it CVAT XML 1.1?")
+        elif is_open or self._attribute is not None:
+            self._refuse(tag)
+        elif tag == "image":
+            self._image, self._groups, self._priority, self._held = given, {}, None, 0
+            self._is_frame = self._head.of(given.get("task_id")).is_video
+        elif tag == "track":
+            self._track, self._frames, self._track_attributes = given, [], []
+        elif tag == "meta":
+            self._meta, self._depth, self._held = TreeBuilder(), 0, 0
+            self._meta.start(tag, given)
+            self._parser.CharacterDataHandler = self._meta.data
+        elif tag == "version":
+            self._lose()
+        else:
+            self._refuse(tag)
+
+    def _refuse(self, tag: str) -> None:
+        """Count an element that has no place here, and pass over it with all that is in it."""
+        self._ledger.drop("element", f"<{tag[:40]}> is not known here", self._place())
+        self._lose()
+
+    def _lose(self) -> None:
+        self._lost = self._deeper(self._lost)
+
+    def _deeper(self, depth: int) -> int:
+        if depth >= DEEPEST:
+            raise InputError(f"{self._place()}: nested more than {DEEPEST} deep")
+        return depth + 1
 
     def _end(self, tag: str) -> None:
-        if self._shape is not None:
-            if tag == self._shape.kind and self._part is None:
-                self._end_shape(self._shape)
-                self._shape = None
-            elif tag == "attribute":
+        if self._lost:
+            self._lost -= 1
+        elif self._shape is not None:
+            if self._attribute is not None:
                 self._end_attribute()
-            elif self._part is not None and tag == self._part.kind:
+            elif self._part is not None:
                 self._end_part(self._part)
                 self._part = None
+            else:
+                self._end_shape(self._shape)
+                self._shape = None
         elif tag == "image":
             self._end_image()
         elif self._meta is not None:
-            self._meta.end(tag)
-            if tag == "meta":
-                self._read_meta(self._meta.close())
-                self._meta = None
-                self._parser.CharacterDataHandler = None
-        elif tag == "attribute":
+            self._end_meta(tag)
+        elif self._attribute is not None:
             self._end_attribute()
         elif tag == "track":
             self._end_track()
 
+    def _end_meta(self, tag: str) -> None:
+        assert self._meta is not None
+        self._meta.end(tag)
+        self._depth -= 1
+        if self._depth < 0:
+            self._read_meta(self._meta.close())
+            self._meta = None
+            self._parser.CharacterDataHandler = None
+
     def _end_attribute(self) -> None:
         pair = (self._attribute or "", "".join(self._text))
         self._parser.CharacterDataHandler = None
-        if self._part is None and self._shape is not None:
-            self._shape.attributes += (pair,)
-        elif self._part is None and self._track is not None:
+        self._attribute, self._text = None, []
+        if not pair[0]:
+            self._ledger.drop("attribute", "has no name", self._place())
+            return
+        owner = self._part or self._shape
+        if owner is None:
             self._track_attributes.append(pair)
+        elif isinstance(owner.attributes, list):
+            owner.attributes.append(pair)
+        else:
+            owner.attributes = [pair]
 
     def _end_part(self, part: Shape) -> None:
         try:
             if part.given.get("outside") == "1":
+                if self._track is None:
+                    self._ledger.change("skeleton point", "outside the picture: left out", self._place())
                 return
             shape = PARTS[part.kind](part.given)
         except (ValueError, KeyError) as error:
             self._ledger.drop(f"skeleton {part.kind}", reason(error), self._place())
             return
-        region = Region(shape, (part.given.get("label", ""),), occluded=part.given.get("occluded") == "1")
+        is_occluded = part.given.get("occluded") == "1"
+        labels = (part.given.get("label", ""),)
+        region = Region(shape, labels, attributes=tuple(part.attributes), occluded=is_occluded)
         if self._shape is not None:
-            self._shape.parts += (region,)
+            parts = self._shape.parts
+            self._shape.parts = parts if isinstance(parts, list) else []
+            self._shape.parts.append(region)
 
     def _end_shape(self, shape: Shape) -> None:
         try:
@@ -148,22 +224,27 @@ class CvatParser:
                 self._key_frame(shape)
             elif self._image is None:
                 self._ledger.drop(shape.kind, "stands outside an image and a track", self._place())
-            elif self._is_video:
-                draft = (self._region(shape, shape.attributes, None), source_of(shape.given))
-                self._tagged.setdefault(whole(self._image.get("id")) or 0, []).append(draft)
+            elif self._is_frame:
+                draft = (self._region(shape, tuple(shape.attributes), None), source_of(shape.given))
+                head = self._head.of(self._image.get("task_id"))
+                self._videos.add_on_frame(self._image, draft, head)
             else:
                 self._put(shape)
         except (ValueError, KeyError) as error:
+            if isinstance(error, InputError):
+                raise
             self._ledger.drop(shape.kind, reason(error), self._place())
 
     def _put(self, shape: Shape) -> None:
         """Add a shape of an image to the annotation that its attributes tell."""
-        key = (source_of(shape.given), shape.attributes)
+        key = (source_of(shape.given), tuple(shape.attributes))
         told = self._known.get(key)
         if told is None:
-            if len(self._known) > 10_000:
-                self._known.clear()
-            told = self._known[key] = tell(*key)
+            told = tell(*key)
+            if sum(len(value) for _, value in key[1]) < 1000:
+                if len(self._known) > 10_000:
+                    self._known.clear()
+                self._known[key] = told
         group, rest, score, priority = told
         if priority is not None:
             self._priority = priority
@@ -173,13 +254,13 @@ class CvatParser:
         else:
             self._groups[group] = [region]
 
-    def _region(self, shape: Shape, attributes: tuple[tuple[str, str], ...], score: float | None) -> Region:
+    def _region(self, shape: Shape, attributes: Attributes, score: float | None) -> Region:
         given, kind = shape.given, shape.kind
         labels = (given["label"],)
         read = PARTS.get(kind)
         if kind == "tag":
             return Region(Answer("choices", labels), (), None, score, "", attributes)
-        made: Geometry | Skeleton = Skeleton(shape.parts) if read is None else read(given)
+        made: Geometry | Skeleton = _skeleton(shape) if read is None else read(given)
         is_occluded, z_order = given.get("occluded") == "1", given.get("z_order", "0")
         if z_order == "0" and "group_id" not in given:
             return new(Region, (made, labels, None, score, "", attributes, (), 0, 0, is_occluded, None))
@@ -188,94 +269,76 @@ class CvatParser:
 
     def _key_frame(self, shape: Shape) -> None:
         given = shape.given
-        if shape.kind == "skeleton":
-            raise ValueError("skeleton tracks are not read")
         if given.get("keyframe", "1") != "1":
             return
-        made = PARTS[shape.kind](given)
         is_outside, is_occluded = given.get("outside") == "1", given.get("occluded") == "1"
-        frame = KeyFrame(int(given["frame"]), made, is_outside, is_occluded, shape.attributes)
-        self._frames.append(frame)
+        if shape.kind != "skeleton":
+            made: Geometry | Skeleton = PARTS[shape.kind](given)
+        elif shape.parts or not self._frames:
+            made = _skeleton(shape)
+        else:
+            # All its points are outside: it has left the picture, and stays where it was last seen.
+            made, is_outside = self._frames[-1].shape, True
+        frame = frame_number(given["frame"])
+        self._frames.append(KeyFrame(frame, made, is_outside, is_occluded, tuple(shape.attributes)))
 
     def _end_track(self) -> None:
-        given = self._track or {}
-        self._track = None
-        frames = tuple(sorted(self._frames, key=lambda frame: frame.frame))
-        if not frames or "label" not in given:
-            self._ledger.drop("track", "has no key frame" if not frames else "has no 'label'", self._place())
-            return
-        # What all key frames say holds for the track; what changes stays with them.
-        common = set(frames[0].attributes).intersection(*(frame.attributes for frame in frames))
-        own = [pair for pair in frames[0].attributes if pair in common]
-        frames = tuple(
-            frame._replace(attributes=tuple(pair for pair in frame.attributes if pair not in common))
-            for frame in frames
-        )
-        group = int(given["group_id"]) if given.get("group_id", "").isdigit() else 0
-        track = Track(frames, self._length)
-        region = Region(track, (given["label"],), attributes=(*self._track_attributes, *own), group=group)
-        self._tracks.append((region, source_of(given)))
+        given, self._track = self._track or {}, None
+        try:
+            head = self._head.of(given.get("task_id"))
+            self._videos.add_track(given, self._frames, self._track_attributes, head)
+        except (ValueError, KeyError) as error:
+            if isinstance(error, InputError):
+                raise
+            self._ledger.drop("track", reason(error), self._place())
 
     def _end_image(self) -> None:
-        given = self._image or {}
-        self._image = None
-        if self._is_video:
+        given, self._image = self._image or {}, None
+        width, height = whole(given.get("width")), whole(given.get("height"))
+        head = self._head.of(given.get("task_id"))
+        if self._is_frame:
+            if width and height:
+                self._videos.task_of(head, given).size = (width, height)
             return
         name = given.get("name", "")
         if not name:
             self._ledger.drop("item", "image without a name", self._place())
             return
-        item = Item(
-            kind="image",
-            media=name,
-            id=given.get("id"),
-            width=whole(given.get("width")),
-            height=whole(given.get("height")),
-            data={"subset": given["subset"]} if given.get("subset") else {},
-            annotations=joined(self._groups),
-            priority=self._priority,
-            place=f"image {name}",
-        )
-        self._items.append(item)
+        told = {"subset": given.get("subset"), "task": head.name if self._head.is_project else None}
+        data = {key: value for key, value in told.items() if value}
+        found = joined(self._groups)
+        item = Item("image", name, given.get("id"), width, height, data, found, self._priority)
+        self._items.append(item._replace(place=f"image {name}"))
 
     def _read_meta(self, meta: Element) -> None:
-        task = next(
-            (meta.find(tag) for tag in ("task", "job", "project") if meta.find(tag) is not None), meta
-        )
-        if task is None:
-            return
-        self._is_video = task.findtext("mode") == "interpolation"
-        size = meta.find(".//original_size")
-        if size is not None:
-            self._size = (whole(size.findtext("width")), whole(size.findtext("height")))
-        stop = whole(task.findtext("stop_frame"))
-        self._length = stop + 1 if stop is not None and self._is_video else None
-        self._source = meta.findtext(".//source") or task.findtext("name") or ""
-
-    def _finish(self) -> None:
-        if not self._tracks and not self._tagged:
-            return
-        annotations, priority = video_annotations(self._tracks, self._tagged)
-        width, height = self._size
-        item = Item("video", self._source or self._name, None, width, height, {}, annotations, priority)
-        self._items.append(item._replace(place=f"video {item.media}"))
+        self._head = read_head(meta)
+        for label in self._head.labels:
+            if label.kind == "part":
+                continue
+            self._declared.labels.setdefault(label.name, label)
 
 
-def read_cvat(file: BinaryIO, name: str, ledger: Ledger) -> Iterator[Item]:
-    """Yield the images of a document as they come, then its video if it has tracks.
+def _skeleton(shape: Shape) -> Skeleton:
+    if not shape.parts:
+        raise ValueError("has no point inside the picture")
+    return Skeleton(tuple(shape.parts))
 
-    Raises `InputError` for what is no CVAT XML; single shapes that are wrong are counted and left out.
+
+def read_cvat(
+    file: Readable, name: str, ledger: Ledger, declared: Declared | None = None, video: str = ""
+) -> Iterator[Item]:
+    """Yield the images of a document as they come, then a video for each task that has tracks.
+
+    `declared` takes the labels that the document declares; `video` is the name of the video where the
+    document has none. Raises `InputError` for what is no CVAT XML; single shapes that are wrong are counted
+    and left out.
     """
-    parser = CvatParser(name, ledger)
+    parser = CvatParser(name, ledger, declared or Declared(), video)
+    size = BLOCK
     while True:
-        block: Any = _read(file, name)
+        block = file.read(size)
         yield from parser.feed(block, not block)
         if not block:
             return
-
-
-def _read(file: BinaryIO, name: str) -> bytes:
-    try:
-        return file.read(BLOCK)
-    except (EOFError, OSError) as error:
-        raise InputError(f"{name}: the compressed file is damaged or cut short ({error})") from None
+        # An element larger than a block is looked at from its start each time: twice as much keeps it linear.
+        size = BLOCK if parser.waiting < size else min(size * 2, 1 << 24)

@@ -9,7 +9,7 @@ from exporters.cvat.groups import group_numbers, skeletons
 from exporters.cvat.labels import UNNAMED, Labels
 from exporters.cvat.options import CvatOptions
 from exporters.cvat.write_shapes import DRAW
-from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of
+from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of, plain
 from exporters.report import Ledger
 from exporters.xml_text import escape, has_illegal
 
@@ -195,20 +195,29 @@ class Elements:
         label = region.labels[0] if region.labels else UNNAMED
         own = self.own_attributes(region, origin)
         opening, renamed = self.opening(label, origin.source, own)
+        body = self.skeleton_parts(label, skeleton, origin.source)
+        hows = [
+            renamed,
+            *faults(own),
+            *faults(pair for part in skeleton.elements for pair in part.attributes),
+        ]
+        self.ledger.settle("skeleton", [how for how in hows if how], item.place)
+        head = f'    <skeleton{opening} z_order="{region.z_order}">{attributes_text(own)}\n'
+        return [f"{head}{body}    </skeleton>\n"]
+
+    def skeleton_parts(self, label: str, skeleton: Skeleton, source: str, ending: str = "") -> str:
+        """Return the elements of a skeleton; its label learns of them."""
         name, _ = self.labels.name(label)
-        rows = [f'    <skeleton{opening} z_order="{region.z_order}">{attributes_text(own)}\n']
-        hows = [renamed, *faults(own)]
+        rows = []
         for part in skeleton.elements:
             part_label = " ".join((part.labels[0] if part.labels else UNNAMED).split())[:64]
-            self.labels.part(name, part_label)
+            self.labels.part(name, part_label, [attribute for attribute, _ in part.attributes])
             element, geometry = DRAW[type(part.shape)](part.shape)
             rows.append(
-                f'      <{element} label="{escape(part_label)}" source="{origin.source}" '
-                f'outside="0" occluded="{part.occluded:d}"{geometry}></{element}>\n'
+                f'      <{element} label="{escape(part_label)}" source="{source}"{ending} outside="0" '
+                f'occluded="{part.occluded:d}"{geometry}>{attributes_text(part.attributes)}</{element}>\n'
             )
-        rows.append("    </skeleton>\n")
-        self.ledger.settle("skeleton", [how for how in hows if how], item.place)
-        return rows
+        return "".join(rows)
 
     def _tags(self, region: Region, answer: Answer, origin: Provenance, item: Item) -> list[str]:
         hows: list[str] = []
@@ -225,14 +234,14 @@ class Elements:
         """Return the tags that tell an answer: (label, attributes) for each."""
         own = self.own_attributes(region, origin)
         if answer.kind in ("choices", "pairwise"):
-            return [(str(value), own) for value in answer.values]
+            return [(plain(value), own) for value in answer.values]
         if answer.kind == "taxonomy":
-            return [(" / ".join(map(str, path)), own) for path in answer.values]
+            return [(plain(path), own) for path in answer.values]
         said = (answer.kind, "\n".join(map(plain, answer.values)))
         return [(region.control or answer.kind, (*own, said))]
 
 
-def faults(attributes: Attributes) -> list[str]:
+def faults(attributes: Iterable[tuple[str, str]]) -> list[str]:
     """Return what escaping will change in the attributes."""
     is_bad = any(has_illegal(value) or has_illegal(name) for name, value in attributes)
     return ["attribute had characters that XML cannot hold"] if is_bad else []
@@ -241,8 +250,3 @@ def faults(attributes: Attributes) -> list[str]:
 def caption_attributes(captions: tuple[Caption, ...]) -> Attributes:
     """Return what was answered about a region as attributes."""
     return tuple((caption.name[:64], "\n".join(map(plain, caption.values))) for caption in captions)
-
-
-def plain(value: object) -> str:
-    """Return a value as text; a path of a taxonomy with slashes."""
-    return " / ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporters.contract import Job
 from exporters.cvat.labels import UNNAMED
 from exporters.cvat.write_elements import why_left_out
-from exporters.files import AtomicFile, beside
+from exporters.files import OutputFile, beside
 from exporters.paths import media_name
 from exporters.records import Annotation, AudioSpan, Item, Region, name_of
 
@@ -17,7 +17,7 @@ class SoundTable:
 
     def __init__(self, job: Job):
         self._path, self._outputs, self._ledger = beside(job.path, ".audio.tsv"), job.outputs, job.ledger
-        self._file: AtomicFile | None = None
+        self._file: OutputFile | None = None
 
     def write(self, item: Item) -> None:
         """Append the regions of one sound."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from exporters.contract import Job
 from exporters.cvat.head import head
@@ -19,11 +20,12 @@ from exporters.cvat.write_elements import (
 )
 from exporters.cvat.write_shapes import DRAW
 from exporters.paths import basename, media_name, stem
-from exporters.records import Annotation, Answer, FrameRange, Item, KeyFrame, Region, Track, name_of
+from exporters.records import Annotation, Answer, FrameRange, Item, KeyFrame, Region, Skeleton, Track, name_of
 
 Document = tuple[Labels, bytes]
 _UNSAFE = re.compile(r"[^\w.-]")
-LONGEST_RANGE = 100_000
+# A stretch of frames becomes a tag on each of them, in all of a video together no more than this.
+LONGEST_RANGE = 1_000_000
 
 
 class Videos:
@@ -33,7 +35,7 @@ class Videos:
         self._path, self._outputs, self._ledger = job.path, job.outputs, job.ledger
         self._new_labels, self._options = labels, job.options.of(CvatOptions)
         self._first: tuple[str, Document] | None = None
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
 
     def write(self, item: Item) -> None:
         """Take one video."""
@@ -54,15 +56,20 @@ class Videos:
             self._save(name, document)
 
     def _save(self, name: str, document: Document) -> None:
-        free, number = name, 2
-        while free in self._names:
-            free, number = f"{name}-{number}", number + 1
-        self._names.add(free)
-        suffixes = ".xml.gz" if self._path.suffix == ".gz" else ".xml"
-        root = self._path.name.split(".")[0] or "export"
-        file = self._outputs.open(self._path.with_name(f"{root}.{free}{suffixes}"))
+        file = self._outputs.open(self._free_path(name))
         file.write(document[1])
         file.seal()
+
+    def _free_path(self, name: str) -> Path:
+        """Return a path beside the main one that no file of this export has; videos can share a name."""
+        suffixes = ".xml.gz" if self._path.suffix.lower() == ".gz" else ".xml"
+        root = self._path.name.split(".")[0] or "export"
+        while True:
+            number = self._names[name] = self._names.get(name, 0) + 1
+            free = name if number == 1 else f"{name}-{number}"
+            path = self._path.with_name(f"{root}.{free}{suffixes}")
+            if not self._outputs.has(path):
+                return path
 
     def finish(self, is_alone: bool) -> Document | None:
         """Return the only document when there is nothing beside it; else write what was kept back."""
@@ -87,7 +94,7 @@ class VideoBody:
         self._elements, self._item, self._ledger = elements, item, elements.ledger
         self._tags: dict[int, list[str]] = {}
         self._tracks: list[str] = []
-        self._size = 0
+        self._size = self._tagged = 0
 
     def text(self) -> tuple[str, int]:
         """Return (the elements, the number of frames as far as it is known)."""
@@ -132,12 +139,27 @@ class VideoBody:
             opening, renamed = self._elements.opening(label, origin.source, own)
             hows += [renamed] if renamed else []
             group = f' group_id="{region.group}"' if region.group else ""
-            rows = "".join(_key_frame(frame, region.z_order, inner) for frame in frames)
+            rows = "".join(self._key_frame(frame, region.z_order, inner, label, origin) for frame in frames)
             self._tracks.append(f'  <track id="{len(self._tracks)}"{opening}{group}>\n{rows}  </track>\n')
         self._ledger.settle("track", dict.fromkeys(hows), self._item.place)
 
+    def _key_frame(self, frame: KeyFrame, z_order: int, inner: str, label: str, origin: Provenance) -> str:
+        own = inner + attributes_text(frame.attributes)
+        head = (
+            f' frame="{frame.frame}" keyframe="1" outside="{frame.outside:d}" occluded="{frame.occluded:d}"'
+        )
+        if isinstance(frame.shape, Skeleton):
+            ending = ' keyframe="1"'
+            parts = self._elements.skeleton_parts(label, frame.shape, origin.source, ending)
+            if frame.outside:
+                parts = parts.replace(' outside="0" ', ' outside="1" ')
+            return f'    <skeleton{head} z_order="{z_order}">{own}\n{parts}    </skeleton>\n'
+        element, geometry = DRAW[type(frame.shape)](frame.shape)
+        return f'    <{element}{head}{geometry} z_order="{z_order}">{own}</{element}>\n'
+
     def _range(self, region: Region, shape: FrameRange, origin: Provenance) -> None:
-        if shape.end - shape.start >= LONGEST_RANGE or shape.end < shape.start or shape.start < 0:
+        is_long = shape.end - shape.start + self._tagged >= LONGEST_RANGE
+        if is_long or shape.end < shape.start or shape.start < 0:
             self._ledger.drop("frame range", "is empty, negative or too long", self._item.place)
             return
         own = self._elements.own_attributes(region, origin)
@@ -156,18 +178,10 @@ class VideoBody:
             opening, _ = self._elements.opening(label, origin.source, own)
             rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
         for frame in frames:
+            self._tagged += 1
             self._tags.setdefault(frame, []).extend(rows)
             self._size = max(self._size, frame + 1)
 
 
 def _within(track: Track) -> list[KeyFrame]:
     return [frame for frame in track.frames if track.length is None or frame.frame < track.length]
-
-
-def _key_frame(frame: KeyFrame, z_order: int, inner: str) -> str:
-    element, geometry = DRAW[type(frame.shape)](frame.shape)
-    own = inner + attributes_text(frame.attributes)
-    return (
-        f'    <{element} frame="{frame.frame}" keyframe="1" outside="{frame.outside:d}" '
-        f'occluded="{frame.occluded:d}"{geometry} z_order="{z_order}">{own}</{element}>\n'
-    )

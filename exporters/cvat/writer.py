@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 from exporters.contract import Job
 from exporters.cvat.head import head
@@ -16,7 +14,7 @@ from exporters.cvat.options import CvatOptions
 from exporters.cvat.write_elements import Elements
 from exporters.cvat.write_sound import SoundTable
 from exporters.cvat.write_video import Videos
-from exporters.files import AtomicFile, beside, copy_into, spool
+from exporters.files import OutputFile, Spool, beside
 from exporters.json_stream import dump
 from exporters.paths import media_name
 from exporters.records import Item
@@ -34,20 +32,21 @@ class CvatWriter:
         self._path, self._options, self._ledger = job.path, job.options, job.ledger
         self._name = job.title or "export"
         self._outputs, self._main = job.outputs, job.outputs.open(job.path)
-        self._labels = _declared(job)
+        self._job, self._labels = job, _declared(job)
         own = job.options.of(CvatOptions)
         self._elements = Elements(self._labels, own, job.ledger)
         self._names = ImageNames(own.names)
         self._videos = Videos(job, lambda: _declared(job))
         self._sounds = SoundTable(job)
-        self._stack = ExitStack()
-        self._body: IO[bytes] = self._stack.enter_context(spool(job.path))
-        self._lists: tuple[AtomicFile, AtomicFile] | None = None
+        self._body = Spool(job.path)
+        self._lists: tuple[OutputFile, OutputFile] | None = None
         self._images = self._unsized = 0
         self._has_folders = False
 
     def write(self, item: Item) -> None:
         """Append one item; what CVAT has no place for is counted as dropped."""
+        if self._job.declared.labels and not self._images:
+            self._labels.declare(self._job.declared.labels.values())
         if item.kind == "image":
             self._body.write(self._image(item).encode("utf-8", "replace"))
         elif item.kind == "video":
@@ -116,7 +115,7 @@ class CvatWriter:
             self._main.write(text)
         else:
             self._main.write(head(self._name, self._images, "annotation", self._labels))
-            copy_into(self._body, self._main)
+            self._body.copy_into(self._main)
             self._main.write(b"</annotations>\n")
         self._sounds.finish()
         self.close()
@@ -125,7 +124,7 @@ class CvatWriter:
 
     def close(self) -> None:
         """Let go of the spooled body."""
-        self._stack.close()
+        self._body.close()
 
     def _companions(self, is_video: bool) -> None:
         labels = beside(self._path, ".labels.json")
@@ -146,7 +145,9 @@ class CvatWriter:
 def _declared(job: Job) -> Labels:
     pairs = [(label, "") for label in job.options.labels]
     pairs += [pair for control in job.config.controls for pair in control.offers()]
-    return Labels(pairs)
+    labels = Labels(pairs)
+    labels.declare(job.declared.labels.values())
+    return labels
 
 
 def cli_line(name: str, xml: Path, labels: Path, images: Path | None, place: str = "local") -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from exporters.contract import BLANKS, HEAD_SIZE, Format, Head, Job, Verbatim
+from exporters.inputs import Readable
 from exporters.json_stream import read_objects
 from exporters.label_studio.copy import TaskCopier
 from exporters.label_studio.exports import as_tasks
@@ -16,14 +17,14 @@ from exporters.label_studio.writer import LabelStudioWriter
 from exporters.records import Item
 
 
-def _read(file: BinaryIO, name: str, job: Job) -> Iterator[Item]:
+def _read(file: Readable, name: str, job: Job) -> Iterator[Item]:
     return read_tasks(_objects(file, name, job), job.config, job.options, job.ledger)
 
 
 class _Resumed:
     """A file of which a first block was looked at: that comes first again."""
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: Readable):
         self._file, self.first = file, file.read(HEAD_SIZE)
 
     def read(self, size: int = -1) -> bytes:
@@ -35,12 +36,12 @@ class _Resumed:
         return block
 
 
-def _objects(file: BinaryIO, name: str, job: Job) -> Iterator[tuple[Any, str]]:
+def _objects(file: Readable, name: str, job: Job) -> Iterator[tuple[Any, str]]:
     """Yield (task, place) for each task of the file, whichever of Label Studio's exports it is."""
     source = _Resumed(file)
     start = source.first.lstrip(BLANKS)
     read = read_objects if start[:1] in (b"[", b"{", b"") else read_table
-    return as_tasks(read(cast(BinaryIO, source), name), job.config)
+    return as_tasks(read(source, name), job.config)
 
 
 def _recognizes(head: Head) -> bool:
@@ -62,4 +63,5 @@ LABEL_STUDIO = Format(
     write=LabelStudioWriter,
     options=LabelStudioOptions,
     verbatim=Verbatim(_objects, TaskCopier),
+    companions="the labeling config",
 )

@@ -49,6 +49,7 @@ _SHAPE = _words(
     "original_width original_height strokeWidth coordstype shape brush dynamic touch"
 )
 VALUE = _SHAPE | _LABELS
+_ANSWERED = frozenset(ANSWERS) - {"number", "datetime"}
 _OF_ANSWER = {kind: VALUE | {kind} for kind in ANSWERS} | {"pairwise": VALUE | {"selected"}}
 
 
@@ -59,6 +60,38 @@ def note_unknown(
     for key in sorted(map(str, thing.keys() - known)):
         if thing.get(key) not in (None, "", False, [], {}):
             ledger.drop("key", f"{key[:40]!r} of {what} is not known", place)
+
+
+TASK_READ = frozenset(("data", "annotations", "completions", "predictions", "meta", "drafts"))
+# What an annotator began with, and what stood there before.
+EARLIER = frozenset(("prediction", "history", "reviews"))
+ANNOTATION_READ = frozenset(("result", "task", *EARLIER))
+
+
+def note_misplaced(thing: Mapping[str, Any], read: frozenset[str], place: str, ledger: Ledger) -> None:
+    """Count results that stand under a key which is known, but not for results."""
+    for key, value in thing.items():
+        if (type(value) is list or type(value) is dict) and value and key not in read:
+            found = len(result_lists(value))
+            if found:
+                ledger.drop("key", f"{key[:40]!r} holds results", place, found)
+
+
+def result_lists(value: Any, depth: int = 6) -> list[Any]:
+    """Return what looks like results anywhere in a value."""
+    if not depth:
+        return []
+    if isinstance(value, dict):
+        own = [value] if _is_result(value) else []
+        return own or [each for entry in value.values() for each in result_lists(entry, depth - 1)]
+    if isinstance(value, list):
+        parts = (entry for entry in value if type(entry) in (dict, list))
+        return [each for entry in parts for each in result_lists(entry, depth - 1)]
+    return []
+
+
+def _is_result(value: Mapping[str, Any]) -> bool:
+    return "from_name" in value or bool(_LABELS & value.keys()) or bool(_ANSWERED & value.keys())
 
 
 # Forms of results that are known as a whole: looking these up takes a third of the time of comparing sets.

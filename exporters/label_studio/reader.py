@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from exporters.errors import InputError
-from exporters.label_studio.guess import guess_shown
-from exporters.label_studio.known_keys import ANNOTATION, TASK, note_unknown
-from exporters.label_studio.labeling_config import OTHER, LabelingConfig, ObjectTag
+from exporters.label_studio.groups import Entry, Group, Grouper
+from exporters.label_studio.known_keys import (
+    ANNOTATION,
+    ANNOTATION_READ,
+    EARLIER,
+    TASK,
+    TASK_READ,
+    note_misplaced,
+    note_unknown,
+    result_lists,
+)
+from exporters.label_studio.labeling_config import LabelingConfig, ObjectTag
 from exporters.label_studio.read_results import ObjectReader, number
 from exporters.label_studio.read_texts import Dialogue, rendered, text_key
 from exporters.label_studio.value_expression import as_text
@@ -18,19 +27,6 @@ from exporters.records import Annotation, Item
 from exporters.report import Ledger
 
 Task = Mapping[str, Any]
-# An annotation or prediction, its results on one object, and whether it is a prediction.
-Entry = tuple[Mapping[str, Any], list[Any], bool]
-
-
-class Group(NamedTuple):
-    """One medium of a task: its object, which page of it, where it lies, and what was said about it."""
-
-    shown: ObjectTag
-    page: int
-    media: str
-    entries: list[Entry]
-
-
 TASK_KEYS = frozenset(("data", "annotations", "completions", "predictions"))
 
 
@@ -38,12 +34,8 @@ class TaskReader:
     """Turns tasks into items; what cannot be read is counted in the ledger."""
 
     def __init__(self, config: LabelingConfig, options: Options, ledger: Ledger):
-        self._config, self._options, self._ledger = config, options, ledger
-        self._shown = _media(config)
-        self._only: ObjectTag | None = None
-        first = next(iter(self._shown.values()), None)
-        if first is not None and len(self._shown) == 1 and not (first.is_list or config.has_repeater):
-            self._only = first
+        self._options, self._ledger = options, ledger
+        self._grouper = Grouper(config)
         self._readers: dict[str, ObjectReader] = {}
 
     def read(self, task: Any, place: str) -> Iterator[Item]:
@@ -52,22 +44,18 @@ class TaskReader:
         Raises `InputError` when it is no task at all.
         """
         data, said = self._parts(task, place)
-        if self._config.has_repeater:
-            self._shown = _media(self._config.for_task(data))
-        if self._only is not None:
-            groups = [Group(self._only, 0, _medium(data, self._only, 0), said)]
-        else:
-            groups = self._group(data, said)
+        groups = self._grouper.groups(data, said)
         get = task.get
-        self._count_parts(groups, len(said))
+        if len(groups) > 1:
+            self._count_parts(groups, len(said))
         for i, (shown, _, media, parts) in enumerate(groups):
             kind = shown.kind
             if kind in _TEXTS:
                 text, dialogue = self._text_of(shown, data, parts)
                 read = ObjectReader(kind, text, dialogue, self._ledger)
                 kind, media, width, height = "text", media if text is None else text, None, None
-                if shown.value and text is None and not media:
-                    self._missing(shown, place)
+                if text is None and shown.value:
+                    self._missing(shown, media, data, place)
             else:
                 read = self._readers.get(kind) or self._reader(kind)
                 width, height = self._size(kind, media, parts) or (None, None)
@@ -89,8 +77,13 @@ class TaskReader:
         if parts > said:
             self._ledger.merged("annotation", said - parts)
 
-    def _missing(self, shown: ObjectTag, place: str) -> None:
-        self._ledger.change("item", f"shows nothing: {shown.value.text[:40]!r} is not in its data", place)
+    def _missing(self, shown: ObjectTag, media: str, data: Mapping[str, Any], place: str) -> None:
+        how = f"shows nothing: {shown.value.text[:40]!r} is not in its data"
+        if media:
+            how = "its text lies at an address, which is not fetched: the address stands for it"
+        elif shown.kind == "paragraphs" and shown.value.is_found_in(data):
+            how = "shows a dialogue that is none"
+        self._ledger.change("item", how, place)
 
     def _reader(self, kind: str) -> ObjectReader:
         return self._readers.setdefault(kind, ObjectReader(kind, None, None, self._ledger))
@@ -105,8 +98,12 @@ class TaskReader:
             if data is not None:
                 raise InputError(f"{place}: data must be an object, not {type(data).__name__}")
             data = {}
-        if data is not task and not task.keys() <= TASK:
-            note_unknown(task, TASK, "a task", place, self._ledger)
+        if data is not task:
+            if not task.keys() <= TASK:
+                note_unknown(task, TASK, "a task", place, self._ledger)
+            note_misplaced(task, TASK_READ, place, self._ledger)
+        else:
+            note_misplaced(data, frozenset(), place, self._ledger)
         drafts = task.get("drafts")
         if drafts and isinstance(drafts, list):
             self._ledger.drop("draft", "stays behind", place, len(drafts))
@@ -135,17 +132,26 @@ class TaskReader:
         if not isinstance(entries, list | tuple):
             raise InputError(f"{place}: {kind}s must be a list, not {type(entries).__name__}")
         said: list[Entry] = []
-        self._ledger.saw("annotation", len(entries))
+        self._ledger.seen["annotation"] += len(entries)
         for entry in entries:
             result = entry.get("result") if isinstance(entry, dict) else None
             if isinstance(result, list):
                 said.append((entry, result, kind == "prediction"))
+                if not EARLIER.isdisjoint(entry):
+                    self._count_earlier(entry)
+                note_misplaced(entry, ANNOTATION_READ, place, self._ledger)
                 if not entry.keys() <= ANNOTATION:
                     note_unknown(entry, ANNOTATION, "an annotation", place, self._ledger)
             else:
                 why = "has no result list" if isinstance(entry, dict) else "only an id, without its content"
                 self._ledger.drop(kind, why, place)
         return said
+
+    def _count_earlier(self, entry: Mapping[str, Any]) -> None:
+        # What an annotator began with, and what stood there before: nobody's answer any more.
+        count = sum(len(result_lists(entry.get(key))) for key in EARLIER if entry.get(key))
+        if count:
+            self._ledger.left_out["earlier version"] += count
 
     def _chosen(self, said: list[Entry], place: str) -> list[Entry]:
         choice = self._options.annotators
@@ -158,39 +164,6 @@ class TaskReader:
             why = f"not chosen by annotators={choice}"
             self._ledger.drop("annotation", why, place, len(said) - len(kept))
         return kept
-
-    def _group(self, data: Mapping[str, Any], said: list[Entry]) -> list[Group]:
-        """Return (object, medium, annotations on it); the first is the one that the task is about."""
-        groups: dict[tuple[str, int], list[Entry]] = {}
-        for head, results, is_prediction in said:
-            for key, part in _by_object(results).items():
-                groups.setdefault(key, []).append((head, part, is_prediction))
-        found = [self._resolve(data, key, parts) for key, parts in groups.items()]
-        if not self._shown:
-            return _merge(found) if found else [self._resolve(data, ("", 0), [])._replace(entries=said)]
-        return self._with_untouched(data, found, said)
-
-    def _resolve(self, data: Mapping[str, Any], key: tuple[str, int], parts: list[Entry]) -> Group:
-        name, index = key
-        shown = self._shown.get(name)
-        if shown is None:
-            results = (item for _, part, _ in parts for item in part if isinstance(item, dict))
-            shown = guess_shown(data, results, name)
-        return Group(shown, index, _medium(data, shown, index), parts)
-
-    def _with_untouched(self, data: Mapping[str, Any], found: list[Group], said: list[Entry]) -> list[Group]:
-        touched = {(group.shown.name, group.page) for group in found}
-        for shown in self._shown.values():
-            for index in range(_count(data, shown)):
-                media = _medium(data, shown, index)
-                if (shown.name, index) not in touched and (media or shown.value.is_found_in(data)):
-                    found.append(Group(shown, index, media, [(head, [], flag) for head, _, flag in said]))
-        order = {name: i for i, name in enumerate(self._shown)}
-        ranked = sorted(
-            found,
-            key=lambda group: (_RANK.get(group.shown.kind, 3), order.get(group.shown.name, 99), group.page),
-        )
-        return ranked or [self._resolve(data, ("", 0), [])._replace(entries=said)]
 
     def _text_of(
         self, shown: ObjectTag, data: Mapping[str, Any], parts: list[Entry]
@@ -243,12 +216,6 @@ class TaskReader:
 
 
 _TEXTS = frozenset(("text", "html", "paragraphs"))
-# What a task is about, when it shows several objects: pictures before sounds before texts.
-_RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
-
-
-def _media(config: LabelingConfig) -> dict[str, ObjectTag]:
-    return {shown.name: shown for shown in config.objects if shown.kind != OTHER}
 
 
 def _signed(said: list[Entry], names: list[Any]) -> list[Entry]:
@@ -265,15 +232,6 @@ def _when(part: Entry) -> str:
     return str(part[0].get("updated_at") or part[0].get("created_at") or "")
 
 
-def _medium(data: Mapping[str, Any], shown: ObjectTag, index: int) -> str:
-    value = shown.value.resolve(data)
-    if isinstance(value, list) and shown.kind == "image":
-        value = value[index] if 0 <= index < len(value) else None
-    if isinstance(value, str):
-        return value
-    return "" if value is None or isinstance(value, list | dict) else as_text(value)
-
-
 _OURS_IN_META = frozenset(("annotators", "priority", "score", "id"))
 
 
@@ -285,57 +243,6 @@ def _further(data: Mapping[str, Any], task: Task, shown: ObjectTag) -> Mapping[s
     if isinstance(meta, dict) and not meta.keys() <= _OURS_IN_META and "meta" not in data:
         further["meta"] = {k: v for k, v in meta.items() if k not in _OURS_IN_META}
     return further
-
-
-def _count(data: Mapping[str, Any], shown: ObjectTag) -> int:
-    value = shown.value.resolve(data)
-    return len(value) if isinstance(value, list) and shown.kind == "image" else 1
-
-
-def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
-    """Return the results of each (object, page); a relation stays with the region that it starts from."""
-    groups: dict[tuple[str, int], list[Any]] = {}
-    if _share_one(results):
-        return {(results[0]["to_name"], 0): results}
-    homes: dict[str, tuple[str, int]] = {}
-    links = []
-    for item in results:
-        if not isinstance(item, dict) or item.get("type") == "relation":
-            links.append(item)
-            continue
-        index = item.get("item_index")
-        key = (str(item.get("to_name") or ""), index if isinstance(index, int) else 0)
-        groups.setdefault(key, []).append(item)
-        homes.setdefault(str(item.get("id")), key)
-    first = next(iter(groups), ("", 0))
-    for link in links:
-        home = homes.get(str(link.get("from_id")), first) if isinstance(link, dict) else first
-        groups.setdefault(home, []).append(link)
-    return groups or {first: []}
-
-
-def _share_one(results: list[Any]) -> bool:
-    """Return whether all results lie on one object, as they mostly do."""
-    try:
-        places = {(item["to_name"], item.get("item_index")) for item in results}
-        name, index = places.pop() if len(places) == 1 else (None, None)
-        return isinstance(name, str) and index is None
-    except (TypeError, KeyError):  # relations have no object
-        return False
-
-
-def _merge(found: list[Group]) -> list[Group]:
-    """Return the groups with those of one medium put together: controls named differently can share it."""
-    merged: dict[tuple[str, str], Group] = {}
-    for group in found:
-        # Where nothing tells what they show, two objects stay two.
-        key = (group.shown.value.text, group.media or f"\0{group.shown.name}")
-        known = merged.get(key)
-        if known is None:
-            merged[key] = group._replace(entries=list(group.entries))
-        else:
-            known.entries.extend(group.entries)
-    return list(merged.values())
 
 
 def read_tasks(

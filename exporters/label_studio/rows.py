@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from exporters.errors import InputError
-from exporters.json_stream import LARGEST_ITEM, parse
+from exporters.inputs import Readable
+from exporters.json_scan import LARGEST_ITEM
+from exporters.json_stream import parse
 from exporters.label_studio.guess import KEYS, kind_of_value
 from exporters.label_studio.labeling_config import ControlTag, LabelingConfig
 from exporters.label_studio.read_shapes import ANSWERS
@@ -31,10 +33,10 @@ _RENAMED = "_data_"
 
 def is_row(thing: Row) -> bool:
     """Return whether an object is a row of JSON_MIN or CSV."""
-    return bool(_SIGNS & thing.keys()) and bool(_MORE_SIGNS & thing.keys())
+    return len(_SIGNS & thing.keys()) == 2 or bool(_SIGNS & thing.keys() and _MORE_SIGNS & thing.keys())
 
 
-def read_table(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield (row, place) of a CSV or TSV file: texts, and what is JSON as its value."""
     csv.field_size_limit(LARGEST_ITEM)
     lines = _lines(file, name)
@@ -57,15 +59,21 @@ def read_table(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], str]
         raise InputError(f"{name}, line {reader.line_num}: not CSV ({error})") from None
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[str]:
-    rest = b""
+def _lines(file: Readable, name: str) -> Iterator[str]:
+    rest: list[bytes] = []
     try:
         while block := file.read(1 << 16):
-            *whole, rest = (rest + block).split(b"\n")
-            for line in whole:
-                yield (line + b"\n").decode("utf-8-sig")
-        if rest:
-            yield rest.decode("utf-8-sig")
+            if b"\n" in block:
+                *whole, last = (b"".join(rest) + block).split(b"\n")
+                rest = [last]
+                for line in whole:
+                    yield (line + b"\n").decode("utf-8-sig")
+            else:
+                rest.append(block)
+            if len(rest) > LARGEST_ITEM >> 16:
+                raise InputError(f"{name}: one line is larger than {LARGEST_ITEM >> 20} MiB")
+        if any(rest):
+            yield b"".join(rest).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{name}: is not UTF-8; save it as UTF-8") from None
     except (EOFError, OSError) as error:

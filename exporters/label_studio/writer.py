@@ -29,7 +29,7 @@ class LabelStudioWriter:
             job.ledger,
         )
         self._file = job.outputs.open(job.path)
-        self._schema = Schema()
+        self._schema = Schema(job.declared)
         self._count = 0
 
     def write(self, item: Item) -> None:
@@ -108,8 +108,9 @@ class TaskMaker:
         results: list[Result] = []
         groups: dict[int, list[str]] = {}
         known: set[str] = set()
+        taken = {region.id for region in annotation.regions}
         for region in annotation.regions:
-            key = region.id or self._new_id(annotation)
+            key = region.id or self._new_id(taken)
             made = self._region(region._replace(id=key))
             results.extend(made)
             if made:
@@ -119,8 +120,8 @@ class TaskMaker:
         results.extend(self._relation(link) for link in links if self._has_ends(link, known))
         return results
 
-    def _new_id(self, annotation: Annotation) -> str:
-        taken = {region.id for region in annotation.regions}
+    def _new_id(self, taken: set[str | None]) -> str:
+        """Return an id that no region of the annotation has; ids go on through the whole task."""
         while True:
             self._number += 1
             if f"r{self._number}" not in taken:
@@ -203,7 +204,7 @@ class TaskMaker:
 
     def _about(self, region: Region) -> list[Result]:
         """Return what was said about a region: answers that share its id."""
-        own = [("textarea", name, (value,)) for name, value in region.attributes]
+        own = [self._schema.attribute(name, value) for name, value in region.attributes]
         own += [("textarea", "occluded", ("true",))] if region.occluded else []
         own += [(caption.kind, caption.name, caption.values) for caption in region.captions]
         return [self._said(region, kind, name, values, True) for kind, name, values in own]

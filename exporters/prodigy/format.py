@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from exporters.contract import Format, Head, Job
+from exporters.inputs import Readable
 from exporters.json_stream import read_objects
 from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.reader import ProdigyReader
@@ -26,8 +26,8 @@ def _recognizes(head: Head) -> bool:
     return bool(signs & found) and not _OF_OTHERS & found
 
 
-def _read(file: BinaryIO, name: str, job: Job) -> Iterator[Item]:
-    return ProdigyReader(job.ledger).read(read_objects(file, name))
+def _read(file: Readable, name: str, job: Job) -> Iterator[Item]:
+    return ProdigyReader(job.ledger, job.declared).read(read_objects(file, name))
 
 
 PRODIGY = Format(

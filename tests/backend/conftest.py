@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from backend.label_studio.client import LabelStudio
 from backend.processes.valkey import EmbeddedValkey
 from backend.services import Services
 from backend.settings import Settings
 from tests.backend.command import call
 from tests.backend.samples import TEXT_CONFIG
+from tests.client import FullLabelStudio
 from tests.fakes.label_studio import FakeLabelStudio
 
 __all__ = ["call"]
@@ -34,14 +34,14 @@ def fake() -> Iterator[FakeLabelStudio]:
 
 
 @pytest.fixture
-def label_studio(fake: FakeLabelStudio) -> Iterator[LabelStudio]:
-    client = LabelStudio(fake.url, fake.token, timeout=10, retries=1)
+def label_studio(fake: FakeLabelStudio) -> Iterator[FullLabelStudio]:
+    client = FullLabelStudio(fake.url, fake.token, timeout=10, retries=1)
     yield client
     client.close()
 
 
 @pytest.fixture
-def project_id(label_studio: LabelStudio) -> int:
+def project_id(label_studio: FullLabelStudio) -> int:
     project = label_studio.create_project(title="Topics", label_config=TEXT_CONFIG)
     return int(project["id"])
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from backend.label_studio.client import LabelStudio
+from tests.client import FullLabelStudio
 from tests.e2e.real_label_studio import RealLabelStudio
 from tests.fakes.label_studio import FakeLabelStudio
 
@@ -53,19 +53,19 @@ def _real(directory: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def label_studio(server: Server) -> LabelStudio:
+def label_studio(server: Server) -> FullLabelStudio:
     """A client of the admin."""
-    return LabelStudio(server.url, server.token)
+    return FullLabelStudio(server.url, server.token)
 
 
 @pytest.fixture(scope="session")
-def colleague(server: Server) -> LabelStudio:
+def colleague(server: Server) -> FullLabelStudio:
     """A client of another annotator."""
-    return LabelStudio(server.url, server.add_user())
+    return FullLabelStudio(server.url, server.add_user())
 
 
 @pytest.fixture
-def project(label_studio: LabelStudio) -> Iterator[int]:
+def project(label_studio: FullLabelStudio) -> Iterator[int]:
     """A text project of its own for each test."""
     number = label_studio.create_project(title="contract", label_config=CONFIG)["id"]
     yield number

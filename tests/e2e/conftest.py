@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.label_studio.client import LabelStudio
+from tests.client import FullLabelStudio
 from tests.e2e.loop_runner import QUICK, Loop
 from tests.e2e.projects import Annotator
 from tests.e2e.real_label_studio import RealLabelStudio
@@ -112,9 +112,9 @@ def loop(make_loop: MakeLoop, real_label_studio: RealLabelStudio) -> Loop:
 
 
 @pytest.fixture(scope="session")
-def admin(real_label_studio: RealLabelStudio) -> LabelStudio:
+def admin(real_label_studio: RealLabelStudio) -> FullLabelStudio:
     """The shared Label Studio's API, as its admin."""
-    return LabelStudio(real_label_studio.url, real_label_studio.token)
+    return FullLabelStudio(real_label_studio.url, real_label_studio.token)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from backend.label_studio.client import LabelStudio
+from tests.client import FullLabelStudio
 
 TEXT_CONFIG = """<View>
   <Text name="text" value="$text"/>
@@ -116,7 +117,7 @@ class Annotator:
     """A user who labels over the API, as the labeling page does."""
 
     def __init__(self, url: str, token: str, answers: Answers = topic_of, to_name: str = "text"):
-        self.label_studio = LabelStudio(url, token)
+        self.label_studio = FullLabelStudio(url, token)
         self._answers, self._to_name = answers, to_name
 
     def next_task(self, project_id: int) -> Json | None:

@@ -84,8 +84,8 @@ def test_a_format_from_outside_is_read_and_written_by_the_command_line(tmp_path)
     assert [task["data"]["text"] for task in tasks] == ["fine", "awful"]
     run("convert", tmp_path / "a.json", tmp_path / "out.lines", "--mark", "/", "--shout")
     assert (tmp_path / "out.lines").read_text() == "FINE/GOOD\nAWFUL/BAD\n"
-    run("convert", tmp_path / "a.json", tmp_path / "b.txt", "--to", "lines")
-    assert (tmp_path / "b.txt").read_text() == "fine|good\nawful|bad\n"
+    run("convert", tmp_path / "a.json", tmp_path / "b", "--to", "lines")
+    assert (tmp_path / "b").read_text() == "fine|good\nawful|bad\n"
 
 
 @pytest.mark.usefixtures("lines")

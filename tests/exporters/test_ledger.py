@@ -13,6 +13,8 @@ from exporters.prodigy.format import PRODIGY
 from exporters.prodigy.writer import ProdigyWriter
 from exporters.records import Annotation, Answer, Item, Region, Relation
 from exporters.report import Ledger
+from tests.exporters.mutations import adds_up
+from tests.exporters.shared import need, real
 
 CONFIG = '<View><Text name="t" value="$t"/><Labels name="n" toName="t"><Label value="A"/></Labels></View>'
 
@@ -217,3 +219,67 @@ def test_two_attributes_of_one_name_are_counted_in_cvat(tmp_path):
     given = {"data": {"image": "a.png"}, "annotations": [{"result": said}]}
     report = exported(tmp_path, given, target="cvat", config="")
     assert report.changed == {("box", "of two attributes of one name the first stands"): 1}
+
+
+def test_a_text_that_lies_at_an_address_is_told_and_not_taken_for_the_text(tmp_path):
+    for tag, value in (("Text", "$t"), ("HyperText", "$t"), ("Paragraphs", "$t")):
+        config = f'<View><{tag} name="t" value="{value}" valueType="url"/></View>'
+        given = {"data": {"t": "http://127.0.0.1/a.txt"}, "annotations": [{"result": []}]}
+        report = exported(tmp_path, given, config=config)
+        assert [how for _, how in report.changed] == [
+            "its text lies at an address, which is not fetched: the address stands for it"
+        ]
+
+
+def test_labels_among_the_data_of_a_bare_task_are_counted(tmp_path):
+    given = {"text": "one two six", "found": [{"start": 0, "end": 3, "labels": ["A"]}], "vector": [0.5, 1.5]}
+    report = exported(tmp_path, given, config="")
+    assert report.dropped == {("key", "'found' holds results"): 1}
+
+
+def test_the_report_says_what_was_seen_and_what_became_part_of_something_else(tmp_path):
+    about = {"id": "a", "from_name": "why", "to_name": "t", "type": "textarea", "value": {"text": ["so"]}}
+    link = {"type": "relation", "from_id": "a", "to_id": "b"}
+    report = exported(tmp_path, task(span("a", 0, 3), about, span("b", 4, 7), span("c", 90, 95), link))
+    assert (report.seen, report.joined) == ({"region": 4, "relation": 1}, {"region": 1})
+    told = report.to_dict()
+    assert told["seen"] == {"region": 4, "relation": 1}
+    assert sum(told["carried"].values()) + sum(row["count"] for row in told["changed"] + told["dropped"]) == 4
+
+
+def test_a_choice_below_another_is_told_by_its_path(tmp_path):
+    said = {
+        "from_name": "c",
+        "to_name": "t",
+        "type": "choices",
+        "value": {"choices": [["Animal", "Cat"], "Stone"]},
+    }
+    assert exported(tmp_path, task(said)).lossless
+    assert json.loads((tmp_path / "o.jsonl").read_text())["accept"] == ["Animal / Cat", "Stone"]
+    said["value"]["choices"] = {"inner": ["Cat"]}
+    report = exported(tmp_path, task(said))
+    assert list(report.dropped) == [
+        ("choices", "an answer that is neither a text, a number nor a path of them")
+    ]
+
+
+SHAPES = {"box", "polygon", "mask", "ellipse", "text span", "track"}
+FORMAT = {".xml": "cvat", ".jsonl": "prodigy"}
+
+
+def sizes(name):
+    return (640, 480)
+
+
+@pytest.mark.parametrize("suffix", [".xml", ".jsonl"])
+def test_there_and_back_the_sums_of_every_real_file_are_equal(tmp_path, suffix):
+    for path in need(real("label_studio", "*.json")):
+        config = path.with_name(path.name.split("_annotations")[0].split("_tasks")[0] + "_config.xml")
+        said = config.read_text("utf-8") if config.exists() else ""
+        away = convert(path, tmp_path / f"o{suffix}", label_config=said, sizes=sizes)
+        back = convert(tmp_path / f"o{suffix}", tmp_path / "b.json", from_format=FORMAT[suffix], sizes=sizes)
+        assert adds_up(away)
+        assert adds_up(back)
+        for kind in SHAPES & away.carried.keys():
+            again = back.carried.get(kind, 0) + sum(n for (k, _), n in back.changed.items() if k == kind)
+            assert again >= away.carried[kind], (path.name, kind)

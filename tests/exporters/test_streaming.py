@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exporters
-from exporters import json_stream
-from exporters.errors import InputError
-from exporters.files import AtomicFile, beside, inner_suffix, open_input
+from exporters import json_scan, json_stream
+from exporters.errors import InputError, OutputError
+from exporters.files import AtomicFile, beside, inner_suffix
+from exporters.inputs import open_input
 from exporters.json_stream import clean, dump, dump_told, read_objects
 
 texts = st.text(alphabet=st.sampled_from('{}[]",\\:ab \n\u00e9\U0001f600'), max_size=12)
@@ -33,17 +34,16 @@ def read(data, block=None, monkeypatch=None):
 
 
 @settings(max_examples=200, deadline=None)
-@given(objects, st.sampled_from([None, 0, 2]), st.booleans(), st.integers(1, 40))
-def test_objects_come_out_as_they_went_in_however_the_file_is_cut(rows, indent, ascii_only, block):
+@given(objects, st.sampled_from([None, 0, 2]), st.booleans(), st.integers(1, 40), st.integers(1, 90))
+def test_objects_come_out_as_they_went_in_however_the_file_is_cut(rows, indent, ascii_only, block, large):
     text = json.dumps(rows, indent=indent, ensure_ascii=ascii_only)
     lines = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
-    kept = json_stream.BLOCK
-    json_stream.BLOCK = block
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_stream, "BLOCK", block)
+        patch.setattr(json_stream, "LARGE", large)
+        patch.setattr(json_scan, "STEP", block)
         assert read(text.encode()) == rows
         assert read(lines.encode()) == rows
-    finally:
-        json_stream.BLOCK = kept
 
 
 @pytest.mark.parametrize("block", [30, 200, 1 << 18])
@@ -114,16 +114,80 @@ def test_an_item_larger_than_a_block_is_read():
     assert read(json.dumps([big, {"data": {}}]).encode()) == [big, {"data": {}}]
 
 
+class Endless:
+    """A start, and then one text again and again."""
+
+    def __init__(self, start, unit):
+        self._start, self._unit = start, unit
+        self.given = 0
+
+    def read(self, size=-1):
+        data = (self._start + self._unit * (size // len(self._unit) + 1))[:size]
+        self._start = self._start[size:] or self._unit[(size - len(self._start)) % len(self._unit) :]
+        self.given += size
+        return data
+
+
+@pytest.mark.parametrize(
+    ("start", "unit", "message"),
+    [
+        (b"", b"{", "item 1: nested more than 1000 deep"),
+        (b"[", b"{", "item 1: nested more than 1000 deep"),
+        (b"[", b'{"a":', "item 1: nested more than 1000 deep"),
+        (b'[{"a": ', b"[", "item 1: nested more than 1000 deep"),
+        (b'[{"a": 1}, {"b": ', b'{"c": [', "item 2: nested more than 1000 deep"),
+        (b'[{"a": [', b"{},", "item 1: more than 200,000 values in one object"),
+        (b'{"text": "', b"x", "item 1: larger than 4 MiB"),
+        (b'{"text": "', b"{", "item 1: larger than 4 MiB"),
+        (b'{"text": "', b'\\"}', "item 1: larger than 4 MiB"),
+        (b'{"a": 1}\n', b"z", "item 2: expected an object"),
+    ],
+)
+def test_what_has_no_end_is_refused_by_name_after_a_bounded_part(start, unit, message, monkeypatch):
+    monkeypatch.setattr(json_scan, "LARGEST_ITEM", 1 << 22)
+    monkeypatch.setattr(json_scan, "MOST_VALUES", 200_000)
+    file = Endless(start, unit)
+    with pytest.raises(InputError, match=message):
+        list(read_objects(file, "file.json"))
+    assert file.given < 1 << 23
+
+
+def test_any_number_of_blanks_takes_no_memory():
+    class Blanks(Endless):
+        def read(self, size=-1):
+            assert size <= 1 << 20
+            return super().read(size) if self.given < 1 << 23 else b""
+
+    with pytest.raises(InputError, match="cut short"):
+        list(read_objects(Blanks(b'[{"a": 1} ,', b" \n"), "file.json"))
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_number_of_any_length_is_read_or_refused_by_place(digits):
+    data = b'[{"a": 1}, {"a": %s}]' % (b"9" * digits)
+    if digits < 4300:
+        assert read(data)[1] == {"a": int("9" * digits)}
+    else:
+        with pytest.raises(InputError, match="item 2: not JSON"):
+            read(data)
+
+
 def test_a_file_appears_at_commit_only(tmp_path):
-    file = AtomicFile(tmp_path / "out" / "a.txt")
+    file = AtomicFile(tmp_path / "a.txt")
     file.write(b"half")
-    assert not (tmp_path / "out" / "a.txt").exists()
+    assert not (tmp_path / "a.txt").exists()
     file.commit()
-    assert (tmp_path / "out" / "a.txt").read_bytes() == b"half"
-    other = AtomicFile(tmp_path / "out" / "b.txt")
+    assert (tmp_path / "a.txt").read_bytes() == b"half"
+    other = AtomicFile(tmp_path / "b.txt")
     other.write(b"x")
     other.discard()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_missing_folder_is_an_error_and_not_made(tmp_path):
+    with pytest.raises(OutputError, match="nowhere: no such folder"):
+        exporters.export_tasks([], format="cvat", output=tmp_path / "nowhere" / "a.xml", label_config="")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_gzip_is_told_by_suffix_for_writing_and_by_content_for_reading(tmp_path):
@@ -133,7 +197,8 @@ def test_gzip_is_told_by_suffix_for_writing_and_by_content_for_reading(tmp_path)
     first = (tmp_path / "a.json.gz").read_bytes()
     assert gzip.decompress(first) == b"[]"
     (tmp_path / "b").write_bytes(first)
-    assert open_input(tmp_path / "b").read() == b"[]"
+    with open_input(tmp_path / "b") as packed:
+        assert packed.read() == b"[]"
     assert inner_suffix(Path("x/a.jsonl.GZ")) == ".jsonl"
     assert beside(Path("x/a.xml.gz"), ".labels.json") == Path("x/a.labels.json")
 

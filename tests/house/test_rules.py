@@ -64,6 +64,50 @@ def test_one_spelling_everywhere() -> None:
     assert said == []
 
 
+SOURCES = ("backend", "benchmarks", "clean_al", "exporters")
+LONGEST_FILE, LONGEST_FUNCTION = 350, 60
+
+
+def sources() -> list[Path]:
+    return [path for package in SOURCES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+# To be split; nothing may be added.
+TOO_LONG_ALREADY = {"backend/store/snapshot.py": 445}
+
+
+def test_no_source_file_is_longer_than_one_sitting() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(text_of(path).splitlines()) for path in sources()}
+    assert {
+        name: length
+        for name, length in lengths.items()
+        if length > max(LONGEST_FILE, TOO_LONG_ALREADY.get(name, 0))
+    } == {}
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    """Its docstring, which is read instead of it, not counted."""
+    functions = [
+        (path.relative_to(ROOT), node)
+        for path in sources()
+        for node in ast.walk(ast.parse(text_of(path)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    lengths = {f"{path}:{node.lineno} {node.name}": lines_of(node) for path, node in functions}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    documented = len((ast.get_docstring(function, clean=False) or "").splitlines())
+    return (function.end_lineno or 0) - function.lineno + 1 - documented
+
+
+def test_the_tests_mirror_the_rooms_of_the_backend() -> None:
+    rooms = {path.parent.name for path in (ROOT / "backend").glob("*/__init__.py")}
+    tested = {path.parent.name for path in (ROOT / "tests" / "backend").glob("*/test_*.py")}
+    assert tested == rooms
+
+
 @pytest.mark.parametrize("package", ["backend", "clean_al", "exporters"])
 def test_nothing_is_pickled(package: str) -> None:
     for path in sorted((ROOT / package).rglob("*.py")):

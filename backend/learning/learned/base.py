@@ -57,6 +57,10 @@ class Learned(ABC):
         """
         return np.array([1 - guess.confidence for guess in self.guess(tasks)])
 
+    def groups(self, tasks: Tasks) -> np.ndarray | None:
+        """Return a number for each task: of those with the same, a batch should hold one; None: no groups."""
+        return None
+
     @abstractmethod
     def state(self) -> State:
         """Return JSON values and arrays, all that `from_state` needs besides the estimators."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,10 @@ class Standing(Enum):
     LAST = "it is read where nothing else can be"
 
 
+# Where a <Repeater> puts the number of the entry.
+_INDEX = re.compile(r"\{\{\w*\}\}")
+MOST_REPEATS = 200
+
 _expression = lru_cache(maxsize=256)(ValueExpression)
 
 Download = Callable[[str], bytes]
@@ -138,6 +143,11 @@ class Vectorizer(ABC):
             When Label Studio does not answer now; a file that is missing, refused or damaged is unread.
         """
 
+    @classmethod
+    def told_of(cls, fields: tuple[str, ...]) -> str:
+        """Return what the status says of these fields; empty where the labeling config says it already."""
+        return ""
+
     @abstractmethod
     def fit(self, values: Sequence[Any]) -> Self:
         """Learn scales and vocabularies from the pool; labels are never seen here."""
@@ -164,8 +174,9 @@ class Vectorizer(ABC):
 def look_up(data: Mapping[str, Any], field: str) -> Any:
     """Return what a field shows of a task: a value as a labeling config writes it, or a plain name.
 
-    Dots in a plain name are nesting where there is no such key.
+    Dots in a plain name are nesting where there is no such key. Of what a <Repeater> repeats it is the first.
     """
+    field = _INDEX.sub("0", field)
     if "$" in field:
         return _expression(field).resolve(data)
     if field in data:
@@ -174,3 +185,16 @@ def look_up(data: Mapping[str, Any], field: str) -> Any:
     for part in field.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
+
+
+def look_up_each(data: Mapping[str, Any], field: str) -> list[Any]:
+    """Return what a field shows of a task: one value, or one for each entry where a <Repeater> repeats it."""
+    if not _INDEX.search(field):
+        return [look_up(data, field)]
+    found = []
+    for i in range(MOST_REPEATS):
+        written = _INDEX.sub(str(i), field)
+        if not _expression(written).is_found_in(data):
+            break
+        found.append(_expression(written).resolve(data))
+    return found

@@ -50,6 +50,14 @@ def fetch_each(values: Sequence[Any], download: Download, take: Callable[[bytes]
     return found
 
 
+def fetch_lists(
+    values: Sequence[Sequence[Any]], download: Download, take: Callable[[bytes], Any]
+) -> list[list[Any]]:
+    """Return what `take` makes of each file, for tasks that have several."""
+    found = iter(fetch_each([value for of_task in values for value in of_task], download, take))
+    return [[next(found) for _ in of_task] for of_task in values]
+
+
 def fetch_one(value: Any, download: Download, take: Callable[[bytes], Any]) -> Any:
     """Return what `take` makes of the file at an address; an `Unread` where there is none."""
     if isinstance(value, Unread):

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image, ImageOps
 
-from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up
-from backend.learning.vectorize.fetching import fetch_each, no_such
-from backend.learning.vectorize.gaps import Unread
+from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up_each
+from backend.learning.vectorize.fetching import fetch_lists, no_such
+from backend.learning.vectorize.gaps import NOTHING, Unread
 
 TAG = "Image"
 # Among the fields: the first of them names a list of which each entry is a page.
@@ -51,9 +51,8 @@ class ImageVectorizer(Vectorizer):
         cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
     ) -> list[Any]:
         most = MOST_PAGES if PAGES in fields else 1
-        pages = [_pages(look_up(d, fields[0]), most) for d in data]
-        found = iter(fetch_each([page for of_task in pages for page in of_task], download, take_picture))
-        return [_one([next(found) for _ in of_task]) for of_task in pages]
+        pages = [_pages(look_up_each(d, fields[0]), most) for d in data]
+        return [_one(pictures) for pictures in fetch_lists(pages, download, take_picture)]
 
     def fit(self, values: Sequence[Any]) -> Self:
         rows = np.arange(len(values))
@@ -125,15 +124,18 @@ def _main_directions(centered: np.ndarray) -> np.ndarray:
     return (axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]).astype(np.float32)
 
 
-def _pages(value: Any, most: int) -> list[Any]:
+def _pages(values: list[Any], most: int) -> list[Any]:
     """Return the addresses of a task's pages; of a list that is no `valueList` the first alone is shown."""
-    return value[:most] if isinstance(value, list) and value else [value]
+    found = []
+    for value in values:
+        found += value[:most] if isinstance(value, list) and value else [value]
+    return found[:MOST_PAGES]
 
 
 def _one(pictures: list[Any]) -> Any:
     """Return the picture of a task, or its pages one above the other: shape (n_pages, 32, 32, 3)."""
     good = [picture for picture in pictures if isinstance(picture, np.ndarray)]
-    return np.stack(good) if len(good) > 1 else (good or pictures)[0]
+    return np.stack(good) if len(good) > 1 else next(iter(good or pictures), NOTHING)
 
 
 def take_picture(content: bytes) -> Any:

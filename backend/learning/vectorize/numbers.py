@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +22,7 @@ from backend.learning.vectorize.base import (
 
 EMBEDDING_FIELD = "embedding"
 MAX_FEATURES = 20_000
+_ID = re.compile(r"(^|[_\-. ])(id|Id|ID|uuid|UUID|guid)$|[a-z](Id|ID)$", re.ASCII)
 
 
 class NumberVectorizer(Vectorizer):
@@ -46,6 +49,10 @@ class NumberVectorizer(Vectorizer):
         cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
     ) -> list[Any]:
         return [{field: as_array(look_up(d, field)) for field in fields} for d in data]
+
+    @classmethod
+    def told_of(cls, fields: tuple[str, ...]) -> str:
+        return f"learns from the {'field' if len(fields) == 1 else 'fields'} {', '.join(fields)}"
 
     def fit(self, values: Sequence[Mapping[str, Any] | None]) -> Self:
         self.widths_ = _widths(v for v in values if isinstance(v, Mapping))
@@ -95,7 +102,7 @@ class NumberVectorizer(Vectorizer):
 
 
 class SpareNumbers(NumberVectorizer):
-    """Every numeric field of the task data, for projects that show nothing else that can be read."""
+    """Every numeric field of the task data but ids, for projects that show nothing else that can be read."""
 
     KIND = "spare numbers"
     STANDING = Standing.LAST
@@ -104,8 +111,21 @@ class SpareNumbers(NumberVectorizer):
     def fields_in(
         cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        numeric = sorted({k for data in sample for k, v in data.items() if as_numbers(v) is not None})
+        columns: dict[str, list[Any]] = {}
+        for data in sample:
+            for name, value in data.items():
+                if as_numbers(value) is not None:
+                    columns.setdefault(name, []).append(value)
+        numeric = sorted(name for name, column in columns.items() if not is_id(name, column))
         return [tuple(numeric)] if numeric else []
+
+
+def is_id(name: str, column: Sequence[Any]) -> bool:
+    """Whether a field only names the task: it is called so, or holds integers that grow from task to task."""
+    if _ID.search(name):
+        return True
+    whole = all(_is_number(v) and not isinstance(v, float) for v in column)
+    return whole and len(column) > 2 and all(a < b for a, b in pairwise(column))
 
 
 def as_array(value: Any) -> np.ndarray | None:

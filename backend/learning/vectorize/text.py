@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,17 +11,18 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up
-from backend.learning.vectorize.gaps import Unread
+from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up_each
+from backend.learning.vectorize.described import attributes_of
+from backend.learning.vectorize.fetching import fetch_lists
+from backend.learning.vectorize.gaps import NOTHING, Unread
+from backend.learning.vectorize.wording import ATTRIBUTES, WORDINGS, as_text, decoded_text
 
-TAGS = frozenset({"Text", "HyperText", "Paragraphs"})
 N_HASHES = 2**18
 RANK = 100
 # The sketch counts twice: with few labels it decides; with many the learner shortens it.
 SKETCH_WEIGHT = 2.0
 FIT_SAMPLE = 50_000
 BLOCK = 10_000
-MAX_CHARACTERS = 20_000
 
 _COUNTERS = (
     HashingVectorizer(
@@ -58,14 +59,24 @@ class TextVectorizer(Vectorizer):
     def fields_in(
         cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [(o.value.text,) for o in shown if o.tag in TAGS]
+        return [_fields(o) for o in shown if o.tag in WORDINGS]
 
     @classmethod
     def read(
         cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
     ) -> list[Any]:
-        (field,) = fields
-        return [look_up(d, field) for d in data]
+        how = dict(field.split("=", 1) for field in fields[1:])
+        wording = WORDINGS[how.get("tag", "Text")]
+        parts = [look_up_each(d, fields[0]) for d in data]
+
+        def words(value: Any) -> Any:
+            return value if isinstance(value, Unread) else wording(value, how)
+
+        if how.get("valueType", "").lower() == "url":
+            parts = fetch_lists(parts, download, lambda content: words(decoded_text(content)))
+        else:
+            parts = [list(map(words, of_task)) for of_task in parts]
+        return [joined(of_task) for of_task in parts]
 
     def fit(self, values: Sequence[Any]) -> Self:
         texts = _sample([as_text(v) for v in values], self.seed)
@@ -128,26 +139,16 @@ class TextVectorizer(Vectorizer):
         return svd.components_.astype(np.float32)
 
 
-def as_text(value: Any) -> str:
-    """Return a task value as text; lists of strings (dialogues, tables) are joined line by line."""
-    if value is None or isinstance(value, Unread):
-        return ""
-    if isinstance(value, str):
-        return value[:MAX_CHARACTERS]
-    return "\n".join(_strings(value))[:MAX_CHARACTERS]
+def joined(texts: Sequence[Any]) -> Any:
+    """Return the texts of a task as one; the first reason where none of them was read."""
+    read = [text for text in texts if not isinstance(text, Unread)]
+    return "\n".join(read) if read else next(iter(texts), NOTHING)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    # A stack, not recursion: task data may be nested as deeply as JSON allows.
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            waiting.extend(reversed(part.values()))
-        elif isinstance(part, list):
-            waiting.extend(reversed(part))
-        elif part is not None:
-            yield str(part)
+def _fields(shown: ObjectTag) -> tuple[str, ...]:
+    """Return what to read of an object and how; a plain text needs no more than its value."""
+    how = [f"tag={shown.tag}"] if shown.tag != "Text" else []
+    return (shown.value.text, *how, *attributes_of(shown, ATTRIBUTES))
 
 
 def _count(counter: HashingVectorizer, texts: list[str]) -> sparse.csr_matrix:

@@ -27,7 +27,7 @@ def open_open_clip(kind: str, name: str, threads: int) -> Model:
                     found = model.encode_text(tokens(values))
                 else:
                     found = model.encode_image(torch.stack([prepared(picture) for picture in values]))
-                return np.asarray((found / found.norm(dim=-1, keepdim=True)).cpu())
+                return (found / found.norm(dim=-1, keepdim=True)).cpu().numpy()
 
         return TorchModel(f"open_clip:{name}", model, rows, probe(kind))
 

@@ -24,7 +24,7 @@ def open_timm(kind: str, name: str, threads: int) -> Model:
 
         def rows(pictures: list[Any]) -> np.ndarray:
             with torch.no_grad():
-                return np.asarray(model(torch.stack([prepared(picture) for picture in pictures])).cpu())
+                return model(torch.stack([prepared(picture) for picture in pictures])).cpu().numpy()
 
         return TorchModel(f"timm:{name}", model, rows, probe("image"))
 

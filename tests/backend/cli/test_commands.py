@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from dataclasses import asdict
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -17,6 +21,7 @@ from backend.loop.jobs import force_key, perform_round
 from backend.loop.marks import pending_key
 from backend.project.connect import connect
 from backend.services import Services
+from backend.settings import Settings
 from backend.store.models import Published
 from backend.store.progress import ProgressFile
 from tests.backend.command import Call, Result
@@ -41,6 +46,48 @@ def test_the_help_lists_every_command_with_what_it_does(call: Call) -> None:
         assert re.search(rf"^  {name} +\w", shown.out, re.MULTILINE), name
     assert "_worker" not in shown.out
     assert call("-h").out == shown.out
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_help_says_of_a_command_what_the_command_says_of_itself(name: str) -> None:
+    listed = CliRunner().invoke(cli, ["--help"], terminal_width=300).output
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    said = command.get_short_help_str(limit=72)
+    assert re.search(rf"^  {name} +{re.escape(said.removesuffix('...'))}", listed, re.MULTILINE)
+
+
+def test_the_help_imports_no_command() -> None:
+    code = (
+        "import sys\n"
+        "from backend.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as ended:\n"
+        "    heavy = {'numpy', 'requests', 'rich', 'pydantic', 'redis'} & set(sys.modules)\n"
+        "    sys.exit(ended.code or ', '.join(heavy) or 0)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "Commands:" in ran.stdout
+
+
+@pytest.mark.parametrize(("level", "told"), [("INFO", True), ("warning", False)])
+def test_what_a_command_waits_for_is_logged_from_the_level_that_is_set(
+    level: str, told: bool, fake: FakeLabelStudio, settings: Settings
+) -> None:
+    fake.fail("status", path="/api/projects/7/", status=503)
+    env = {
+        "LABEL_STUDIO_URL": fake.url,
+        "LABEL_STUDIO_API_KEY": fake.token,
+        "MODEL_DIR": str(settings.model_dir),
+        "LOG_LEVEL": level,
+    }
+    command = [sys.executable, "-m", "backend.cli", "connect", "7"]
+    ran = subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("clean-al: PROJECT 7: no such project")
+    assert ("INFO backend.label_studio.http: " in ran.stderr) is told
+    assert ("trying again in" in ran.stderr) is told
 
 
 def test_the_version_is_told(call: Call) -> None:
@@ -238,7 +285,12 @@ def test_retrain_gives_up_waiting_and_says_what_is_missing(
 
 class TestDoctor:
     def findings(self, result: Result) -> dict[tuple[str, str], str]:
-        return {(f["what"], f["level"]): f["found"] + f["fix"] for f in json.loads(result.out)}
+        """All that was found of each thing at each level, joined."""
+        found: dict[tuple[str, str], str] = {}
+        for f in json.loads(result.out):
+            key = f["what"], f["level"]
+            found[key] = f"{found.get(key, '')} {f['found']} {f['fix']}".strip()
+        return found
 
     def test_label_studio_that_is_down_is_found(self, call: Call, fake: FakeLabelStudio) -> None:
         fake.stop()

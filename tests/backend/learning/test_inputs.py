@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from backend.errors import LabelingConfigError
-from backend.learning.inputs import Reader, choose_inputs, read_values
+from backend.errors import LabelingConfigError, MediaError
+from backend.learning.inputs import Reader, choose_inputs, read_values, with_spare
 from backend.learning.labeling_config import shown_objects
 from backend.learning.vectorize import (
     VECTORIZERS,
@@ -52,8 +52,12 @@ def no_download(_: str) -> bytes:
         ([TEXT, TEXT], {"text": "a"}, (), [("text", ("$text",))]),
         ([TEXT], {"text": "a", "embedding": [1.0, 2.0]}, (), [("numbers", ("embedding",))]),
         ([TEXT], {"text": "a", "n": 1, "m": 2}, ("m",), [("numbers", ("m",))]),
-        ([shown_as("Audio", "$url")], {"url": "u", "b": 1, "a": 2.5}, (), [("spare numbers", ("a", "b"))]),
+        ([shown_as("Audio", "$url")], {"url": "u", "b": 1}, (), [("audio", ("$url",))]),
+        ([shown_as("Custom", "$url")], {"url": "u", "b": 1, "a": 2.5}, (), [("spare numbers", ("a", "b"))]),
         ([], {"b": [1, 2]}, (), [("spare numbers", ("b",))]),
+        ([TEXT], {"text": "a", "user_id": 1, "n": 2}, (), [("text", ("$text",))]),
+        ([], {"id": 1, "user_id": 2, "n": 2}, (), [("spare numbers", ("n",))]),
+        ([], {"id": 1, "n": 2}, ("id",), [("numbers", ("id",))]),
     ],
 )
 def test_precedence_is_named_fields_then_an_embedding_then_what_is_shown_then_spare_numbers(
@@ -69,8 +73,43 @@ def test_an_embedding_in_half_of_the_tasks_is_not_enough() -> None:
 
 
 def test_nothing_to_read_is_said_with_the_tags_and_the_fix() -> None:
-    with pytest.raises(LabelingConfigError, match=r"nothing to learn from on <Audio>, <Video>; add a vector"):
-        choose_inputs([shown_as("Audio", "$a"), shown_as("Video", "$b")], [{"a": "x"}])
+    with pytest.raises(
+        LabelingConfigError, match=r"nothing to learn from on <Custom>, <Other>; add a vector"
+    ):
+        choose_inputs([shown_as("Custom", "$a"), shown_as("Other", "$b")], [{"a": "x"}])
+
+
+def test_fields_that_are_taken_for_ids_are_named_where_nothing_else_is_there() -> None:
+    sample = [{"url": "u", "row": i, "task_id": 9} for i in range(5)]
+    with pytest.raises(LabelingConfigError, match=r"row, task_id: taken for ids; the option `features`"):
+        choose_inputs([shown_as("Unknown", "$url")], sample)
+
+
+def test_spare_numbers_stand_beside_what_turned_out_to_be_unreadable() -> None:
+    (image,) = choose_inputs([IMAGE], [{"photo": "p", "n": 1, "x_id": 2}])
+    both = with_spare((image,), [IMAGE], [{"photo": "p", "n": 1, "x_id": 2}])
+    assert both == (image, InputSpec("spare numbers", ("n",)))
+    assert with_spare(both, [IMAGE], [{"photo": "p", "n": 1}]) == both
+    assert with_spare((image,), [IMAGE], [{"photo": "p", "x_id": 2}]) == (image,)
+
+
+def test_why_a_value_was_not_read_is_counted_for_each_input() -> None:
+    data: list[dict[str, Any]] = [
+        {"text": "a cat", "photo": "p"},
+        {"text": "", "photo": "p"},
+        {"text": "x", "photo": ""},
+    ]
+    inputs = (InputSpec("text", ("text",)), InputSpec("image", ("$photo",)))
+
+    def refuse(_: str) -> bytes:
+        raise MediaError("files at cdn are not fetched", later=True)
+
+    values = read_values(inputs, data, refuse)
+    features = Reader.fitted(inputs, values, seed=0).transform(values)
+    assert features.readable.tolist() == [True, False, True]
+    assert features.gaps is not None
+    assert features.gaps.counts() == {"files at cdn are not fetched": 2}
+    assert features.gaps.n_read == [2, 0]
 
 
 def test_every_object_of_the_config_is_shown_once() -> None:
@@ -147,7 +186,7 @@ class LengthOfAudio(Vectorizer):
     def fields_in(
         cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [(o.value.name,) for o in shown if o.tag == "Audio"]
+        return [(o.value.name,) for o in shown if o.tag == "Custom"]
 
     @classmethod
     def read(
@@ -174,7 +213,7 @@ def test_a_vectorizer_registered_from_outside_is_picked(monkeypatch: pytest.Monk
     monkeypatch.setitem(VECTORIZERS, LengthOfAudio.KIND, LengthOfAudio)
     data = [{"sound": "x" * n, "text": WORDS[n]} for n in range(4)]
     config = (
-        '<View><Audio name="a" value="$sound"/><Text name="t" value="$text"/>'
+        '<View><Custom name="a" value="$sound"/><Text name="t" value="$text"/>'
         '<Rating name="r" toName="a"/><Rating name="s" toName="t"/></View>'
     )
     inputs = choose_inputs(shown_objects(config), data)

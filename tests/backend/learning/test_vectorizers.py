@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 from scipy import sparse
 
-from backend.learning.vectorize import VECTORIZERS, Features, Vectorizer
+from backend.learning.vectorize import VECTORIZERS, Features, Gaps, Unread, Vectorizer
 from backend.learning.vectorize import text as text_module
 from backend.learning.vectorize.image import GROUPS, MAX_PIXELS, ImageVectorizer, read_image, thumbnail
-from backend.learning.vectorize.numbers import NumberVectorizer, as_numbers
-from backend.learning.vectorize.text import MAX_CHARACTERS, TextVectorizer, as_text
+from backend.learning.vectorize.numbers import NumberVectorizer, as_numbers, is_id
+from backend.learning.vectorize.text import TextVectorizer
+from backend.learning.vectorize.wording import MAX_CHARACTERS, as_text
 
 
 def picture(pixels: np.ndarray, kind: str = "PNG", **how: Any) -> bytes:
@@ -29,6 +30,7 @@ def noise(seed: int) -> bytes:
     return picture(np.random.default_rng(seed).integers(0, 256, (20, 30, 3), dtype=np.uint8))
 
 
+WHY = Unread("the host is down", later=True)
 VALUES: dict[str, list[Any]] = {
     "text": [
         "the cat sat on the mat",
@@ -42,10 +44,25 @@ VALUES: dict[str, list[Any]] = {
     "numbers": [{"size": float(i), "embedding": [i, i * i, 1.0]} for i in range(6)],
 }
 BROKEN: dict[str, list[Any]] = {
-    "text": [None, "", "   ", {}, []],
-    "image": [None, b"", b"no image", noise(1)[:60], "text", 5, {}],
-    "numbers": [None, {}, {"size": None}, {"size": "large"}, {"other": 1}, [1, 2], 5, {"size": float("nan")}],
+    "text": [None, "", "   ", {}, [], WHY],
+    "image": [None, b"", b"no image", noise(1)[:60], "text", 5, {}, WHY],
+    "numbers": [
+        None,
+        {},
+        {"size": None},
+        {"size": "large"},
+        {"other": 1},
+        [1, 2],
+        5,
+        {"size": float("nan")},
+        WHY,
+    ],
 }
+VALUES |= {"pdf": VALUES["text"], "video": VALUES["image"]}
+BROKEN |= {"pdf": BROKEN["text"], "video": BROKEN["image"]}
+for described in ("audio", "time series"):
+    VALUES[described] = [{"a": np.array([i, i * i, 1.0]), "b": np.array([-i])} for i in range(6)]
+    BROKEN[described] = [None, {}, 5, "text", WHY]
 VALUES["spare numbers"], BROKEN["spare numbers"] = VALUES["numbers"], BROKEN["numbers"]
 KINDS = sorted(VECTORIZERS)
 
@@ -151,9 +168,9 @@ class TestContract:
         assert_alike(features.rows(np.array([0])), features.rows(np.array([1])))
 
     def test_fitting_and_transforming_leave_the_values_alone(self, kind: str) -> None:
-        before = json.dumps(VALUES[kind], default=lambda raw: raw.hex())
+        before = json.dumps(VALUES[kind], default=repr)
         fitted(kind).transform(VALUES[kind])
-        assert json.dumps(VALUES[kind], default=lambda raw: raw.hex()) == before
+        assert json.dumps(VALUES[kind], default=repr) == before
 
 
 class TestFeatures:
@@ -171,7 +188,54 @@ class TestFeatures:
         np.testing.assert_array_equal(both.X, np.vstack([features.X[[4, 1]], features.X]))
 
 
+class TestGaps:
+    A, B, EMPTY = Unread("a", later=True), Unread("b"), Unread("")
+
+    def gaps(self) -> Gaps:
+        """Two inputs of four tasks: the second task lacks both, the third is empty, the fourth has all."""
+        columns = [[self.A, self.A, None, 1], [1, self.B, 1, 1]]
+        readable = [np.array([False, False, False, True]), np.array([True, False, True, True])]
+        return Gaps.of(columns, readable)
+
+    def test_each_reason_is_counted_once_a_task_and_what_is_empty_has_none(self) -> None:
+        assert self.gaps().counts() == {"a": 2, "b": 1}
+        assert self.gaps().n_read == [1, 3]
+
+    def test_passing_reasons_are_told_from_lasting_ones(self) -> None:
+        assert self.gaps().with_reason(later=True).tolist() == [True, True, False, False]
+        assert self.gaps().rows(np.array([1, 2])).with_reason(later=False).tolist() == [True, False]
+
+    def test_groups_join_and_json_gives_the_same(self) -> None:
+        other = Gaps.of([[self.B], [self.A]], [np.array([False]), np.array([False])])
+        both = Gaps.concatenate([self.gaps(), other])
+        again = Gaps.from_json(both.codes, json.loads(json.dumps(both.to_json())))
+        assert again.counts() == both.counts() == {"a": 3, "b": 2}
+        assert again.reasons == (self.A, self.EMPTY, self.B)
+
+
 class TestNumbers:
+    @pytest.mark.parametrize(
+        ("name", "column", "is_one"),
+        [
+            ("id", [7, 7, 7], True),
+            ("ID", [1.5], True),
+            ("task_id", [3, 1, 2], True),
+            ("userId", [3, 1, 2], True),
+            ("doc-id", [3, 1], True),
+            ("row", [1, 2, 3], True),
+            ("row", [10, 20, 35], True),
+            ("row", [1, 2, 2], False),
+            ("row", [3, 2, 1], False),
+            ("height", [1.5, 2.5, 3.5], False),
+            ("n", [1, 2], False),
+            ("paid", [3, 1, 2], False),
+            ("GRID", [3, 1, 2], False),
+            ("vector", [[1, 2], [2, 3], [3, 4]], False),
+        ],
+    )
+    def test_what_is_taken_for_an_id(self, name: str, column: list[Any], is_one: bool) -> None:
+        assert is_id(name, column) is is_one
+
     def test_columns_are_standardized(self) -> None:
         features = (
             NumberVectorizer().fit([{"a": 1}, {"a": 3}]).transform([{"a": 1}, {"a": 3}, {"a": 2}, {"a": 4}])

@@ -154,3 +154,16 @@ def test_scores_are_strictly_increasing_from_zero_and_below_one(n: int) -> None:
     assert scores[0] == 0
     assert all(a < b for a, b in itertools.pairwise(scores))
     assert scores[-1] < 1
+
+
+def test_of_tasks_of_one_group_a_batch_holds_the_one_most_in_doubt() -> None:
+    """Ten tasks in three groups, one more in doubt than the other: three lead, one of each group."""
+    pool, rows = pool_of(10), np.arange(10)
+    groups = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
+    sampler = IntelligentSampler("uncertainty", random_state=0, duplicate_threshold=0)
+    chooser = Chooser(sampler, rows, np.linspace(1, 0, 10), groups)
+    options = ProjectOptions(batch_size=4)
+    assert chooser.best(pool, rows, 3, options).tolist() == [0, 4, 8]
+    assert chooser.best(pool, rows, 4, options).tolist() == [0, 4, 8, 1], "then the rest, by doubt"
+    assert sorted(chooser.best(pool, rows, 10, options).tolist()) == list(range(10))
+    assert chooser.best(pool, rows[2:8], 2, options).tolist() == [2, 4], "rows of a part keep their groups"

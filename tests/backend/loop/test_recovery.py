@@ -70,11 +70,14 @@ def test_who_was_superseded_does_not_say_how_it_went(
     write_json(services.store.folder(project_id) / "connection.json", {})
     progress = ProgressFile(services.store.folder(project_id))
     others = Progress(covers={"seen": "by the other"}, report={"fence": 9})
+    fences: list[int] = []
 
     def run(*_: Any, **__: Any) -> RoundReport:
         """A round that stands still while another worker takes over and finishes."""
         services.redis.delete(lock_key(project_id))
-        with take_lease(services.redis, project_id, 15):
+        with take_lease(services.redis, project_id, 15) as taken:
+            assert taken is not None
+            fences.append(taken.fence)
             progress._write(others)
         if outcome == "failure":
             raise OSError("the snapshot is another one now")
@@ -82,7 +85,9 @@ def test_who_was_superseded_does_not_say_how_it_went(
 
     monkeypatch.setattr(jobs, "run_round", run)
     assert jobs.perform_round(project_id, services) == "superseded"
+    assert fences == [2], "the other worker took over once, under the next fence"
     assert progress.read() == others
+    assert not services.redis.exists(lock_key(project_id))
 
 
 def test_a_worker_that_stopped_in_mid_write_does_not_block_the_next_one(

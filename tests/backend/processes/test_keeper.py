@@ -2,7 +2,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,13 @@ def _started(kept: Kept, below: int = 1) -> int:
     return kept.pid
 
 
+@pytest.fixture
+def ours() -> Callable[[], set[int]]:
+    """Gives what this process has started since the test began: servers of other tests may be running."""
+    before = descendants(os.getpid())
+    return lambda: descendants(os.getpid()) - before
+
+
 def _deaf(tmp_path: Path, grace: float) -> tuple[Kept, int]:
     kept = Kept([sys.executable, "-c", DEAF, str(tmp_path / "deaf")], grace=grace)
     assert wait_until((tmp_path / "deaf").exists)
@@ -62,9 +69,9 @@ def test_a_program_that_does_not_exist_ends_with_127(capfd: pytest.CaptureFixtur
     assert "cannot run no-such-program" in capfd.readouterr().err
 
 
-def test_the_end_takes_along_a_grandchild_in_a_session_of_its_own() -> None:
+def test_the_end_takes_along_a_grandchild_in_a_session_of_its_own(ours: Callable[[], set[int]]) -> None:
     kept = Kept(WITH_HORSE)
-    tree = {_started(kept, 3)} | descendants(os.getpid())
+    tree = {_started(kept, 3)} | ours()
     assert len(tree) == 4  # the keeper, the shell, two sleeps
     assert kept.end() == -signal.SIGTERM
     assert not [pid for pid in tree if is_alive(pid)]
@@ -103,19 +110,20 @@ def test_a_program_ends_with_its_killed_parent_and_not_with_the_thread_that_star
     assert wait_until(lambda: not marked(mark)), marked(mark)
 
 
-def test_a_program_ends_with_its_killed_keeper(mark: str) -> None:
+def test_a_program_ends_with_its_killed_keeper(ours: Callable[[], set[int]]) -> None:
     kept = Kept(["sleep", "600"])
     pid = _started(kept)
-    keeper = next(iter(descendants(os.getpid()) - {pid}))
+    (keeper,) = ours() - {pid}
     os.kill(keeper, signal.SIGKILL)
     assert kept.wait(30) == -signal.SIGKILL
     assert wait_until(lambda: not is_alive(pid))
 
 
-def test_a_signal_to_the_keeper_ends_the_program_too() -> None:
+def test_a_signal_to_the_keeper_ends_the_program_too(ours: Callable[[], set[int]]) -> None:
     kept = Kept(["sleep", "600"])
     pid = _started(kept)
-    os.kill(next(iter(descendants(os.getpid()) - {pid})), signal.SIGTERM)
+    (keeper,) = ours() - {pid}
+    os.kill(keeper, signal.SIGTERM)
     assert kept.wait(30) == -signal.SIGTERM
 
 

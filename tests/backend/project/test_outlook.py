@@ -17,6 +17,8 @@ from tests.fakes.label_studio import FakeLabelStudio
 
 AUDIO = '<View><Audio name="a" value="$sound"/><Rating name="r" toName="a"/></View>'
 
+CUSTOM = AUDIO.replace("Audio", "Custom")
+
 
 def project_with(client: LabelStudio, config: str, *data: dict[str, Any]) -> int:
     project = int(client.create_project(title="A project", label_config=config)["id"])
@@ -44,9 +46,10 @@ def test_an_empty_project_takes_what_comes(services: Services, project_id: int) 
 @pytest.mark.parametrize(
     ("config", "data", "why"),
     [
-        (AUDIO, {"sound": "https://elsewhere.example/a.wav"}, "nothing to learn from on <Audio>"),
+        (CUSTOM, {"sound": "https://elsewhere.example/a.wav"}, "nothing to learn from on <Custom>"),
+        (AUDIO, {"sound": "https://elsewhere.example/a.wav"}, "MEDIA_HOSTS=elsewhere.example to allow it"),
         (IMAGE_CONFIG, {"image": "https://elsewhere.example/a.png"}, "none of the 1 tasks"),
-        (IMAGE_CONFIG, {"image": None}, "none of the 1 tasks"),
+        (IMAGE_CONFIG, {"image": None}, "they are empty"),
     ],
 )
 def test_what_would_only_be_served_at_random_is_refused_and_left_alone(
@@ -79,7 +82,7 @@ def test_a_dry_run_says_and_changes_nothing(
     assert not fake.world.webhooks
     assert not fake.world.ml_backends
     assert services.store.project_ids() == []
-    other = project_with(label_studio, AUDIO, {"sound": "a.wav"})
+    other = project_with(label_studio, CUSTOM, {"sound": "a.wav"})
     result = call("connect", str(other), "--dry-run", "--json")
     assert result.code == 1
     assert "nothing to learn from" in json.loads(result.out)["outlook"]["problem"]

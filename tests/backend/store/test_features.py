@@ -69,6 +69,20 @@ def test_nothing_new_reads_nothing(tmp_path: Path, project: Project) -> None:
     assert_rows_are_right(again, project)
 
 
+def test_rows_are_the_values_by_the_scale_of_those_that_were_fitted(tmp_path: Path) -> None:
+    """Worked by hand: the other tests compare a row with what the same reader makes of its value."""
+    project = Project(4, "numbers")
+    # 11, 21, 31, 41: mean 26, standard deviation the root of 125
+    deviation = 125**0.5
+    np.testing.assert_allclose(
+        rows(project.refresh(tmp_path)).ravel(), np.array([-15, -5, 5, 15]) / deviation, rtol=1e-6
+    )
+    project.versions[2] = 6  # 26, which is the mean
+    np.testing.assert_allclose(
+        rows(project.refresh(tmp_path)).ravel(), np.array([-15, 0, 5, 15]) / deviation, rtol=1e-6, atol=1e-7
+    )
+
+
 def test_only_new_and_changed_tasks_are_read(tmp_path: Path, project: Project) -> None:
     project.refresh(tmp_path)
     project.versions |= {21: 1, 22: 1}
@@ -133,8 +147,12 @@ def test_another_input_is_another_matter(tmp_path: Path) -> None:
     project = Project(5, "numbers")
     project.refresh(tmp_path)
     pool = project.refresh(tmp_path, (InputSpec("numbers", ("size", "weight")),))
-    assert len(project.read) == 2
-    assert pool.features.X.shape[0] == 5
+    everything = [1, 2, 3, 4, 5]
+    assert project.read == [everything] * 2
+    assert_rows_are_right(pool, project)
+    # What was kept for the one input is not taken for the other, in neither direction.
+    project.refresh(tmp_path)
+    assert project.read == [everything] * 3
 
 
 def files(folder: Path) -> list[str]:

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from gunicorn.config import Config
 
 from backend.loop.jobs import round_queue
 from backend.loop.marks import pending_key
+from backend.web import gunicorn_app
 from tests.backend.web.conftest import SECRET, WITH_SECRET
 from tests.backend.web.servers import Valkey, Web, wait_until
 
@@ -159,6 +161,15 @@ def test_nothing_secret_is_in_the_log_at_debug(web, valkey):
     )
     assert "BufferedWorker" in web.log
     assert [word for word in (SECRET, "api-key-sentinel", "text-sentinel") if word in web.log] == []
+
+
+def test_an_option_that_gunicorn_does_not_have_is_named_and_none_is_set():
+    config = Config()
+    with pytest.raises(LookupError, match=r"no setting gracefull_timeout$"):
+        gunicorn_app.set_known(config, {"threads": 7, "gracefull_timeout": 5})
+    assert config.threads == 1
+    gunicorn_app.set_known(config, {"threads": 7})
+    assert config.threads == 7
 
 
 def test_sigterm_ends_the_whole_web_process(tmp_path, servers):

@@ -6,11 +6,12 @@ The libraries fetch weights at first use, so that they cannot run in tests witho
 import importlib.metadata
 import sys
 import types
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
-from clean_al import TextEncoder, find_encoder
+from clean_al import ImageEncoder, TextEncoder, find_encoder
 
 
 class Tensor:
@@ -100,6 +101,76 @@ def test_a_model_that_the_library_does_not_have_is_named(library):
     reason = find_encoder("text", f"{library}:no/such").reason
     assert reason.startswith(f"{library} does not give no/such: ")
     assert "\n" not in reason
+
+
+class Norm(Tensor):
+    def norm(self, dim, keepdim):
+        return np.linalg.norm(self.values, axis=dim, keepdims=keepdim)
+
+    def __truediv__(self, other):
+        return Tensor(self.values / other)
+
+
+class Network:
+    """Of timm and of open_clip: gives back what was prepared."""
+
+    def eval(self):
+        return self
+
+    def state_dict(self):
+        return {"layer": Tensor([1.0])}
+
+    def __call__(self, pictures):
+        return Tensor(pictures)
+
+    encode_image = encode_text = staticmethod(Norm)
+
+
+@pytest.fixture
+def torch_libraries(monkeypatch):
+    torch, timm, open_clip = (types.ModuleType(name) for name in ("torch", "timm", "open_clip"))
+    torch.no_grad, torch.stack = nullcontext, np.stack
+    asked = []
+
+    def create_model(name, pretrained, num_classes):
+        asked.append((name, pretrained, num_classes))
+        return Network()
+
+    def brightness(picture):
+        return np.array([np.asarray(picture).mean(), 3.0])
+
+    timm.create_model = create_model
+    timm.data = types.SimpleNamespace(
+        resolve_model_data_config=lambda model: {"input_size": (3, 8, 8)},
+        create_transform=lambda input_size, is_training: brightness,
+    )
+    open_clip.create_model_and_transforms = lambda architecture, pretrained: (
+        asked.append((architecture, pretrained)) or Network(),
+        None,
+        brightness,
+    )
+    open_clip.get_tokenizer = lambda architecture: lambda texts: np.array([[len(t), 0] for t in texts])
+    for module in (torch, timm, open_clip):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return asked
+
+
+GRAY = np.full((4, 4, 3), 4, np.uint8)
+
+
+def test_timm_gives_the_layer_before_the_classes(torch_libraries):
+    pytest.importorskip("PIL", reason="pillow reads the pictures")
+    encoder = ImageEncoder("timm:resnet18")
+    assert torch_libraries == [("resnet18", True, 0)]
+    np.testing.assert_array_equal(encoder.encode([GRAY, None]), [[4, 3], [0, 0]])
+
+
+def test_open_clip_puts_texts_and_pictures_in_one_space(torch_libraries):
+    pytest.importorskip("PIL", reason="pillow reads the pictures")
+    pictures, texts = ImageEncoder("open_clip:ViT-B-32/laion2b"), TextEncoder("open_clip:ViT-B-32")
+    assert torch_libraries == [("ViT-B-32", "laion2b"), ("ViT-B-32", None)]
+    np.testing.assert_allclose(pictures.encode([GRAY]), [[0.8, 0.6]])
+    np.testing.assert_allclose(texts.encode(["abc", ""]), [[1, 0], [0, 0]])
 
 
 @pytest.mark.parametrize("module", ["fastembed", "open_clip", "timm"])

@@ -1,0 +1,174 @@
+"""The words that an annotator reads in an object of a labeling config, tag by tag."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+from backend.learning.vectorize.fetching import no_such
+from backend.learning.vectorize.gaps import Unread
+
+MAX_CHARACTERS = 20_000
+# Markup is several times as long as what it shows; what comes later is not read.
+MAX_MARKUP = 20 * MAX_CHARACTERS
+
+Wording = Callable[[Any, Mapping[str, str]], str]
+
+_NOT_SHOWN = frozenset(("script", "style", "head", "template", "noscript"))
+_BINARY = (b"\x00", b"\x01", b"\x02")
+
+
+def as_text(value: Any) -> str:
+    """Return a task value as text; lists of strings (dialogues, tables) are joined line by line."""
+    if value is None or isinstance(value, Unread):
+        return ""
+    if isinstance(value, str):
+        return value[:MAX_CHARACTERS]
+    return "\n".join(_strings(value))[:MAX_CHARACTERS]
+
+
+def decoded_text(content: bytes) -> Any:
+    """Return the text in a file; an `Unread` where it holds none."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding, "replace")
+    if content.startswith(b"%PDF") or any(byte in content[:2000] for byte in _BINARY):
+        return no_such("text", content)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _plain(value: Any, how: Mapping[str, str]) -> str:
+    if how.get("encoding", "").startswith("base64") and isinstance(value, str):
+        try:
+            return as_text(base64.b64decode(value, validate=True).decode("utf-8", "replace"))
+        except (binascii.Error, ValueError):
+            return as_text(value)
+    return as_text(value)
+
+
+def without_markup(value: Any, how: Mapping[str, str] | None = None) -> str:
+    """Return what a browser shows of HTML, blocks on lines of their own."""
+    text = _plain(value, how or {}) if not isinstance(value, str) or how else value
+    reading = _Shown()
+    reading.feed(text[:MAX_MARKUP])
+    reading.close()
+    lines = (" ".join(line.split()) for line in "".join(reading.parts).split("\n"))
+    return "\n".join(line for line in lines if line)[:MAX_CHARACTERS]
+
+
+def _dialogue(value: Any, how: Mapping[str, str]) -> str:
+    """Return who said what, a line each: `name: text`."""
+    name_key, text_key = how.get("nameKey") or "author", how.get("textKey") or "text"
+    lines = []
+    for turn in _items(value):
+        if isinstance(turn, Mapping) and text_key in turn:
+            name, said = as_text(turn.get(name_key)), as_text(turn[text_key])
+            lines.append(f"{name}: {said}" if name else said)
+        else:
+            lines.append(as_text(turn))
+    return "\n".join(lines)[:MAX_CHARACTERS]
+
+
+def _chat(value: Any, how: Mapping[str, str]) -> str:
+    return _dialogue(value, {"nameKey": "role", "textKey": "content"} | dict(how))
+
+
+def _table(value: Any, how: Mapping[str, str]) -> str:
+    """Return a line for each row: `key: value`, or the cells."""
+    value = _parsed(value)
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {as_text(cell)}" for key, cell in value.items())[:MAX_CHARACTERS]
+    rows = (_table(row, how) if isinstance(row, Mapping) else as_text(row) for row in _items(value))
+    return "\n".join(rows)[:MAX_CHARACTERS]
+
+
+def _list(value: Any, how: Mapping[str, str]) -> str:
+    """Return the items as shown: title, body, and what their HTML shows; an id is not shown."""
+    lines = []
+    for item in _items(value):
+        if isinstance(item, Mapping):
+            shown = [as_text(item.get("title")), as_text(item.get("body")), without_markup(item.get("html"))]
+            lines.append("\n".join(part for part in shown if part))
+        else:
+            lines.append(as_text(item))
+    return "\n".join(lines)[:MAX_CHARACTERS]
+
+
+# A new tag that shows words is a line here.
+WORDINGS: dict[str, Wording] = {
+    "Text": _plain,
+    "HyperText": without_markup,
+    "Markdown": _plain,
+    "Paragraphs": _dialogue,
+    "Chat": _chat,
+    "Table": _table,
+    "List": _list,
+}
+# The attributes that say how the words are found.
+ATTRIBUTES = ("valueType", "encoding", "nameKey", "textKey")
+
+
+def _items(value: Any) -> Iterable[Any]:
+    value = _parsed(value)
+    if isinstance(value, list):
+        return value
+    return () if value is None or value == "" else (value,)
+
+
+def _parsed(value: Any) -> Any:
+    """Return what stands in JSON that came as a text, as from a file or a CSV import."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _strings(value: Any) -> Iterator[str]:
+    # A stack, not recursion: task data may be nested as deeply as JSON allows.
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend(reversed(part.values()))
+        elif isinstance(part, list):
+            waiting.extend(reversed(part))
+        elif part is not None:
+            yield str(part)
+
+
+class _Shown(HTMLParser):
+    """Collects the text between tags."""
+
+    inline = frozenset(("a", "abbr", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "u"))
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._hidden: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _NOT_SHOWN:
+            self._hidden.append(tag)
+        self._break(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._hidden and tag == self._hidden[-1]:
+            self._hidden.pop()
+        self._break(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data.replace("\n", " "))
+
+    def _break(self, tag: str) -> None:
+        if tag not in self.inline:
+            self.parts.append("\n")
