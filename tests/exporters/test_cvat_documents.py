@@ -253,3 +253,18 @@ def test_many_shapes_and_tags_of_one_image_take_time_in_proportion(tmp_path):
     (task,), report = read(tmp_path, text)
     assert report.carried == {"box": n + 1, "choices": 1}
     assert len({r["id"] for r in task["annotations"][0]["result"]}) == n + 2
+
+
+def test_a_chain_of_relations_of_any_length_is_one_group_in_time_in_proportion(tmp_path):
+    """Each region led to the next: following them from the start again was quadratic."""
+    n = 20_000
+    value = {"x": 1, "y": 1, "width": 1, "height": 1, "rectanglelabels": ["a"]}
+    sized = {"original_width": 10, "original_height": 10}
+    results = [{"id": f"r{i}", "type": "rectanglelabels", "value": value, **sized} for i in range(n)]
+    results += [{"type": "relation", "from_id": f"r{i}", "to_id": f"r{i + 1}"} for i in range(n - 1)]
+    task = {"data": {"image": "a.jpg"}, "annotations": [{"result": results}]}
+    (tmp_path / "in.json").write_text(json.dumps([task]))
+    report = convert(tmp_path / "in.json", tmp_path / "out.xml")
+    boxes = ElementTree.parse(tmp_path / "out.xml").findall("image/box")
+    assert (len(boxes), {box.get("group_id") for box in boxes}) == (n, {"1"})
+    assert report.changed == {("relation", "as a group: direction and labels left out"): n - 1}
