@@ -17,6 +17,7 @@ from backend.errors import BackendError, SettingsError
 COMMANDS = {
     "serve": "backend.cli.serve:serve",
     "worker": "backend.cli.serve:worker",
+    "explain": "backend.cli.explain:explain",
     "connect": "backend.cli.connect:connect",
     "disconnect": "backend.cli.connect:disconnect",
     "status": "backend.cli.status:status",

@@ -11,7 +11,7 @@ import requests
 from redis import Redis
 
 from backend.errors import LabelStudioError, SettingsError
-from backend.learning.controls import SUPPORTED
+from backend.learning.verdict import Outcome
 from backend.loop.publish import SAMPLING, TITLE
 from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
@@ -147,11 +147,11 @@ def _expected(what: str, outlook: Outlook) -> Iterator[Finding]:
     if outlook.problem:
         yield Finding("problem", what, outlook.problem)
         return
-    if outlook.learned:
-        yield Finding("ok", what, f"learns {', '.join(outlook.learned)}")
-    else:
-        found = f"nothing is learned, tasks are ordered ({'; '.join(outlook.passed_over)})"
-        yield Finding("note", what, found, SUPPORTED)
+    level = "ok" if outlook.verdict.outcome is Outcome.LEARNED else "note"
+    yield Finding(level, what, outlook.verdict.why)
+    for control in outlook.verdict.controls:
+        if control.outcome is not Outcome.LEARNED:
+            yield Finding("note", what, f'<{control.tag} name="{control.name}">: {control.why}')
     if outlook.readable < outlook.looked_at:
         unread = outlook.looked_at - outlook.readable
         yield Finding("note", what, f"{unread} of {outlook.looked_at} tasks looked at cannot be read")

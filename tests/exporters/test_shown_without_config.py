@@ -108,6 +108,9 @@ def test_a_page_that_is_not_there_shows_nothing():
 def test_objects_that_show_the_same_are_one_and_those_that_show_nothing_stay_apart():
     one = groups("", {"image": "a.png"}, results_on(("x", None)), results_on(("y", None)))
     assert [(g.media, len(g.entries)) for g in one] == [("a.png", 2)]
+    # Parts of one annotation, under two names of what they lie on, stay one annotation.
+    both = groups("", {"image": "a.png"}, results_on(("x", None), ("y", None)))
+    assert [(g.media, [len(results) for _, results, _ in g.entries]) for g in both] == [("a.png", [2])]
     two = groups("", {"n": {}}, results_on(("x", None)), results_on(("y", None)))
     assert [g.shown.name for g in two] == ["x", "y"]
 
