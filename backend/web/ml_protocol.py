@@ -56,7 +56,7 @@ def predict() -> dict[str, Any]:
     if not body.tasks:
         return {"results": [], "model_version": web_state().predictor.model_version(body.project)}
     results, version = _within_budget(body.project, body.tasks)
-    web_state().metrics.predictions.inc(sum(1 for result in results if result))
+    web_state().metrics.predictions.inc(len(results) if version is not None else 0)
     return {"results": results, "model_version": version}
 
 
