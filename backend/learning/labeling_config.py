@@ -8,9 +8,11 @@ from backend.errors import LabelingConfigError
 from exporters.errors import InputError
 from exporters.label_studio.config_tree import MAX_CHARACTERS, MAX_DEPTH
 from exporters.label_studio.labeling_config import (
+    Choice,
     ControlTag,
     LabelingConfig,
     ObjectTag,
+    choices_in,
     read_labeling_config,
 )
 
@@ -50,8 +52,10 @@ def config_digest(label_config: str) -> str:
 __all__ = [
     "MAX_CHARACTERS",
     "MAX_DEPTH",
+    "Choice",
     "ControlTag",
     "ObjectTag",
+    "choices_in",
     "config_digest",
     "read_config",
     "read_controls",

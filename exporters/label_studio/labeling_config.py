@@ -104,6 +104,7 @@ class ControlTag:
     to_names, objects : all its objects; those that the config lacks have a name only
     dynamic : where in the task's data more choices stand (`value="$options"`); None when nowhere
     conditions : all that must hold for it to be shown, its own and those of the views around it
+    buckets : the names of a <Ranker>'s <Bucket> tags
     """
 
     tag: str
@@ -120,6 +121,7 @@ class ControlTag:
     objects: tuple[ObjectTag, ...] = dataclasses.field(default=(), compare=False)
     dynamic: ValueExpression | None = dataclasses.field(default=None, compare=False)
     conditions: tuple[Condition, ...] = dataclasses.field(default=(), compare=False)
+    buckets: tuple[str, ...] = ()
 
     @property
     def per_region(self) -> bool:
@@ -149,9 +151,7 @@ class ControlTag:
 
     def choices_for(self, data: Mapping[str, Any]) -> tuple[Choice, ...]:
         """Return what it offers on one task, the choices that stand in its data included."""
-        if self.dynamic is None:
-            return self.choices
-        return (*self.choices, *_dynamic(self.dynamic.resolve(data), ()))
+        return self.choices if self.dynamic is None else (*self.choices, *choices_in(data, self.dynamic))
 
     def _is_set(self, name: str) -> bool:
         return self.attributes.get(name, "").lower() == "true"
@@ -268,6 +268,7 @@ def _control(element: Element, known: Mapping[str, ObjectTag], repeated: bool) -
         to_names=to_names,
         objects=objects,
         dynamic=dynamic if dynamic.variables else None,
+        buckets=tuple(each.get("name") or "" for each in element.iter("Bucket")),
     )
 
 
@@ -283,6 +284,11 @@ def _offered(element: Element, path: tuple[str, ...]) -> tuple[Choice, ...]:
         color = child.get("background") or ""
         found.append(Choice(value, alias, own, color, _offered(child, own)))
     return tuple(found)
+
+
+def choices_in(data: Mapping[str, Any], value: ValueExpression) -> tuple[Choice, ...]:
+    """Return the choices that a task's data list where `value` says: texts, or objects with a value."""
+    return _dynamic(value.resolve(data), ())
 
 
 def _dynamic(given: Any, path: tuple[str, ...]) -> tuple[Choice, ...]:

@@ -8,8 +8,11 @@ from backend.errors import LabelingConfigError
 from backend.learning.controls.base import Control
 from backend.learning.controls.multiple_choice import MultipleChoice
 from backend.learning.controls.number import Number
+from backend.learning.controls.offered_choices import OfferedChoices
 from backend.learning.controls.ordered import why_ordered
+from backend.learning.controls.pairwise import Pairwise
 from backend.learning.controls.per_part import PerPart
+from backend.learning.controls.ranker import Ranker
 from backend.learning.controls.rating import Rating
 from backend.learning.controls.region_labels import RegionLabels
 from backend.learning.controls.regions import Regions
@@ -22,9 +25,12 @@ from backend.learning.labeling_config import ControlTag, read_controls
 CONTROLS: list[type[Control]] = [
     SingleChoice,
     MultipleChoice,
+    OfferedChoices,
     Taxonomy,
     Rating,
     Number,
+    Pairwise,
+    Ranker,
     PerPart,
     Spans,
     RegionLabels,
@@ -36,8 +42,8 @@ NO_QUESTIONS = frozenset(("filter", "relations"))
 MOST_NAMED = 8
 
 SUPPORTED = (
-    "Supported: <Choices>, <Taxonomy> and <Rating>, and which labels occur in a task of <Labels> and all "
-    "other controls that mark regions."
+    "Supported: <Choices>, <Taxonomy>, <Rating>, <Number>, <Pairwise>, <Ranker>, labeled spans of texts, and "
+    "which labels occur in a task of all controls that mark regions."
 )
 
 
@@ -125,8 +131,11 @@ __all__ = [
     "Control",
     "MultipleChoice",
     "Number",
+    "OfferedChoices",
+    "Pairwise",
     "PerPart",
     "Questions",
+    "Ranker",
     "Rating",
     "RegionLabels",
     "Regions",

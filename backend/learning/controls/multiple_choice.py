@@ -30,7 +30,7 @@ class MultipleChoice(Control):
     @staticmethod
     def why_not(tag: ControlTag) -> str | None:
         if "value" in tag.attributes:
-            return "its choices come from task data (value=...); write them into the config"
+            return 'its value names no field of the task data ("$options")'
         if not tag.labels:
             return "it has no <Choice> tag"
         return why_not_the_whole_task(tag)

@@ -27,7 +27,7 @@ class SingleChoice(Control):
     @staticmethod
     def why_not(tag: ControlTag) -> str | None:
         if "value" in tag.attributes:
-            return "its choices come from task data (value=...); write them into the config"
+            return 'its value names no field of the task data ("$options")'
         if len(tag.labels) < 2:
             return "it has fewer than two <Choice> tags"
         return why_not_the_whole_task(tag)

@@ -56,9 +56,10 @@ class SetOf(Learned):
         return self.classifier.predict_proba(tasks.features.X)[:, : len(self.labels)]
 
     def guess(self, tasks: Tasks) -> list[Guess]:
-        return [self._guess(row) for row in self.probabilities(tasks)] if len(tasks) else []
+        return [self.guess_of(row) for row in self.probabilities(tasks)] if len(tasks) else []
 
-    def _guess(self, row: np.ndarray) -> Guess:
+    def guess_of(self, row: np.ndarray) -> Guess:
+        """Return what the probabilities of the labels amount to."""
         chosen = row >= 0.5
         if self.at_least_one and not chosen.any():
             chosen[row.argmax()] = True

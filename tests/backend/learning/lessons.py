@@ -74,3 +74,47 @@ def sentences(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Any]]:
         data.append({"v": [1.0], "t": text})
         given.append(spans)
     return with_numbers(data), given
+
+
+FILLERS = ("we saw it", "this is what they said", "at noon it came", "as ever", "once more then")
+
+
+def pairs(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Any]]:
+    """Return tasks with two texts, of which the one that is fine is preferred to the awful one."""
+    rng = np.random.default_rng(5)
+    data, given = [], []
+    for _ in range(n):
+        texts = [f"fine {FILLERS[rng.integers(5)]}", f"awful {FILLERS[rng.integers(5)]}"]
+        side = int(rng.integers(2))
+        data.append({"v": [1.0], "a": texts[side], "b": texts[1 - side]})
+        given.append(("left", "right")[side])
+    return with_numbers(data), given
+
+
+GRADES = ("great", "fine", "poor", "awful")
+
+
+def rankings(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Any]]:
+    """Return tasks with lists whose items are ranked by a word in their texts."""
+    rng = np.random.default_rng(6)
+    data, given = [], []
+    for i in range(n):
+        # Every second task gives its items other ids, so that these do not tell the order.
+        ids = ("p", "q", "r", "s") if i % 2 else ("s", "r", "q", "p")
+        items = [
+            {"id": ids[k], "title": FILLERS[rng.integers(5)], "body": GRADES[k]} for k in rng.permutation(4)
+        ]
+        data.append({"v": [1.0], "l": items})
+        given.append((("", ids),))
+    return with_numbers(data), given
+
+
+def offers(answers: Sequence[Answer], n: int) -> tuple[Tasks, list[Any]]:
+    """Return tasks of which each offers the right choice and some of the others."""
+    tasks, given = planted(answers, n)
+    rng = np.random.default_rng(8)
+    data = []
+    for known, answer in zip(tasks.data, given, strict=True):
+        wrong = [other for other in "abc" if frozenset(other) != answer and rng.random() < 0.7]
+        data.append({**known, "o": [{"value": each} for each in sorted([*wrong, *answer])]})  # type: ignore[misc]
+    return with_numbers(data), given

@@ -16,7 +16,10 @@ from backend.learning.controls import (
     Control,
     MultipleChoice,
     Number,
+    OfferedChoices,
+    Pairwise,
     PerPart,
+    Ranker,
     Rating,
     RegionLabels,
     Regions,
@@ -29,7 +32,18 @@ from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import LEARNED, Learned
 from backend.learning.learned.stored import from_json, to_json
 from backend.learning.tasks import Tasks
-from tests.backend.learning.lessons import how, on_image, on_text, one, planted, sentences, with_numbers
+from tests.backend.learning.lessons import (
+    how,
+    offers,
+    on_image,
+    on_text,
+    one,
+    pairs,
+    planted,
+    rankings,
+    sentences,
+    with_numbers,
+)
 from tests.backend.samples import IMAGE_CONFIG, TEXT_CONFIG, chosen
 
 SEVERAL = on_text(
@@ -56,6 +70,9 @@ PER_REGION = on_text(
 
 ENTITIES = on_text('<Labels name="c" toName="t"><Label value="PER"/><Label value="LOC"/></Labels>')
 PER, LOC = Span(0, 4, "PER"), Span(10, 14, "LOC")
+PAIR = '<View><Text name="a" value="$a"/><Text name="b" value="$b"/><Pairwise name="c" toName="a,b"/></View>'
+LIST = '<View><List name="l" value="$l"/><Ranker name="c" toName="l"/></View>'
+OFFERED = on_text('<Choices name="c" toName="t" value="$o"/>')
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,9 @@ EXAMPLES: dict[type[Control], Example] = {
     Taxonomy: Example(TREE, (frozenset({("plant",)}), frozenset({("animal", "cat"), ("plant",)}))),
     Rating: Example(STARS, (1, 2, 4)),
     Number: Example(on_text('<Number name="c" toName="t" min="0" max="20"/>'), (2.0, 6.0, 11.0)),
+    OfferedChoices: Example(OFFERED, (frozenset("a"), frozenset("b"), frozenset("c")), offers),
+    Pairwise: Example(PAIR, ("left", "right"), pairs),
+    Ranker: Example(LIST, ((("", ("2", "1")),), (("", ("1", "2", "3")),)), rankings),
     PerPart: Example(PER_REGION, (frozenset({("good", 1)}), frozenset({("bad", 1), ("bad", 2)}))),
     Spans: Example(ENTITIES, ((), (PER,), (PER, LOC)), sentences),
     RegionLabels: Example(BOXES, (frozenset({("car", 1)}), frozenset({("car", 1), ("car", 2), ("dog", 1)}))),

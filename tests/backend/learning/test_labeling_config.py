@@ -98,7 +98,7 @@ def choices(inside: str = '<Choice value="a"/><Choice value="b"/>', attributes: 
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        (choices(attributes='value="$options"'), "task data"),
+        (choices(attributes='value="options"'), "task data"),
         (choices('<Choice value="a"/>'), "fewer than two"),
         (choices('<Choice value="a"/><Choice value="a"/>'), "fewer than two"),
         (choices(""), "fewer than two"),

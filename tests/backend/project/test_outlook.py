@@ -32,7 +32,7 @@ def test_a_project_of_texts_is_learned_and_read(
     ids = label_studio.import_tasks(project_id, [{"data": {"text": "a"}}, {"data": {"text": ""}}])
     label_studio.import_predictions(project_id, [{"task": ids[0], "model_version": "old", "result": []}])
     found = look_ahead(services, project_id)
-    assert found.learned == ('<Choices name="topic">',)
+    assert (found.verdict.outcome, found.verdict.why) == ("learned", "learns topic (<Choices>)")
     assert (found.tasks, found.looked_at, found.readable, found.problem) == (2, 2, 1, None)
     assert found.predictions == {"old": 1}
     assert "1 of 2 tasks that were looked at can be read" in found.lines()
