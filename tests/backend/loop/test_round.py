@@ -532,8 +532,9 @@ class TestSituations:
         assert report.has_model
         assert "learns from the field pitch" in report.notes
         assert "20 tasks: Label Studio has no such file" in report.notes
-        answers, _ = Predictor(services).predict(project, [{"data": {"pitch": 1}}, {"data": {"pitch": 8}}])
-        assert [a["result"][0]["value"]["choices"] for a in answers] == [["low"], ["high"]]
+        model = services.store.load(project, str(report.version))
+        tasks = model.tasks([{"pitch": 1}, {"pitch": 8}], services.media.of_project(project))
+        assert [guess.answer for guess in model.guesses_of(tasks)["topic"]] == ["low", "high"]
 
     def test_nothing_to_go_by_is_an_error_that_says_what_would_do(
         self, services: Services, label_studio: LabelStudio
