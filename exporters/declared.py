@@ -36,10 +36,13 @@ class Declared:
         Labels of regions and tags, in the order of the document.
     choices : dict of str to None
         What a choice of the whole item offers.
+    is_multiple : bool
+        Whether several of them can be chosen.
     """
 
     labels: dict[str, DeclaredLabel] = field(default_factory=dict)
     choices: dict[str, None] = field(default_factory=dict)
+    is_multiple: bool = False
 
     def attribute(self, name: str) -> DeclaredAttribute | None:
         """Return the attribute of this name; None when labels declare it differently, or none does."""

@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
+from backend.cli.terminal import say
 from backend.errors import BackendError, SettingsError
 
 COMMANDS = {
     "serve": "backend.cli.serve:serve",
     "worker": "backend.cli.serve:worker",
+    "explain": "backend.cli.explain:explain",
     "connect": "backend.cli.connect:connect",
     "disconnect": "backend.cli.connect:disconnect",
     "status": "backend.cli.status:status",
@@ -91,13 +93,13 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except SettingsError as error:
-        click.echo(f"clean-al: {error}", err=True)
+        say(f"clean-al: {error}", err=True)
         sys.exit(2)
     except Exception as error:
         # A ValueError from elsewhere is a fault of ours: its traceback is the report.
         if not isinstance(error, BackendError) and not _is_plain(error):
             raise
-        click.echo(f"clean-al: {error}", err=True)
+        say(f"clean-al: {error}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 

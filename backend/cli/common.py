@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from backend.cli.terminal import PlainFormatter, safe_json
 from backend.errors import LabelStudioNotFound
 from backend.label_studio.client import LabelStudio
 from backend.services import Services
@@ -27,7 +28,9 @@ def services() -> Services:
 def settings() -> Settings:
     """Return the settings, with logging set up accordingly: to stderr, from LOG_LEVEL up."""
     found = read_settings()
-    logging.basicConfig(level=found.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=found.log_level, handlers=[handler])
     # The HTTP libraries log every request line and, at DEBUG, headers; none of it helps a user.
     for name in ("urllib3", "requests"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -64,4 +67,4 @@ def resolve_project(label_studio: LabelStudio, name: str) -> int:
 
 def show(value: Any) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(safe_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from backend.cli.common import as_json, show
+from backend.cli.terminal import say, say_lines
 
 COUNT = click.IntRange(min=1)
 PLOTS = (".png", ".svg", ".pdf")
@@ -44,9 +45,11 @@ def compare(
     Example:
       clean-al compare tickets.csv --text subject --label queue
     """
+    # scikit-learn and matplotlib take seconds, and a wrong option should be told at once.
     from clean_al.comparison import compare_csv
 
     names = _checked_names(strategies)
+    # Before the work: it takes minutes, and its plot must find a place at the end.
     _check_output(Path(output))
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("comparing", total=None)
@@ -67,8 +70,8 @@ def compare(
     if as_json:
         show(comparison.to_dict())
     else:
-        click.echo(comparison.to_table())
-        click.echo(f"wrote {Path(output)}")
+        say_lines(comparison.to_table())
+        say(f"wrote {Path(output)}")
 
 
 def _checked_names(strategies: str | None) -> list[str] | None:

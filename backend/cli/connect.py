@@ -7,6 +7,7 @@ import sys
 import click
 
 from backend.cli.common import as_json, project_argument, project_number, resolve_project, services, show
+from backend.cli.terminal import say
 from backend.errors import QueueUnavailable, SettingsError
 from backend.loop.jobs import DirtyMarker
 from backend.project import connect as connection
@@ -43,9 +44,9 @@ def connect(project: str, dry_run: bool, as_json: bool) -> None:
         show({"project": project_id, "changes": changes, "findings": [f.as_dict() for f in findings]})
         return
     for line in changes:
-        click.echo(f"project {project_id}: {line}")
+        say(f"project {project_id}: {line}")
     for finding in findings:
-        click.echo(f"project {project_id}: {finding}")
+        say(f"project {project_id}: {finding}")
 
 
 def _say_what_would_be(outlook: Outlook, project_id: int, as_json: bool) -> None:
@@ -53,10 +54,10 @@ def _say_what_would_be(outlook: Outlook, project_id: int, as_json: bool) -> None
         show({"project": project_id, "outlook": outlook.as_dict()})
     else:
         for line in outlook.lines():
-            click.echo(f"project {project_id}: {line}")
+            say(f"project {project_id}: {line}")
         if not outlook.problem:
             would = "an ML backend and a webhook would be added; the first round would switch the sampling"
-            click.echo(f"project {project_id}: {would}")
+            say(f"project {project_id}: {would}")
     if outlook.problem:
         sys.exit(1)
 
@@ -81,7 +82,7 @@ def disconnect(project: str, forget: bool, as_json: bool) -> None:
         show({"project": project_id, "changes": changes})
         return
     for line in changes or ["the loop was not on for this project"]:
-        click.echo(f"project {project_id}: {line}")
+        say(f"project {project_id}: {line}")
 
 
 def _first_round(world: Services, project_id: int) -> str:

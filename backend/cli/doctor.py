@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from backend.cli.common import as_json, project_number, resolve_project, services, show
+from backend.cli.terminal import say
 from backend.project.doctor import diagnose
 
 
@@ -32,6 +33,6 @@ def doctor(project: str | None, as_json: bool) -> None:
         show([f.as_dict() for f in findings])
     else:
         for finding in findings:
-            click.echo(str(finding))
+            say(str(finding))
     if any(f.level == "problem" for f in findings):
         raise click.exceptions.Exit(1)

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import exporters
 from backend.cli.common import as_json, project_argument, resolve_project, services
+from backend.cli.terminal import safe_json, say_lines
 from exporters.files import is_standard_output
 from exporters.inputs import read_label_config
 
@@ -181,8 +182,11 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 def _show(report: exporters.ExportReport, as_json: bool, output: str) -> None:
     """Print the report, not among the data where those go to standard output."""
-    text = report.to_json() if as_json else report.to_text()
-    click.echo(text, err=is_standard_output(Path(output)))
+    aside = is_standard_output(Path(output))
+    if as_json:
+        click.echo(safe_json(report.to_json()), err=aside)
+    else:
+        say_lines(report.to_text(), err=aside)
 
 
 @contextmanager

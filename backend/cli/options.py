@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from backend.cli.common import as_json, project_argument, resolve_project, services, show
+from backend.cli.terminal import say
 from backend.errors import BackendError
 from backend.loop.options import project_options, store_options, stored_options
 from backend.store.connection import read_connection
@@ -41,9 +42,9 @@ def options(project: str, given: tuple[str, ...], as_json: bool) -> None:
         show({"project": project_id, "options": values, "set": stored_options(folder), "notes": list(notes)})
         return
     for name, value in values.items():
-        click.echo(f"{name:20} {json.dumps(value)}")
+        say(f"{name:20} {json.dumps(value)}")
     for note in notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
 
 
 def _changed(stored: dict[str, Any], given: tuple[str, ...]) -> dict[str, Any]:

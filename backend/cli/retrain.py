@@ -8,6 +8,7 @@ import click
 from redis.exceptions import RedisError
 
 from backend.cli.common import as_json, project_argument, resolve_project, services, show
+from backend.cli.terminal import say
 from backend.errors import BackendError, QueueUnavailable
 from backend.loop.jobs import DirtyMarker, ask_for_forced_round, force_key
 from backend.services import Services
@@ -43,15 +44,13 @@ def retrain(project: str, wait: bool, timeout: float, as_json: bool) -> None:
         if as_json:
             show({"project": project_id, "queued": True})
         else:
-            click.echo(f"project {project_id}: a round is queued")
+            say(f"project {project_id}: a round is queued")
         return
     report = _await(world, project_id, progress, before, timeout)
     if as_json:
         show(report)
     else:
-        click.echo(
-            f"project {project_id}: {report['outcome']}, {report['labels']} labels, {report['version']}"
-        )
+        say(f"project {project_id}: {report['outcome']}, {report['labels']} labels, {report['version']}")
 
 
 def _await(

@@ -39,6 +39,7 @@ def worker() -> None:
     from backend.loop.worker import work
 
     world = services()
+    # A daemon: a poll that waits for a silent Label Studio must not hold up the end.
     stop = threading.Event()
     threading.Thread(target=Poller(world).run, args=(stop,), name="poll", daemon=True).start()
     try:
@@ -56,11 +57,12 @@ def web_process() -> None:
 
 
 @click.command(hidden=True)
-def worker_process() -> None:
+@click.option("--relief", is_flag=True, help="End when nothing waits any more.")
+def worker_process(relief: bool) -> None:
     """Run a worker process."""
     from backend.loop.worker import work
 
-    work(services())
+    work(services(), burst=relief)
 
 
 @click.command(hidden=True)

@@ -7,12 +7,15 @@ import sys
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from backend.cli.common import as_json, project_number, services, show
+from backend.cli.terminal import plain, say
 from backend.errors import BackendError
 from backend.project.overview import ProjectStatus, project_status
 
 WIDE = 200
+LONGEST_CELL = 300
 
 
 @click.command()
@@ -28,6 +31,7 @@ def status(project: str | None, as_json: bool) -> None:
       clean-al status
       clean-al status 1 --json
     """
+    # The store alone: the client and Redis are made at their first use, which is never.
     store = services().store
     ids = store.project_ids()
     if project is not None:
@@ -40,7 +44,7 @@ def status(project: str | None, as_json: bool) -> None:
     if as_json:
         show([s.as_dict() for s in found])
     elif not found:
-        click.echo("no project is connected; start with: clean-al connect PROJECT")
+        say("no project is connected; start with: clean-al connect PROJECT")
     elif project is None:
         # In a pipe there is no width to fit into, and nobody to read folded words.
         Console(width=None if sys.stdout.isatty() else WIDE).print(_table(found))
@@ -54,19 +58,21 @@ def _table(found: list[ProjectStatus]) -> Table:
     )
     for s in found:
         numbers = (s.labels, s.candidates, s.queue, s.accuracy.short, s.rounds)
-        table.add_row(str(s.project), s.state, *map(str, numbers), s.last_round or "-", s.problem or "-")
+        cells = (s.project, s.state, *numbers, s.last_round or "-", s.problem or "-")
+        # As texts: rich would obey `[...]` in a label, or end on it.
+        table.add_row(*(Text(plain(cell, LONGEST_CELL)) for cell in cells))
     return table
 
 
 def _print_one(s: ProjectStatus) -> None:
-    click.echo(f"project {s.project}: {s.state}")
-    click.echo(f"  arrives by   {'webhook, and a poll to make sure' if s.webhook else 'poll'}")
-    click.echo(f"  model        {s.version if s.has_model else 'none yet'}")
-    click.echo(f"  labels       {s.labels}, still to label {s.candidates}, queue head {s.queue}")
-    click.echo(f"  accuracy     {s.accuracy}")
+    say(f"project {s.project}: {s.state}")
+    say(f"  arrives by   {'webhook, and a poll to make sure' if s.webhook else 'poll'}")
+    say(f"  model        {s.version if s.has_model else 'none yet'}")
+    say(f"  labels       {s.labels}, still to label {s.candidates}, queue head {s.queue}")
+    say(f"  accuracy     {s.accuracy}")
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in s.seconds.items())
-    click.echo(f"  last round   {s.last_round or '-'} ({stages or '-'}); {s.rounds} in all")
+    say(f"  last round   {s.last_round or '-'} ({stages or '-'}); {s.rounds} in all")
     if s.problem:
-        click.echo(f"  problem      {s.problem}")
+        say(f"  problem      {s.problem}")
     for note in s.notes:
-        click.echo(f"  note         {note}")
+        say(f"  note         {note}")

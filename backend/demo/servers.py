@@ -7,7 +7,6 @@ import socket
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 
 import requests
 from pydantic import SecretStr
@@ -57,9 +56,7 @@ class Servers:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -108,6 +105,7 @@ class Servers:
         command = [sys.executable, "-P", "-m", "backend.cli", "serve"]
         self._serve = Kept(
             [*shell, str(self._folder), str(self._log_file.absolute()), *command],
+            # Nothing else of ours: a proxy or a MODEL_DIR of the user's would lead the demo elsewhere.
             env=inherited | environment_of(self.settings),
             grace=SERVE_GRACE,
         )
@@ -137,5 +135,6 @@ class Servers:
 
 def _free_port() -> int:
     with socket.socket() as probe:
+        # Given back at once: should another program take it before `serve` does, `serve` says so.
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -60,6 +60,7 @@ def split(dataset: Dataset, seed: int, pool_size: int | None = None) -> Split:
 
 def random_order(n: int, seed: int) -> np.ndarray:
     """Return the order in which the twin labels: rows 0 to n - 1, shuffled."""
+    # A stream of its own, beside that of the split: the same shuffle would follow the pool's own order.
     return np.random.default_rng([seed, 1]).permutation(n)
 
 
@@ -84,6 +85,7 @@ class LabeledPool:
         self._field, inputs = dataset.field, (InputSpec(dataset.kind, (dataset.field,)),)
         ids = np.arange(1, len(parts.pool) + 1, dtype=np.int64)
         self._values = values = [dataset.values[i] for i in parts.pool]
+        # The loop's own store, so that features are those of a round; its files are of no use afterwards.
         with TemporaryDirectory() as folder:
             self._pool = FeatureStore(Path(folder)).refresh(
                 inputs, ids, np.ones_like(ids), lambda wanted: [[values[i - 1] for i in wanted]], seed
@@ -120,6 +122,7 @@ class LabeledPool:
             By the model's own reader, where that is not the pool's.
         """
         if model is None:
+            # What a constant guess gets right, so that both curves begin at the same height.
             return float((self.held_truth == self.control.offered[0]).mean())
         tasks = Tasks.of([], held_features or self._held_features)
         guesses: list[Guess] = model.guesses_of(tasks)[self.control.name]

@@ -68,6 +68,7 @@ def refusal(answer: requests.Response, path: str) -> Failure:
         return Failure(LabelStudioNotFound(message, status))
     if status == 429:  # refused before anything was done
         return Failure(LabelStudioUnreachable(message, status), "always", _retry_after(answer))
+    # It may have been done all the same: only what does no harm twice is sent again.
     if status >= 500:
         return Failure(LabelStudioUnreachable(message, status), "if idempotent", _retry_after(answer))
     return Failure(LabelStudioRejected(message, status))
@@ -77,10 +78,12 @@ def _said(answer: requests.Response) -> str:
     try:
         reason = orjson.loads(answer.content)
     except (orjson.JSONDecodeError, requests.RequestException):
+        # A page of a proxy's, or a body that broke off: the status line is all that can be trusted.
         reason = answer.reason
     if isinstance(reason, dict):
         told = [reason.get("detail"), reason.get("validation_errors")]
         reason = " ".join(str(part) for part in told if part) or reason
+    # On one line: the message stands in logs and tables, and the far side must not be able to add lines.
     return " ".join(str(reason or "").split())[:SHOWN]
 
 
@@ -95,6 +98,7 @@ def _retry_after(answer: requests.Response) -> float:
 def no_answer(error: requests.RequestException, path: str, timeout: float) -> Failure:
     """Return what went wrong on the wire, and whether the request can have arrived."""
     cause = getattr(error.args[0], "reason", error.args[0]) if error.args else error
+    # requests wraps what urllib3 raised; only there is it told whether a connection ever stood.
     unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError)
     if isinstance(error, requests.Timeout):
         what = f"no answer within {timeout:g} s"

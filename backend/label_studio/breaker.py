@@ -54,4 +54,5 @@ class Breaker:
         with self._lock:
             place.failures = place.failures + 1 if failed else 0
             if place.failures >= FAILURES:
+                # From nought again: after the pause one more failure is no row.
                 place.failures, place.until = 0, time.monotonic() + SECONDS

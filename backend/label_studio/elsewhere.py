@@ -113,9 +113,11 @@ class Elsewhere:
                         "User-Agent": USER_AGENT,
                         "Accept-Encoding": "identity",
                     },
+                    # Each redirect is looked at as the first address was, by the caller.
                     redirect=False,
                     retries=False,
                     preload_content=False,
+                    # The pool knows the address alone; the host stands in the header.
                     assert_same_host=False,
                 )
             except (HTTPError, OSError) as failed:
@@ -137,6 +139,7 @@ class Elsewhere:
         body = bytearray()
         for part in answer.stream(65536, decode_content=True):
             body += part
+            # After unpacking: a small answer can hold far more.
             if len(body) > self._max_bytes:
                 raise too_large(self._max_bytes)
             if time.monotonic() > ends:
@@ -198,6 +201,7 @@ def _pool(host: MediaHost, address: str, seconds: float) -> HTTPConnectionPool:
         maxsize=1,
         cert_reqs="CERT_REQUIRED",
         ca_certs=os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where(),
+        # The connection goes to an address; the certificate is for the name.
         server_hostname=host.host,
         assert_hostname=host.host,
     )

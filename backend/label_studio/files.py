@@ -48,6 +48,7 @@ class Site:
         if parts is None:
             raise LabelStudioRejected(f"{shown}: not fetched: files are read from {self.base} only")
         path = parts.path.removeprefix(self.root) if parts.path.startswith(f"{self.root}/") else parts.path
+        # Decoded first: a server behind us would decode %2e%2e, and leave the folder that we have checked.
         if ".." in unquote(path).split("/") or not path.startswith(FILE_PATHS):
             raise LabelStudioRejected(f"{shown}: not fetched: Label Studio serves no files at this path")
         return self.address(path) + (f"?{parts.query}" if parts.query else "")
@@ -61,6 +62,7 @@ class Site:
             parts = urlsplit(path_or_url)
             if not parts.scheme and not parts.netloc and parts.path.startswith("/"):
                 return parts
+            # Where some take what stands before the @ for the host, others what stands behind it.
             own = "@" not in parts.netloc and _origin(parts) == _origin(urlsplit(self.base))
         except ValueError:  # a port that is no number, a broken IPv6 address
             return None
@@ -82,10 +84,12 @@ def read_capped(answer: requests.Response, path: str, max_bytes: int, seconds: f
     LabelStudioUnreachable
         When it takes longer.
     """
+    # The client's timeout is for the pause between two pieces: a byte now and then would never end.
     ends = time.monotonic() + seconds
     body = bytearray()
     declared = answer.headers.get("Content-Length", "")
     if not declared.isdigit() or int(declared) <= max_bytes:
+        # Counted as well: a declared length need not be true, and is not there for chunks.
         for part in answer.iter_content(65536):
             body += part
             if len(body) > max_bytes:

@@ -101,14 +101,14 @@ class Media:
                 error.silent = str(error) == reason
                 raise
 
-    def _own(self, address: str, missing: str = "Label Studio has no such file") -> bytes:
+    def _own(self, address: str, missing: str = "") -> bytes:
         resolves = bool(_RESOLVING.search(urlsplit(address).path))
         try:
             return self.label_studio.download(
                 address, max_bytes=self.max_bytes, elsewhere=self._presigned if resolves else None
             )
         except LabelStudioNotFound:
-            raise MediaError(missing, later=True) from None
+            raise MediaError(missing or "Label Studio has no such file", later=bool(missing)) from None
         except LabelStudioUnreachable as error:
             # 500 for one file is an answer about that file; it must not keep the project from going on.
             if error.status != 500:

@@ -58,6 +58,20 @@ def choose_inputs(
     raise LabelingConfigError(_nothing_to_read(shown, sample))
 
 
+def try_inputs(
+    shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str], download: Download
+) -> tuple[tuple[InputSpec, ...], Features]:
+    """Return what is read of a project and the features of a sample; errors are those of `choose_inputs`."""
+    inputs = choose_inputs(shown, sample, named)
+    while True:
+        values = read_values(inputs, sample, download)
+        features = Reader.fitted(inputs, values, seed=0).transform(values)
+        spare = with_spare(inputs, shown, sample)
+        if features.readable.any() or spare == inputs:
+            return inputs, features
+        inputs = spare
+
+
 def with_spare(
     inputs: tuple[InputSpec, ...], shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]]
 ) -> tuple[InputSpec, ...]:

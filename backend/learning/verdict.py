@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from backend.errors import LabelingConfigError
@@ -14,7 +14,7 @@ from backend.learning.labeling_config import ControlTag, ObjectTag, shown_object
 from backend.learning.vectorize import VECTORIZERS
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What the loop does for a project, or with one of its controls."""
 
     LEARNED = "learned"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -35,12 +35,14 @@ class Lesson:
     learned : by the names of the questions, those that could be learned
     missing : why each of the others could not
     seen : a sampler that knows which tasks are labeled, but no answer
+    foreign : another model's doubt, where the project's option `predictions` names its version
     """
 
     learned: Mapping[str, Learned]
     missing: Mapping[str, str]
     seen: IntelligentSampler
     weights: Mapping[str, float] = field(default_factory=dict)
+    foreign: Callable[[Tasks], np.ndarray] | None = None
 
     def sampler_of(self, question: str) -> IntelligentSampler:
         """Return the sampler that knows a question's answers; without one, the one that knows the tasks."""
@@ -50,6 +52,8 @@ class Lesson:
     def chooser(self) -> IntelligentSampler:
         """Return the sampler that chooses: the only question's own, else one that goes by doubts."""
         own = [learned.sampler for learned in self.learned.values()]
+        if self.foreign is not None:
+            return self.seen
         return own[0] if len(own) == 1 and own[0] is not None else self.seen
 
     def doubt(self, tasks: Tasks) -> np.ndarray | None:
@@ -60,6 +64,8 @@ class Lesson:
         """
         if self.chooser() is not self.seen:
             return None
+        if self.foreign is not None:
+            return self.foreign(tasks)
         ranks, weights = [], []
         for name, learned in self.learned.items():
             doubt = learned.doubt(tasks)
@@ -96,9 +102,10 @@ def learn(
         else:
             learned[labels.control.name] = found
     seen = _seen(situation, settings, published)
-    lesson = Lesson(learned, missing, seen, situation.options.question_weights)
+    lesson = Lesson(learned, missing, seen, situation.options.question_weights, situation.foreign)
     if not learned:
-        seen.set_params(strategy="typiclust")
+        if situation.foreign is None:
+            seen.set_params(strategy="typiclust")
         return lesson, None
     facts = {
         "version": version,

@@ -6,7 +6,7 @@ import logging
 import secrets
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
@@ -55,9 +55,6 @@ class Poller:
     _failures: dict[int, int] = field(default_factory=dict)
     _looks: dict[int, Future[None]] = field(default_factory=dict)
     _lost: dict[int, tuple[str, float]] = field(default_factory=dict)
-    _threads: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
-    )
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
@@ -80,7 +77,6 @@ class Poller:
             except Exception:
                 # A full disk, an answer of a strange shape: without the poll nothing would ever be repaired.
                 logger.exception("the poll failed and goes on")
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
         """Look at every project that is due; for one with a slow Label Studio others wait a second."""
@@ -105,12 +101,22 @@ class Poller:
             done.result()
 
     def _is_due(self, project_id: int) -> bool:
-        look = self._looks.get(project_id)
-        is_looking = look is not None and not look.done()
-        return not is_looking and time.monotonic() >= self._next_look.get(project_id, 0.0)
+        self._looks = {i: look for i, look in self._looks.items() if not look.done()}
+        is_free = project_id not in self._looks and len(self._looks) < LOOKS_AT_ONCE
+        return is_free and time.monotonic() >= self._next_look.get(project_id, 0.0)
 
     def _begin_look(self, project_id: int, progress: Progress) -> Future[None]:
-        self._looks[project_id] = look = self._threads.submit(self._look, project_id, progress)
+        self._looks[project_id] = look = Future[None]()
+
+        def run() -> None:
+            try:
+                self._look(project_id, progress)
+                look.set_result(None)
+            except BaseException as error:  # noqa: BLE001  whoever waits for the look is told
+                look.set_exception(error)
+
+        # A daemon, not of a pool: at the end nobody waits for a Label Studio that is silent.
+        threading.Thread(target=run, name=f"look-{project_id}", daemon=True).start()
         return look
 
     def _look(self, project_id: int, progress: Progress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
 from backend.learning.tasks import ReadData, ReadPredictions, Tasks
 from backend.learning.vectorize import packages_there
+from backend.loop.foreign import ForeignDoubt
 from backend.loop.observe import foreign_versions
 from backend.loop.options import ProjectOptions, project_options
 from backend.loop.stages import Stages
@@ -41,6 +42,7 @@ class Situation:
     open : ids of the tasks that still want annotations
     data, predictions : read these of tasks, see `Tasks`
     others : how many predictions each of other models' versions has in the project
+    foreign : how doubtful the predictions that the option `predictions` names make tasks; None without it
     notes : what whoever looks after the project should know
     """
 
@@ -53,6 +55,7 @@ class Situation:
     notes: tuple[str, ...] = ()
     predictions: ReadPredictions | None = None
     others: Mapping[str, int] = field(default_factory=dict)
+    foreign: Callable[[Tasks], np.ndarray] | None = None
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -110,7 +113,31 @@ def look(services: Services, project_id: int, stages: Stages, *, anew: bool = Fa
         others = foreign_versions(label_studio, project_id)
         snapshot.refresh_predictions(label_studio, project_id, others)
         situation = _situation(services, project, snapshot, options, notes, stages)
+        return _with_others(situation, snapshot, others)
+
+
+def _with_others(situation: Situation, snapshot: Snapshot, others: Mapping[str, int]) -> Situation:
+    """Return the situation with what other models have predicted in the project."""
+    version = situation.options.predictions
+    if version is None:
         return replace(situation, others=others)
+    if version not in others:
+        there = ", ".join(others) or "none"
+        note = f"option predictions: no predictions of {version!r} in the project; versions there: {there}"
+        return replace(situation, others=others, notes=(*situation.notes, note))
+    annotated = dict(snapshot.annotations())
+    found = snapshot.predictions(list(annotated), version)
+    predicted = {task: p["result"] for task, p in zip(annotated, found, strict=True) if p is not None}
+    doubt = ForeignDoubt.learned(predicted, annotated)
+    note = (
+        f"ordered by the predictions of {version}; annotators have seen to {doubt.corrected} of its regions"
+    )
+    return replace(
+        situation,
+        others=others,
+        foreign=lambda tasks: doubt.of(tasks.predictions(version)),
+        notes=(*situation.notes, note),
+    )
 
 
 def _situation(
@@ -145,12 +172,9 @@ def _must_be_orderable(pool: PoolFeatures) -> None:
     if features.gaps is not None and features.gaps.with_reason(later=True).any():
         # A host that is down may be up again: the project keeps its place in the loop meanwhile.
         return
-    reasons = (
-        ", ".join(f"{n}: {reason}" for reason, n in features.gaps.counts().items()) if features.gaps else ""
-    )
-    raise ProjectNotOrderable(
-        f"none of the {len(features)} tasks can be read ({reasons or 'they are empty'})"
-    )
+    counts = features.gaps.counts() if features.gaps is not None else {}
+    reasons = "; ".join(f"{n} tasks: {reason}" for reason, n in counts.items()) or "they are empty"
+    raise ProjectNotOrderable(f"none of the {len(features)} tasks can be read ({reasons})")
 
 
 def _features(

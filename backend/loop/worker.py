@@ -15,6 +15,7 @@ from rq.worker import BaseWorker
 from backend.loop.jobs import RoundJob, round_queue
 from backend.loop.marks import books_of
 from backend.loop.promoter import promote_until
+from backend.loop.relief import relieve_until
 from backend.services import Services
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,13 @@ class RoundWorker(Sturdy, Worker):
 
 
 def work(services: Services, *, burst: bool = False) -> bool:
-    """Run rounds until told to stop; returns whether any was run."""
+    """Run rounds until told to stop; returns whether any was run.
+
+    Parameters
+    ----------
+    burst : bool
+        End when nothing waits any more.
+    """
     # Imported before the fork, so that each round starts at once.
     import sklearn.linear_model  # noqa: F401
 
@@ -70,7 +77,9 @@ def work(services: Services, *, burst: bool = False) -> bool:
         log_job_description=False,
     )
     stop = threading.Event()
-    threading.Thread(target=promote_until, args=(services, stop), name="promote", daemon=True).start()
+    beside = [promote_until] if burst else [promote_until, relieve_until]
+    for task in beside:
+        threading.Thread(target=task, args=(services, stop), name=task.__name__, daemon=True).start()
     # At INFO RQ speaks every ten seconds, of nothing that a user needs; the rounds log for themselves.
     level = "DEBUG" if services.settings.log_level == "DEBUG" else "WARNING"
     try:

@@ -11,7 +11,7 @@ import requests
 from redis import Redis
 
 from backend.errors import LabelStudioError, SettingsError
-from backend.learning.controls import SUPPORTED
+from backend.learning.verdict import Outcome
 from backend.loop.publish import SAMPLING, TITLE
 from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
@@ -99,6 +99,7 @@ def _label_studio(services: Services) -> Iterator[Finding]:
         yield Finding("problem", "Label Studio", f"version {version} is too old", f"use {oldest} or newer")
         return
     yield Finding("ok", "Label Studio", f"version {version} at {url}")
+    # The version is told to anyone: only this call needs the token.
     try:
         user = services.label_studio.whoami()
         yield Finding("ok", "token", f"accepted, as {user.get('email') or user.get('username')}")
@@ -130,6 +131,7 @@ def _web(services: Services) -> Iterator[Finding]:
     address = services.settings.address
     try:
         answer = requests.get(f"{address}/health", timeout=2)
+        # Another program may answer on this port, and with 200 to every path.
         up = answer.ok and answer.json().get("status") == "UP"
     except (requests.RequestException, ValueError):
         up = False
@@ -145,11 +147,11 @@ def _expected(what: str, outlook: Outlook) -> Iterator[Finding]:
     if outlook.problem:
         yield Finding("problem", what, outlook.problem)
         return
-    if outlook.learned:
-        yield Finding("ok", what, f"learns {', '.join(outlook.learned)}")
-    else:
-        found = f"nothing is learned, tasks are ordered ({'; '.join(outlook.passed_over)})"
-        yield Finding("note", what, found, SUPPORTED)
+    level = "ok" if outlook.verdict.outcome is Outcome.LEARNED else "note"
+    yield Finding(level, what, outlook.verdict.why)
+    for control in outlook.verdict.controls:
+        if control.outcome is not Outcome.LEARNED:
+            yield Finding("note", what, f'<{control.tag} name="{control.name}">: {control.why}')
     if outlook.readable < outlook.looked_at:
         unread = outlook.looked_at - outlook.readable
         yield Finding("note", what, f"{unread} of {outlook.looked_at} tasks looked at cannot be read")

@@ -53,6 +53,7 @@ def image_sizes(label_studio: LabelStudio) -> Callable[[str], tuple[int, int] | 
             with Image.open(io.BytesIO(content)) as image:
                 return ImageOps.exif_transpose(image).size
         except (LabelStudioError, OSError, SyntaxError, Image.DecompressionBombError):
+            # Pillow raises SyntaxError for some broken files.
             return None
 
     return size_of
@@ -65,8 +66,10 @@ def _queue(label_studio: LabelStudio, head: tuple[int, ...]) -> Iterator[Task]:
     ids = iter(head)
     rank = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        # In parts: the pool would otherwise fetch the whole queue before the first task is written.
         while part := list(islice(ids, 4 * AT_ONCE)):
             for task in pool.map(lambda i: _fetch(label_studio, i), part):
+                # Deleted or labeled since the head was made: no longer in the queue, and no rank is left out.
                 if task is None or task.get("is_labeled"):
                     continue
                 rank += 1
@@ -104,6 +107,7 @@ def _tidy(task: Task) -> Task:
     predictions = task.get("predictions") or []
     ours = [p for p in predictions if str(p.get("model_version", "")).startswith(VERSION_PREFIX)]
     others = [p for p in predictions if p not in ours]
+    # Versions sort by their age; an older one is there only until the next round has cleared up.
     latest = sorted(ours, key=lambda p: str(p["model_version"]))[-1:]
     kept = [p | {"score": _confidence({"predictions": [p]})} for p in latest if p.get("result")]
     return task | {"predictions": others + kept}

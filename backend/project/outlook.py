@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backend.errors import LabelingConfigError, ProjectNotOrderable
-from backend.learning.controls import read_questions
-from backend.learning.inputs import Reader, choose_inputs, read_values
+from backend.errors import ProjectNotOrderable
+from backend.learning.inputs import try_inputs
 from backend.learning.labeling_config import shown_objects
+from backend.learning.verdict import Outcome, Verdict, judge
 from backend.loop.observe import foreign_versions
 from backend.loop.options import project_options
 from backend.services import Services
@@ -25,9 +26,7 @@ class Outlook:
     Attributes
     ----------
     tasks, looked_at, readable : how many there are, and how many of those looked at could be read
-    learned : the questions that are learned
-    passed_over : the controls that are not, and why
-    read : what is read of each task
+    verdict : what is learned, ordered and read, by the labeling config and these tasks
     predictions : how many predictions of other models each version has; annotators keep seeing them
     problem : why not even an order can be made, and what would help; None when one can
     notes : what else whoever connects it should know
@@ -36,9 +35,7 @@ class Outlook:
     tasks: int
     looked_at: int
     readable: int
-    learned: tuple[str, ...]
-    passed_over: tuple[str, ...]
-    read: tuple[str, ...]
+    verdict: Verdict
     predictions: dict[str, int]
     problem: str | None = None
     notes: tuple[str, ...] = ()
@@ -48,9 +45,9 @@ class Outlook:
 
     def lines(self) -> list[str]:
         """Return the same in words, a line each."""
-        said = [f"learned: {what}" for what in self.learned] or ["nothing is learned; tasks are ordered"]
-        said += [f"not learned: {what}" for what in self.passed_over]
-        said += [f"read of each task: {what}" for what in self.read]
+        said = [f"{self.verdict.outcome}: {self.verdict.why}"]
+        said += [f'{c.outcome}: <{c.tag} name="{c.name}">: {c.why}' for c in self.verdict.controls]
+        said += [f"read of each task: {kind} of {', '.join(fields)}" for kind, fields in self.verdict.inputs]
         if self.looked_at:
             said.append(f"{self.readable} of {self.looked_at} tasks that were looked at can be read")
         said += [f"kept on show: {n} predictions of {version}" for version, n in self.predictions.items()]
@@ -70,39 +67,36 @@ def look_ahead(services: Services, project_id: int) -> Outlook:
     options, notes = _options(services, project_id)
     pages = label_studio.iter_tasks(project_id, include=("data",), page_size=LOOKED_AT)
     sample = [task.get("data") or {} for task in next(pages, [])]
-    predictions = foreign_versions(label_studio, project_id)
-    problem = None
-    learned: tuple[str, ...] = ()
-    passed_over: tuple[str, ...] = ()
-    read: tuple[str, ...] = ()
+    verdict = judge(project["label_config"], sample, options.features)
     readable = 0
-    try:
-        questions = read_questions(project["label_config"])
-        learned = tuple(f'<{c.tag.tag} name="{c.name}">' for c in questions.controls)
-        passed_over = questions.passed_over
-        inputs = choose_inputs(shown_objects(project["label_config"]), sample, options.features)
-        read = tuple(f"{spec.kind} of {', '.join(spec.fields)}" for spec in inputs)
-        values = read_values(inputs, sample, services.media.of_project(project_id))
-        readable = int(Reader.fitted(inputs, values, seed=0).transform(values).readable.sum())
-    except LabelingConfigError as error:
-        # A project without tasks has nothing to go by yet, and takes what comes.
-        problem = str(error) if sample else None
-    if sample and not problem and not readable:
-        problem = (
-            f"none of the {len(sample)} tasks that were looked at can be read ({'; '.join(read)}): is what "
-            "they name there, and may it be fetched?"
-        )
+    reasons: dict[str, int] = {}
+    if sample and verdict.outcome is not Outcome.REFUSED:
+        shown, download = shown_objects(project["label_config"]), services.media.of_project(project_id)
+        _, features = try_inputs(shown, sample, options.features, download)
+        readable = int(features.readable.sum())
+        reasons = features.gaps.counts() if features.gaps else {}
     return Outlook(
         tasks=label_studio.counts(project_id).tasks,
         looked_at=len(sample),
         readable=readable,
-        learned=learned,
-        passed_over=passed_over,
-        read=read,
-        predictions=predictions,
-        problem=problem,
-        notes=notes,
+        verdict=verdict,
+        predictions=foreign_versions(label_studio, project_id),
+        problem=_problem(verdict, len(sample), readable, reasons),
+        notes=(*notes, *(f"{n} of {len(sample)} tasks: {reason}" for reason, n in reasons.items())),
     )
+
+
+def _problem(verdict: Verdict, looked_at: int, readable: int, reasons: Mapping[str, int]) -> str | None:
+    if not looked_at:
+        # A project without tasks has nothing to go by yet, and takes what comes.
+        return None
+    if verdict.outcome is Outcome.REFUSED:
+        return verdict.why
+    if readable:
+        return None
+    read = "; ".join(f"{kind} of {', '.join(fields)}" for kind, fields in verdict.inputs)
+    why = "; ".join(reasons) or "they are empty"
+    return f"none of the {looked_at} tasks that were looked at can be read ({read}): {why}"
 
 
 def must_be_orderable(outlook: Outlook, project_id: int) -> None:

@@ -54,7 +54,9 @@ class Encoder:
         EncoderRefused
             The model fails, or gives rows of another shape.
         """
-        self._check(values)
+        if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+            raise TypeError(f"values must be a list of {self.kind}s, not {type(values).__name__}")
+        values = list(values)  # a column of a table counts by its own index
         table = np.zeros((len(values), self.dimension), dtype=np.float32)
         for start in range(0, len(values), self.window):
             stop = min(start + self.window, len(values))
@@ -65,10 +67,6 @@ class Encoder:
             if progress is not None:
                 progress(stop)
         return table
-
-    def _check(self, values: Sequence[Any]) -> None:
-        if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
-            raise TypeError(f"values must be a list of {self.kind}s, not {type(values).__name__}")
 
     def _read(self, value: Any, place: int) -> Any:
         """The value as the model takes it, or None for a row of zeros."""

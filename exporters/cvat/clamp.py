@@ -18,9 +18,9 @@ def clamped(shape: Shape, width: int, height: int) -> Shape | None:
         is_inside = shape.left >= 0 and shape.top >= 0
         if is_inside and shape.left + shape.width <= width and shape.top + shape.height <= height:
             return shape
-        from exporters.masks import mask_from_array, mask_on_image  # numpy, where there are masks
+        from exporters.masks import clipped  # numpy, where there are masks
 
-        return mask_from_array(mask_on_image(shape, width, height))
+        return clipped(shape, width, height)
     return shape
 
 

@@ -71,7 +71,8 @@ def _ellipse(given: Given) -> Ellipse:
 
 def _mask(given: Given) -> Mask:
     left, top, width, height = (int(given[key]) for key in ("left", "top", "width", "height"))
-    _finite(float(left), float(top))
+    if max(abs(left), abs(top)) > FARTHEST:
+        raise ValueError("a coordinate is out of range")
     if not 0 < width * height <= LARGEST_IMAGE:
         raise ValueError(f"is empty, or larger than {LARGEST_IMAGE:,} pixels")
     runs = tuple(int(run) for run in given["rle"].split(","))

@@ -140,4 +140,13 @@ def _merge(found: list[Group]) -> list[Group]:
             merged[key] = group._replace(entries=list(group.entries))
         else:
             known.entries.extend(group.entries)
-    return list(merged.values())
+    return [group._replace(entries=_whole(group.entries)) for group in merged.values()]
+
+
+def _whole(entries: list[Entry]) -> list[Entry]:
+    """Return the entries with the parts of one annotation put together again."""
+    done: dict[int, Entry] = {}
+    for head, results, is_prediction in entries:
+        _, before, _ = done.get(id(head), (head, [], is_prediction))
+        done[id(head)] = (head, [*before, *results], is_prediction)
+    return list(done.values())

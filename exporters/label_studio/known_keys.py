@@ -64,14 +64,14 @@ def note_unknown(
 
 TASK_READ = frozenset(("data", "annotations", "completions", "predictions", "meta", "drafts"))
 # What an annotator began with, and what stood there before.
-EARLIER = ("prediction", "history", "reviews")
+EARLIER = frozenset(("prediction", "history", "reviews"))
 ANNOTATION_READ = frozenset(("result", "task", *EARLIER))
 
 
 def note_misplaced(thing: Mapping[str, Any], read: frozenset[str], place: str, ledger: Ledger) -> None:
     """Count results that stand under a key which is known, but not for results."""
     for key, value in thing.items():
-        if type(value) in (dict, list) and value and key not in read:
+        if (type(value) is list or type(value) is dict) and value and key not in read:
             found = len(result_lists(value))
             if found:
                 ledger.drop("key", f"{key[:40]!r} holds results", place, found)

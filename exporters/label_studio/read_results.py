@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from exporters.label_studio.known_keys import note_unknown_of_results
@@ -73,7 +74,7 @@ class ObjectReader:
                     if not (width and height and width > 0 < height):
                         width, height = _known(size)
                     shape = reader(value, width, height)  # type: ignore[misc]
-                    name = item.get("from_name", "")
+                    name = _name(item)
                     region = new(Region, (shape, (labels[0],), key, None, name, (), (), 0, 0, False, None))
                 else:
                     region = self._region(item, kind, key, size)
@@ -82,9 +83,12 @@ class ObjectReader:
                 regions.append(region)
             except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
                 self._ledger.drop(_kind(item), _why(error), place)
-        self._ledger.saw("region", len(results) - links)
-        self._ledger.saw("relation", links)
-        self._ledger.merged("region", joined)
+        seen = self._ledger.seen
+        seen["region"] += len(results) - links
+        if links:
+            seen["relation"] += links
+        if joined:
+            self._ledger.merged("region", joined)
         return tuple(regions), tuple(relations)
 
     def _region(self, item: Mapping[str, Any], kind: str, key: str | None, size: Size | None) -> Region:
@@ -107,7 +111,7 @@ class ObjectReader:
         score = item.get("score")
         if score is not None:
             score = number(score)
-        region = Region(shape, tuple(labels), key, score, item.get("from_name", ""))
+        region = Region(shape, tuple(labels), key, score, _name(item))
         if "meta" in item or "parentID" in item:
             region = region._replace(captions=_notes(item), parent=_parent(item))
         return region
@@ -140,7 +144,7 @@ class ObjectReader:
         value = item["value"]
         if kind in ANSWERS:
             answer = _answer(kind, value)
-            caption = Caption(kind, item.get("from_name") or kind, answer.values)
+            caption = Caption(kind, _name(item) or kind, answer.values)
             return region._replace(captions=(*region.captions, caption))
         if type(region.shape) is Answer:
             caption = Caption(region.shape.kind, region.control or region.shape.kind, region.shape.values)
@@ -169,8 +173,13 @@ def _name(item: Mapping[str, Any]) -> str:
 
 def number(value: Any) -> float | None:
     """Return a score as a finite number; None for anything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
-    return float(value) if is_number else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return found if isfinite(found) else None
 
 
 def _other_labels(value: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from exporters.geometry import box_from_corner, full_turn, scaled
 from exporters.records import (
+    FARTHEST,
     AudioSpan,
     Box,
     Ellipse,
@@ -35,9 +36,8 @@ def read_box(value: Value, width: int, height: int) -> Box:
     scale_x, scale_y = width / 100.0, height / 100.0
     left, top = value["x"] * scale_x, value["y"] * scale_y
     wide, high = value["width"] * scale_x, value["height"] * scale_y
-    total = left + top + wide + high
-    if total - total != 0.0:
-        raise ValueError("a coordinate is not finite")
+    if not abs(left) + abs(top) + abs(wide) + abs(high) <= FARTHEST:
+        raise ValueError(_why_not(left + top + wide + high))
     angle = value.get("rotation")
     if not angle and wide >= 0.0 and high >= 0.0:
         return new(Box, (left, top, wide, high, 0.0))
@@ -45,15 +45,20 @@ def read_box(value: Value, width: int, height: int) -> Box:
 
 
 def _finite(number: float) -> float:
-    if not isfinite(number):
-        raise ValueError("a coordinate is not finite")
+    if not abs(number) <= FARTHEST:
+        raise ValueError(_why_not(number))
     return number
+
+
+def _why_not(number: float) -> str:
+    return "a coordinate is out of range" if isfinite(number) else "a coordinate is not finite"
 
 
 def _points(points: Any, width: int, height: int) -> tuple[tuple[float, float], ...]:
     found = scaled(points, width / 100.0, height / 100.0)
-    if not all(isfinite(x) and isfinite(y) for x, y in found):
-        raise ValueError("a coordinate is not finite")
+    for x, y in found:
+        _finite(x)
+        _finite(y)
     return found
 
 
@@ -95,9 +100,9 @@ def read_brush(value: Value, width: int, height: int) -> Shape:
     """Return the brush stroke's mask."""
     if value.get("format", "rle") != "rle":
         raise ValueError(f"brush format {value.get('format')!r} is unknown")
-    from exporters.masks import mask_from_array, unpack_brush  # numpy, where there are masks
+    from exporters.masks import brush_mask  # numpy, where there are masks
 
-    mask = mask_from_array(unpack_brush(value["rle"], width, height))
+    mask = brush_mask(value["rle"], width, height)
     if mask is None:
         raise ValueError("the mask is empty")
     return mask
@@ -126,7 +131,7 @@ def read_track(value: Value, width: int, height: int) -> Track:
     keys = sorted(value["sequence"], key=lambda key: key["frame"])
     frames: list[KeyFrame] = []
     for key in keys:
-        number = int(key["frame"]) - 1
+        number = int(_finite(key["frame"])) - 1
         box = read_box(key, width, height)
         if frames and frames[-1].frame >= number:
             frames.pop()
@@ -135,7 +140,7 @@ def read_track(value: Value, width: int, height: int) -> Track:
             frames.append(KeyFrame(number + 1, box, True))
     if not frames:
         raise ValueError("the track has no key frame")
-    return Track(tuple(frames), int(length) if length else None)
+    return Track(tuple(frames), int(_finite(length)) if length else None)
 
 
 def read_timeline(value: Value, width: int, height: int) -> FrameRange:
@@ -143,7 +148,7 @@ def read_timeline(value: Value, width: int, height: int) -> FrameRange:
     ranges = value["ranges"]
     if len(ranges) != 1:
         raise ValueError("a timeline region with several ranges")
-    return FrameRange(int(ranges[0]["start"]) - 1, int(ranges[0]["end"]) - 1)
+    return FrameRange(int(_finite(ranges[0]["start"])) - 1, int(_finite(ranges[0]["end"])) - 1)
 
 
 def read_sound(value: Value, width: int, height: int) -> AudioSpan:

@@ -46,7 +46,8 @@ class TaskReader:
         data, said = self._parts(task, place)
         groups = self._grouper.groups(data, said)
         get = task.get
-        self._count_parts(groups, len(said))
+        if len(groups) > 1:
+            self._count_parts(groups, len(said))
         for i, (shown, _, media, parts) in enumerate(groups):
             kind = shown.kind
             if kind in _TEXTS:
@@ -131,12 +132,13 @@ class TaskReader:
         if not isinstance(entries, list | tuple):
             raise InputError(f"{place}: {kind}s must be a list, not {type(entries).__name__}")
         said: list[Entry] = []
-        self._ledger.saw("annotation", len(entries))
+        self._ledger.seen["annotation"] += len(entries)
         for entry in entries:
             result = entry.get("result") if isinstance(entry, dict) else None
             if isinstance(result, list):
                 said.append((entry, result, kind == "prediction"))
-                self._count_earlier(entry)
+                if not EARLIER.isdisjoint(entry):
+                    self._count_earlier(entry)
                 note_misplaced(entry, ANNOTATION_READ, place, self._ledger)
                 if not entry.keys() <= ANNOTATION:
                     note_unknown(entry, ANNOTATION, "an annotation", place, self._ledger)

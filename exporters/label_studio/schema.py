@@ -114,12 +114,17 @@ class Schema:
                 own += [key for key in fitting if key not in own]
                 for key in fitting:
                     self._controls.setdefault(key, {}).setdefault(label.name)
-            for choice in self._declared.choices:
-                self._controls.setdefault((target, "choices", "", False), {}).setdefault(choice)
-        for (_, kind, name, per_region), offered in self._controls.items():
-            told = self._declared.attribute(name) if per_region and kind == "choices" else None
-            for value in told.values if told else ():
-                offered.setdefault(value)
+            if self._declared.choices:
+                self._controls.setdefault((target, "choices", "", False), {})
+        for key, offered in self._controls.items():
+            told = self._declared.attribute(key[2]) if key[3] and key[1] == "choices" else None
+            first = told.values if told else () if key[3] else self._declared.labels
+            if key[1:] == ("choices", "", False):
+                offered.update(self._declared.choices)
+                first = (*self._declared.choices, *first)
+            # In the order in which they are declared, then what is not.
+            ranked = [*(value for value in first if told or value in offered), *offered]
+            self._controls[key] = dict.fromkeys(ranked)
 
     def text(self) -> str:
         """Return the labeling config."""
@@ -138,7 +143,8 @@ class Schema:
         tag, child = CONTROLS[kind]
         extra = ' perRegion="true"' if per_region else ""
         if kind == "choices":
-            extra += f' choice="{"multiple" if name in self._is_multiple else "single"}"'
+            is_multiple = name in self._is_multiple or (self._declared.is_multiple and not per_region)
+            extra += f' choice="{"multiple" if is_multiple else "single"}"'
         if not child:
             return [f'  <{tag} name={quoted(name)} toName="{target}"{extra}/>']
         return self._offer(tag, child, name, target, extra, labels)

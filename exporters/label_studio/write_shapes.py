@@ -77,11 +77,11 @@ def _ellipse(ellipse: Ellipse, width: int, height: int) -> Made:
 
 
 def _mask(mask: Mask, width: int, height: int) -> Made:
-    from exporters.masks import mask_on_image, pack_brush  # numpy, where there are masks
+    from exporters.masks import image_runs, pack_runs  # numpy, where there are masks
 
     is_inside = mask.left >= 0 and mask.top >= 0
     is_inside = is_inside and mask.left + mask.width <= width and mask.top + mask.height <= height
-    packed = pack_brush(mask_on_image(mask, width, height))
+    packed = pack_runs(image_runs(mask, width, height).tolist(), width * height)
     return "brushlabels", [{"format": "rle", "rle": packed}], "" if is_inside else "mask cut to the picture"
 
 

@@ -27,7 +27,7 @@ def _recognizes(head: Head) -> bool:
 
 
 def _read(file: Readable, name: str, job: Job) -> Iterator[Item]:
-    return ProdigyReader(job.ledger).read(read_objects(file, name))
+    return ProdigyReader(job.ledger, job.declared).read(read_objects(file, name))
 
 
 PRODIGY = Format(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import isfinite
 from typing import Any
 
+from exporters.declared import Declared
 from exporters.label_studio.read_results import number
+from exporters.label_studio.read_shapes import ANSWERS
 from exporters.label_studio.read_texts import rendered
 from exporters.prodigy.known_keys import note_unknown
+from exporters.prodigy.read_links import LinkReader
+from exporters.prodigy.read_sessions import by_input
 from exporters.records import (
+    FARTHEST,
     Annotation,
     Answer,
     AudioSpan,
@@ -19,7 +24,6 @@ from exporters.records import (
     Item,
     Polygon,
     Region,
-    Relation,
     TextSpan,
 )
 from exporters.report import Ledger
@@ -30,26 +34,45 @@ _ERRORS = (ValueError, TypeError, KeyError, AttributeError, IndexError, Overflow
 
 
 class ProdigyReader:
-    """Turns lines into items; lines about one input that follow each other become one item."""
+    """Turns lines into items: all lines about one input become one item with several annotations."""
 
-    def __init__(self, ledger: Ledger):
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, declared: Declared | None = None):
+        self._ledger, self._declared = ledger, declared or Declared()
 
     def read(self, tasks: Iterable[tuple[Task, str]]) -> Iterator[Item]:
         """Yield the items of (task, place) pairs, in order."""
         last: Item | None = None
-        for task, place in tasks:
-            item = self._item(task, place)
-            if item is None:
-                continue
+        joined: list[Annotation] = []
+        for item in (item for group in by_input(tasks) for item in self._of_input(group)):
             if last is not None and _is_same(last, item):
-                last = last._replace(annotations=(*last.annotations, *item.annotations))
+                joined.extend(item.annotations)
                 continue
             if last is not None:
-                yield last
-            last = item
+                yield last._replace(annotations=tuple(joined))
+            last, joined = item, list(item.annotations)
         if last is not None:
-            yield last
+            yield last._replace(annotations=tuple(joined))
+
+    def _of_input(self, lines: list[tuple[Task, str]]) -> list[Item]:
+        """Return the items of the lines with one `_input_hash`: one, and one for each bare line beside."""
+        items = [item for task, place in lines if (item := self._item(task, place)) is not None]
+        if len(items) < 2:
+            return items
+        homes: dict[tuple[str, str], int] = {}
+        annotations: dict[int, list[Annotation]] = {}
+        done: list[Item] = []
+        for item in items:
+            at = homes.setdefault((item.kind, item.media), len(done)) if item.annotations else len(done)
+            if at == len(done):
+                annotations[at] = []
+                done.append(item)
+            elif item.data != done[at].data:
+                done[at] = done[at]._replace(data={**item.data, **done[at].data})
+                if any(done[at].data[key] != value for key, value in item.data.items()):
+                    how = "differs between lines about one input: the first is kept"
+                    self._ledger.change("task data", how, item.place)
+            annotations[at].extend(item.annotations)
+        return [item._replace(annotations=tuple(annotations[at])) for at, item in enumerate(done)]
 
     def _item(self, task: Task, place: str) -> Item | None:
         kind = next((key for key in KINDS if isinstance(task.get(key), str)), None)
@@ -74,13 +97,13 @@ class ProdigyReader:
         )
 
     def _annotation(self, task: Task, meta: Task, kind: str, place: str) -> Annotation | None:
-        regions, by_end = self._spans(task, kind, place)
+        regions = self._spans(task, kind, place)
+        relations = LinkReader(task, regions).read(task.get("relations"), self._ledger, place)
         regions += self._answers(task, place)
-        relations = self._relations(task, by_end, place)
         answer = task.get("answer")
         if answer is None and not regions and not relations:
             return None
-        annotator = task.get("_annotator_id", meta.get("annotator"))
+        annotator = task.get("_annotator_id") or task.get("_session_id") or meta.get("annotator")
         return Annotation(
             tuple(regions),
             tuple(relations),
@@ -93,9 +116,8 @@ class ProdigyReader:
             rejected=answer == "reject",
         )
 
-    def _spans(self, task: Task, kind: str, place: str) -> tuple[list[Region], dict[tuple[int, int], str]]:
+    def _spans(self, task: Task, kind: str, place: str) -> list[Region]:
         regions: list[Region] = []
-        by_end: dict[tuple[int, int], str] = {}
         read: Callable[[Task, Task], Any] = _text_span if kind == "text" else _picture_span
         readers = (("spans", read), ("audio_spans", _sound_span))
         for key, reader in readers:
@@ -107,42 +129,62 @@ class ProdigyReader:
                     self._ledger.drop(_NAMES[key, kind == "text"], _why(error), place)
                     continue
                 regions.append(region)
-                if isinstance(region.shape, TextSpan):
-                    by_end.setdefault(region.shape, region.id or "")
-        return regions, by_end
+        return regions
 
     def _answers(self, task: Task, place: str) -> list[Region]:
         found: list[Region] = []
-        try:
-            accepted = task.get("accept")
-            if isinstance(accepted, list) and accepted:
-                found.append(Region(Answer("choices", tuple(str(value) for value in accepted))))
-            elif isinstance(task.get("label"), str):
-                found.append(Region(Answer("choices", (task["label"],))))
-            cats = task.get("cats")
-            if isinstance(cats, dict) and not found:
-                chosen = tuple(label for label, value in cats.items() if value >= 0.5)
-                found += [Region(Answer("choices", chosen))] if chosen else []
-            for name, said in (task.get("answers") or {}).items():
-                found.append(Region(Answer(said["type"], _values(said["values"])), control=name))
-            if isinstance(task.get("transcript"), str):
-                found.append(Region(Answer("textarea", (task["transcript"],)), control="transcript"))
-        except _ERRORS as error:
-            self._ledger.drop("answer", _why(error), place)
+        texts = self._options(task)
+        for read in (_chosen, _said, _transcribed):
+            try:
+                found += read(task, texts)
+            except _ERRORS as error:
+                self._ledger.drop("answer", _why(error), place)
         return found
 
-    def _relations(self, task: Task, by_end: Mapping[tuple[int, int], str], place: str) -> list[Relation]:
-        relations = []
-        links = task.get("relations")
-        for link in links if isinstance(links, list) else ():
-            try:
-                ends = [_link_end(link[f"{side}_span"]) for side in ("head", "child")]
-                label = link.get("label")
-                labels = () if not label else (str(label),)
-                relations.append(Relation(by_end[ends[0]], by_end[ends[1]], labels))
-            except _ERRORS:
-                self._ledger.drop("relation", "an end of it is no span of the task", place)
-        return relations
+    def _options(self, task: Task) -> dict[str, str]:
+        """Return what each option is called, by its id; the choice is declared to offer them."""
+        options = task.get("options")
+        found: dict[str, str] = {}
+        for option in options if isinstance(options, list) else ():
+            if isinstance(option, dict) and isinstance(option.get("id"), str | int | float):
+                text = option.get("text")
+                found[str(option["id"])] = text if isinstance(text, str) and text else str(option["id"])
+        counts = Counter(found.values())
+        texts = {key: text if counts[text] == 1 else f"{text} ({key})" for key, text in found.items()}
+        self._declared.choices.update(dict.fromkeys(texts.values()))
+        config = task.get("config")
+        if texts and isinstance(config, dict) and config.get("choice_style") == "multiple":
+            self._declared.is_multiple = True
+        return texts
+
+
+def _chosen(task: Task, texts: Mapping[str, str]) -> list[Region]:
+    """Return the choice: what was accepted, by what it is called; else a label, or categories."""
+    accepted, cats = task.get("accept"), task.get("cats")
+    if isinstance(accepted, list) and accepted:
+        names = [str(value) for value in accepted]
+        return [Region(Answer("choices", tuple(texts.get(name, name) for name in names)))]
+    if isinstance(task.get("label"), str):
+        return [Region(Answer("choices", (task["label"],)))]
+    if isinstance(cats, dict):
+        chosen = tuple(label for label, value in cats.items() if value >= 0.5)
+        return [Region(Answer("choices", chosen))] if chosen else []
+    return []
+
+
+def _said(task: Task, texts: Mapping[str, str]) -> list[Region]:
+    """Return the answers that our writer keeps under their controls' names."""
+    found = []
+    for name, said in (task.get("answers") or {}).items():
+        if said["type"] not in ANSWERS:
+            raise ValueError("is of an unknown type")
+        found.append(Region(Answer(said["type"], _values(said["values"])), control=name))
+    return found
+
+
+def _transcribed(task: Task, texts: Mapping[str, str]) -> list[Region]:
+    text = task.get("transcript")
+    return [Region(Answer("textarea", (text,)), control="transcript")] if isinstance(text, str) else []
 
 
 _OUR_META = frozenset(("task_id", "priority", "model_version", "annotator", "ground_truth", "score"))
@@ -161,10 +203,6 @@ def _is_same(one: Item, other: Item) -> bool:
     """Return whether two lines are annotations of one input: never two bare lines, which are two tasks."""
     is_one = (one.kind, one.media, one.id, one.data) == (other.kind, other.media, other.id, other.data)
     return is_one and one.id is not None and bool(one.annotations and other.annotations)
-
-
-def _link_end(span: Task) -> tuple[int, int]:
-    return span["start"], span["end"]
 
 
 def _size(value: Any) -> int | None:
@@ -209,8 +247,8 @@ def _text_span(span: Task, task: Task) -> TextSpan:
 def _picture_span(span: Task, task: Task) -> Geometry:
     kind = span.get("type", "rect" if "width" in span else "polygon")
     points = tuple((float(x), float(y)) for x, y in span.get("points") or ())
-    if not all(isfinite(x) and isfinite(y) for x, y in points):
-        raise ValueError("a coordinate is not finite")
+    if not all(abs(x) <= FARTHEST and abs(y) <= FARTHEST for x, y in points):
+        raise ValueError("a coordinate is not finite, or out of range")
     if kind == "rect":
         return _rectangle(span, points)
     if kind not in ("polygon", "freehand"):
@@ -226,14 +264,14 @@ def _rectangle(span: Task, points: tuple[tuple[float, float], ...]) -> Box:
     else:
         left, top = min(x for x, _ in points), min(y for _, y in points)
         width, height = max(x for x, _ in points) - left, max(y for _, y in points) - top
-    if not isfinite(left + top + width + height) or width < 0 or height < 0:
-        raise ValueError("a coordinate is not finite, or a side negative")
+    if not abs(left) + abs(top) + abs(width) + abs(height) <= FARTHEST or width < 0 or height < 0:
+        raise ValueError("a coordinate is not finite or out of range, or a side negative")
     return Box(left, top, width, height)
 
 
 def _sound_span(span: Task, task: Task) -> AudioSpan:
     start, end = float(span["start"]), float(span["end"])
-    if not (isfinite(start) and isfinite(end) and start <= end):
+    if not -FARTHEST <= start <= end <= FARTHEST:
         raise ValueError("ends before it starts, or is not finite")
     return AudioSpan(start, end)
 

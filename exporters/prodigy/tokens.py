@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from exporters.errors import OptionError
+from exporters.records import TextSpan
 
 Offsets = list[tuple[int, int]]
 Tokenizer = Callable[[str], Offsets]
@@ -68,6 +69,13 @@ class TokenIndex:
     def __init__(self, offsets: Offsets):
         self._starts = [start for start, _ in offsets]
         self._ends = [end for _, end in offsets]
+
+    def within(self, span: TextSpan) -> TextSpan | None:
+        """Return the part of the span from its first token to its last; None when it has none."""
+        first, last = bisect_right(self._ends, span.start), bisect_left(self._starts, span.end) - 1
+        if first > last:
+            return None
+        return TextSpan(max(span.start, self._starts[first]), min(span.end, self._ends[last]))
 
     def find(self, start: int, end: int) -> tuple[int, int] | None:
         """Return (first, last) token of the span, the last included; None when it has none.

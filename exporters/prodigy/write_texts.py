@@ -16,17 +16,22 @@ class TextTask:
     """Builds `tokens`, `spans` and `relations`; notes what could not be carried."""
 
     def __init__(self, text: str, tokenizer: Tokenizer | None):
-        self._text, self._tokenizer = text, tokenizer or tokenize
+        self._text, self._offsets = text, (tokenizer or tokenize)(text)
+        self._words = TokenIndex(self._offsets)
         self._changed: list[tuple[str, str]] = []
         self._dropped: list[tuple[str, str]] = []
         self._linked = 0
+
+    def on_words(self, span: TextSpan) -> TextSpan | None:
+        """Return the span without the blanks at its ends, which belong to no token; None when it is blank."""
+        return self._words.within(span)
 
     def fill(
         self, task: dict[str, Any], texts: Sequence[tuple[Region, str]], relations: Sequence[Relation]
     ) -> None:
         """Add the parts to the task, for (region, label) pairs whose shapes are text spans."""
         bounds = [bound for region, _ in texts for bound in _bounds(region)]
-        offsets, _ = cut_at(self._tokenizer(self._text), bounds)
+        offsets, _ = cut_at(self._offsets, bounds)
         index = TokenIndex(offsets)
         task["tokens"] = rows(self._text, offsets)
         spans = [self._span(region, label, index) for region, label in texts]

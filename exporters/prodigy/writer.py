@@ -6,7 +6,7 @@ from typing import Any
 
 from exporters.contract import Job
 from exporters.json_stream import dump
-from exporters.prodigy.hashes import with_hashes
+from exporters.prodigy.hashes import input_hash, with_hashes
 from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.types import TaskType, task_type
 from exporters.prodigy.write_spans import DRAW, Span, dressed, upright
@@ -22,6 +22,7 @@ class ProdigyWriter:
 
     def __init__(self, job: Job):
         self._file, self._ledger = job.outputs.open(job.path), job.ledger
+        self._declared = job.declared
         self._options = job.options.of(ProdigyOptions)
         self._type: TaskType | None = task_type(self._options.task_type)
         offered = job.config.labels(("choices",)) or job.options.labels
@@ -37,8 +38,13 @@ class ProdigyWriter:
         if not item.primary and not any(a.regions for a in item.annotations):
             self._ledger.covered("relation", sum(len(a.relations) for a in item.annotations))
             return
+        for choice in self._declared.choices:
+            self._offered.setdefault(choice)
         for annotation in item.annotations or (None,):
             task = self._task(item, annotation)
+            if item.id is None and len(item.annotations) > 1:
+                # Without an id it is all that tells lines about one input.
+                task["_input_hash"] = input_hash(task)
             self._file.write(dump(with_hashes(task) if self._options.hashes else task) + b"\n")
             self._ledger.items += 1
 
@@ -80,7 +86,7 @@ class ProdigyWriter:
     def _fill(self, task: dict[str, Any], item: Item, annotation: Annotation) -> None:
         spans: list[Span] = []
         sounds: list[Span] = []
-        texts: list[tuple[Region, str]] = []
+        texts: list[Region] = []
         boxes = 0
         for region in annotation.regions:
             shape, labels, key, score, _, attributes, captions, *_ = region
@@ -99,14 +105,17 @@ class ProdigyWriter:
                 self._answer(task, region, shape, item)
                 continue
             if type(shape) is TextSpan:
-                texts.extend((region, label) for label in region.labels or (UNNAMED,))
-                self._count(region, "", item)
+                texts.append(region)
                 continue
             draw = DRAW.get(type(shape))
             if draw is None:
                 self._ledger.drop(name_of(shape), "Prodigy has no such shape", item.place)
                 continue
-            pieces, how = draw(shape)
+            try:
+                pieces, how = draw(shape)
+            except ValueError as error:
+                self._ledger.drop(name_of(shape), str(error), item.place)
+                continue
             target = sounds if type(shape) is AudioSpan else spans
             if len(pieces) == 1 and len(region.labels) == 1:
                 target.append(dressed(pieces[0], region, region.labels[0]))
@@ -117,9 +126,7 @@ class ProdigyWriter:
         if boxes:
             self._ledger.carried["box"] += boxes
         if texts or (item.kind == "text" and self._wants_tokens()):
-            text = TextTask(item.media, self._options.tokenizer)
-            text.fill(task, texts, annotation.relations)
-            text.count(self._ledger, item.place)
+            self._fill_text(task, item, texts, annotation)
         elif annotation.relations:
             why = "Prodigy links words of a text only"
             self._ledger.drop("relation", why, item.place, len(annotation.relations))
@@ -127,6 +134,23 @@ class ProdigyWriter:
             task["spans"] = spans
         if sounds:
             task["audio_spans"] = sounds
+
+    def _fill_text(
+        self, task: dict[str, Any], item: Item, regions: list[Region], annotation: Annotation
+    ) -> None:
+        text = TextTask(item.media, self._options.tokenizer)
+        texts: list[tuple[Region, str]] = []
+        for region in regions:
+            assert isinstance(region.shape, TextSpan)
+            span = text.on_words(region.shape)
+            if span is None:
+                self._ledger.drop("text span", "is blank: Prodigy's spans stand on tokens", item.place)
+                continue
+            how = "" if span == region.shape else "blanks at its ends left out"
+            self._count(region, how, item)
+            texts.extend((region._replace(shape=span), label) for label in region.labels or (UNNAMED,))
+        text.fill(task, texts, annotation.relations)
+        text.count(self._ledger, item.place)
 
     def _count(self, region: Region, how: str, item: Item) -> None:
         kind = name_of(region.shape)

@@ -90,7 +90,7 @@ def test_declared_labels_are_offered_with_their_colors_whether_used_or_not(tmp_p
     values = {r["from_name"]: r["value"] for r in tasks[0]["annotations"][0]["result"]}
     assert values["age"] == {"choices": ["old"]}
     assert values["span"] == {"number": 3.0}
-    assert [c.get("value") for c in config.find("Choices[@name='age']")] == ["old", "young"]
+    assert [c.get("value") for c in config.find("Choices[@name='age']")] == ["young", "old"]
 
 
 def test_declared_labels_go_on_into_cvat(tmp_path):

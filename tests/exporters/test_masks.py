@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,12 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import exporters
 from exporters.masks import (
+    brush_mask,
+    clipped,
     encode_runs,
+    image_runs,
     mask_from_array,
     mask_on_image,
     mask_pixels,
     pack_brush,
+    pack_runs,
     read_bitmask,
     unpack_brush,
 )
@@ -159,3 +165,62 @@ def test_a_mask_half_outside_is_cut():
     mask = Mask(-1, 0, 3, 1, (0, 3))
     assert mask_on_image(mask, 4, 1).tolist() == [[True, True, False, False]]
     assert mask_pixels(mask).all()
+
+
+bits = st.lists(st.booleans(), min_size=1, max_size=24)
+
+
+@settings(max_examples=300, deadline=None)
+@given(bits, st.integers(1, 6), st.integers(-4, 8), st.integers(-4, 8), st.integers(1, 9), st.integers(1, 9))
+def test_runs_of_a_picture_say_what_its_pixels_say(cells, across, left, top, width, height):
+    down = -(-len(cells) // across)
+    pixels = np.resize(np.array(cells + [False] * (across * down - len(cells))), (down, across))
+    mask = Mask(left, top, across, down, encode_runs(pixels.ravel()))
+    picture = mask_on_image(mask, width, height)
+    runs = image_runs(mask, width, height)
+    assert runs.sum() == width * height
+    assert (np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(height, width) == picture).all()
+    assert clipped(mask, width, height) == mask_from_array(picture)
+    assert brush_mask(pack_runs(runs.tolist(), width * height), width, height) == mask_from_array(picture)
+
+
+def test_a_small_mask_on_a_picture_that_claims_any_size_takes_no_memory():
+    """268 million pixels are a gigabyte as RGBA; the stroke on them is a few thousand bytes."""
+    mask = Mask(7, 5, 2, 2, (0, 4))
+    for width, height in ((1 << 27, 2), (2, 1 << 27), (1 << 14, 1 << 14), (40_000, 6_000)):
+        placed = mask._replace(left=min(7, width - 2), top=min(5, height - 2))
+        tracemalloc.start()
+        packed = pack_runs(image_runs(placed, width, height).tolist(), width * height)
+        assert brush_mask(packed, width, height) == placed
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("claimed", [(80_000, 80_000), (200_000, 2_000), (1 << 31, 1)])
+def test_a_picture_beyond_all_pictures_loses_its_mask_and_is_counted(tmp_path, claimed):
+    (tmp_path / "in.xml").write_text(
+        f'<annotations><image id="0" name="a.png" width="{claimed[0]}" height="{claimed[1]}">'
+        '<mask label="x" rle="0, 4" left="0" top="0" width="2" height="2" z_order="0"/></image></annotations>'
+    )
+    report = exporters.convert(tmp_path / "in.xml", tmp_path / "out.json")
+    assert report.dropped
+    assert not report.carried
+    assert exporters.convert(tmp_path / "in.xml", tmp_path / "out.jsonl").changed
+
+
+def test_a_mask_that_claims_more_pixels_than_there_are_is_counted(tmp_path):
+    (tmp_path / "in.xml").write_text(
+        '<annotations><image id="0" name="a.png" width="9" height="9"><mask label="x" rle="0, 1000000000" '
+        'left="0" top="0" width="1000000000" height="1" z_order="0"/></image></annotations>'
+    )
+    report = exporters.convert(tmp_path / "in.xml", tmp_path / "out.json")
+    assert report.dropped == {("mask", "is empty, or larger than 268,435,456 pixels"): 1}
+
+
+def test_a_mask_of_many_specks_is_outlined_in_time_in_proportion():
+    """Twenty thousand parts: the next one was looked for among all edges, each time."""
+    picture = np.zeros((400, 400), bool)
+    picture[::2, ::2] = True
+    outlines, holes = mask_outlines(mask_from_array(picture))
+    assert (len(outlines), holes) == (40_000, 0)

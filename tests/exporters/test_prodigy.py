@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -286,3 +287,132 @@ def test_broken_lines_are_counted_and_never_crash(tmp_path_factory, task, kind):
             folder / "in.jsonl", folder / f"o{form.suffix}", to_format=name, from_format="prodigy"
         )
         assert report.items + sum(report.dropped.values()) >= 1
+
+
+def converted(tmp_path, lines, target="out.json", **options):
+    """Return (what the lines become, report)."""
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    report = exporters.convert(tmp_path / "in.jsonl", tmp_path / target, **options)
+    text = (tmp_path / target).read_text()
+    return (
+        json.loads(text) if target.endswith(".json") else [json.loads(x) for x in text.splitlines()]
+    ), report
+
+
+def of_input(key, who, text="soup", **more):
+    return {"text": text, "_input_hash": key, "_annotator_id": who, "answer": "accept", **more}
+
+
+def test_lines_of_one_input_are_one_task_wherever_they_stand(tmp_path):
+    lines = [
+        of_input(7, "a", "soup", label="HOT"),
+        of_input(8, "a", "tea", label="COLD"),
+        {"text": "no hash", "label": "HOT", "answer": "accept"},
+        of_input(7, "b", "soup", label="COLD"),
+        of_input(8, "b", "tea", label="COLD"),
+        of_input(7, "c", "soup", label="HOT"),
+    ]
+    tasks, report = converted(tmp_path, lines)
+    assert [task["data"]["text"] for task in tasks] == ["soup", "tea", "no hash"]
+    assert [task["meta"]["annotators"] for task in tasks[:2]] == [["a", "b", "c"], ["a", "b"]]
+    said = [[a["result"][0]["value"]["choices"] for a in task["annotations"]] for task in tasks]
+    assert said == [[["HOT"], ["COLD"], ["HOT"]], [["COLD"], ["COLD"]], [["HOT"]]]
+    assert report.lossless
+    back = [json.loads(line) for line in _back(tmp_path).splitlines()]
+    assert [(line["text"], line.get("_annotator_id")) for line in back] == [
+        ("soup", "a"),
+        ("soup", "b"),
+        ("soup", "c"),
+        ("tea", "a"),
+        ("tea", "b"),
+        ("no hash", None),
+    ]
+    again, _ = converted(tmp_path, back, "again.json")
+    assert [len(task["annotations"]) for task in again] == [3, 2, 1]
+
+
+def _back(tmp_path):
+    exporters.convert(tmp_path / "out.json", tmp_path / "back.jsonl")
+    return (tmp_path / "back.jsonl").read_text()
+
+
+def test_bare_lines_and_other_texts_of_one_hash_stay_tasks_of_their_own(tmp_path):
+    lines = [
+        {"text": "a", "_input_hash": 1},
+        {"text": "a", "_input_hash": 1},
+        of_input(1, "x", "b", label="L"),
+    ]
+    tasks, _ = converted(tmp_path, lines)
+    assert [task["data"]["text"] for task in tasks] == ["a", "a", "b"]
+
+
+def test_what_differs_between_lines_of_one_input_is_counted(tmp_path):
+    lines = [of_input(1, "a", meta={"page": 3}, label="L"), of_input(1, "b", meta={"page": 4}, label="L")]
+    (task,), report = converted(tmp_path, lines)
+    assert task["data"]["page"] == 3
+    assert report.changed == {("task data", "differs between lines about one input: the first is kept"): 1}
+
+
+@pytest.mark.parametrize("accept", [[1], ["1"]])
+def test_a_choice_is_what_its_option_is_called(tmp_path, accept):
+    options = [
+        {"id": 0, "text": "Praise"},
+        {"id": 1, "text": "Blame"},
+        {"id": 2, "text": "Praise"},
+        {"id": "x"},
+    ]
+    line = {"text": "t", "options": options, "accept": accept, "answer": "accept"}
+    (task,), _ = converted(tmp_path, [{**line, "config": {"choice_style": "multiple"}}])
+    assert task["annotations"][0]["result"][0]["value"] == {"choices": ["Blame"]}
+    config = ElementTree.parse(tmp_path / "out.label-config.xml").find("Choices")
+    assert [choice.get("value") for choice in config] == ["Praise (0)", "Blame", "Praise (2)", "x"]
+    assert config.get("choice") == "multiple"
+    (line,), _ = converted(tmp_path, [line], "out.jsonl")
+    assert [option["text"] for option in line["options"]] == ["Praise (0)", "Blame", "Praise (2)", "x"]
+
+
+TOKENS = [
+    {"text": word, "start": start, "end": start + len(word), "id": i}
+    for i, (word, start) in enumerate([("Ann", 0), ("Lee", 4), ("met", 8), ("Bo", 12)])
+]
+
+
+def test_relations_by_the_positions_of_tokens_alone_are_read(tmp_path):
+    line = {
+        "text": "Ann Lee met Bo",
+        "tokens": TOKENS,
+        "spans": [{"start": 0, "end": 7, "token_start": 0, "token_end": 1, "label": "P"}],
+        "relations": [
+            {"head": 1, "child": 3, "label": "object"},  # a span's last token, and a word that is no span
+            {"head": 3, "child": 2, "label": "verb"},
+            {"head": 9, "child": 2, "label": "nowhere"},
+        ],
+        "answer": "accept",
+    }
+    (task,), report = converted(tmp_path, [line])
+    results = task["annotations"][0]["result"]
+    ids = {r["value"]["text"]: r["id"] for r in results if "value" in r}
+    assert list(ids) == ["Ann Lee", "Bo", "met"]
+    links = [(r["from_id"], r["to_id"], r["labels"]) for r in results if r["type"] == "relation"]
+    assert links == [(ids["Ann Lee"], ids["Bo"], ["object"]), (ids["Bo"], ids["met"], ["verb"])]
+    assert report.dropped == {("relation", "an end of it is neither a span nor a token of the task"): 1}
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\u00a0", "\u2003", " \r\n "])
+def test_blanks_at_the_ends_of_a_span_belong_to_no_token_and_are_left_out(tmp_path, blank):
+    text = f"see{blank}Frida Holm{blank}there{blank}"
+    start, end = len("see"), len(f"see{blank}Frida Holm{blank}")
+    spans = [(start, end, "PER"), (start, start + len(blank), "GAP")]
+    result = [
+        {"id": label, "type": "labels", "value": {"start": a, "end": b, "labels": [label]}}
+        for a, b, label in spans
+    ]
+    task = {"id": 1, "data": {"text": text}, "annotations": [{"result": result}]}
+    report = exporters.export_tasks([task], format="prodigy", output=tmp_path / "o.jsonl", label_config="")
+    line = json.loads((tmp_path / "o.jsonl").read_text())
+    (span,) = line["spans"]
+    assert text[span["start"] : span["end"]] == "Frida Holm"
+    assert line["tokens"][span["token_start"]]["start"] == span["start"]
+    assert line["tokens"][span["token_end"]]["end"] == span["end"]
+    assert report.changed == {("text span", "blanks at its ends left out"): 1}
+    assert report.dropped == {("text span", "is blank: Prodigy's spans stand on tokens"): 1}

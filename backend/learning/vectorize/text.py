@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
 from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up_each
+from backend.learning.vectorize.described import attributes_of
 from backend.learning.vectorize.fetching import fetch_lists
 from backend.learning.vectorize.gaps import NOTHING, Unread
 from backend.learning.vectorize.wording import ATTRIBUTES, WORDINGS, as_text, decoded_text
@@ -146,9 +147,8 @@ def joined(texts: Sequence[Any]) -> Any:
 
 def _fields(shown: ObjectTag) -> tuple[str, ...]:
     """Return what to read of an object and how; a plain text needs no more than its value."""
-    how = [("tag", shown.tag)] if shown.tag != "Text" else []
-    how += [(name, shown.attributes[name]) for name in ATTRIBUTES if shown.attributes.get(name)]
-    return (shown.value.text, *(f"{name}={value}" for name, value in how))
+    how = [f"tag={shown.tag}"] if shown.tag != "Text" else []
+    return (shown.value.text, *how, *attributes_of(shown, ATTRIBUTES))
 
 
 def _count(counter: HashingVectorizer, texts: list[str]) -> sparse.csr_matrix:

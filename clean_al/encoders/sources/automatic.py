@@ -21,4 +21,4 @@ def open_first(kind: str, name: str, threads: int) -> Model:
     raise EncoderMissing("; ".join(reasons))
 
 
-AUTOMATIC = Source("auto", lambda setting: setting if setting == "auto" else None, open_first)
+AUTOMATIC = Source("auto", lambda setting: "auto" if setting.lower() == "auto" else None, open_first)

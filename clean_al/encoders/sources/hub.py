@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.request import Request, urlopen
 
-from clean_al.encoders.errors import EncoderMissing, EncoderRefused
+from clean_al.encoders.errors import EncoderError, EncoderMissing, EncoderRefused
 from clean_al.encoders.model import Model, translated
 from clean_al.encoders.sources.minilm import minilm
 from clean_al.encoders.weights import BLOCK, Weights, read_weights
@@ -32,6 +33,11 @@ class Hosted:
     sha256: str
     size: int
     opened: Callable[[Weights, int], Model]
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"{self.repository} ({self.file})"
 
 
 HOSTED: dict[str, Hosted] = {
@@ -52,29 +58,33 @@ def open_from_hub(kind: str, name: str, threads: int) -> Model:
     hosted = HOSTED.get(kind)
     if hosted is None:
         raise EncoderMissing(f"no model of {kind}s is pinned for download")
-    label = f"{hosted.repository} ({hosted.file})"
-    for path in _kept(hosted):
-        try:
-            return hosted.opened(read_weights(path, label, hosted.sha256), threads)
-        except EncoderRefused:
-            continue  # damaged where it was kept: fetch it anew
-    path = _own_place(hosted)
-    with translated(EncoderMissing, f"the model hub does not give {label}"):
-        _fetch(hosted, path)
-    return hosted.opened(read_weights(path, label, hosted.sha256), threads)
+    return hosted.opened(_kept(hosted) or _fetched(hosted), threads)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
 
 
 def _own_place(hosted: Hosted) -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "clean-al" / "encoders" / f"{hosted.sha256}.onnx"
+    return _cache() / "clean-al" / "encoders" / f"{hosted.sha256}.onnx"
 
 
-def _kept(hosted: Hosted) -> Iterator[Path]:
-    """Where the file is already: in our cache, or in the hub's own."""
-    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+def _kept(hosted: Hosted) -> Weights | None:
+    """The file as it is in our cache or in the hub's own; None where it is in neither, or damaged."""
+    home = Path(os.environ.get("HF_HOME") or _cache() / "huggingface")
     folder = "models--" + hosted.repository.replace("/", "--")
-    theirs = Path(home) / "hub" / folder / "snapshots" / hosted.revision / hosted.file
-    return (path for path in (_own_place(hosted), theirs) if path.is_file())
+    theirs = home / "hub" / folder / "snapshots" / hosted.revision / hosted.file
+    for path in (_own_place(hosted), theirs):
+        with suppress(EncoderError):
+            return read_weights(path, hosted.label, hosted.sha256)
+    return None
+
+
+def _fetched(hosted: Hosted) -> Weights:
+    path = _own_place(hosted)
+    with translated(EncoderMissing, f"the model hub does not give {hosted.label}"):
+        _fetch(hosted, path)
+    return read_weights(path, hosted.label, hosted.sha256)
 
 
 def _fetch(hosted: Hosted, path: Path) -> None:
@@ -108,6 +118,6 @@ def _copy_checked(answer: IO[bytes], part: IO[bytes], hosted: Hosted) -> None:
         part.write(block)
     if size != hosted.size or whole.hexdigest() != hosted.sha256:
         raise EncoderRefused(
-            f"the model hub gave another {hosted.repository} ({hosted.file}) than the one with checksum "
+            f"the model hub gave another {hosted.label} than the one with checksum "
             f"sha256:{hosted.sha256[:16]}...: it is not kept"
         )

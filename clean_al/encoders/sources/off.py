@@ -11,4 +11,4 @@ def open_nothing(kind: str, name: str, threads: int) -> Model:
     raise EncoderMissing(f"the {kind} encoder is switched off by its setting")
 
 
-OFF = Source("off", lambda setting: setting if setting == "off" else None, open_nothing)
+OFF = Source("off", lambda setting: "off" if setting.lower() == "off" else None, open_nothing)

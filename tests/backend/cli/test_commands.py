@@ -285,7 +285,12 @@ def test_retrain_gives_up_waiting_and_says_what_is_missing(
 
 class TestDoctor:
     def findings(self, result: Result) -> dict[tuple[str, str], str]:
-        return {(f["what"], f["level"]): f["found"] + f["fix"] for f in json.loads(result.out)}
+        """All that was found of each thing at each level, joined."""
+        found: dict[tuple[str, str], str] = {}
+        for f in json.loads(result.out):
+            key = f["what"], f["level"]
+            found[key] = f"{found.get(key, '')} {f['found']} {f['fix']}".strip()
+        return found
 
     def test_label_studio_that_is_down_is_found(self, call: Call, fake: FakeLabelStudio) -> None:
         fake.stop()

@@ -52,7 +52,8 @@ def no_download(_: str) -> bytes:
         ([TEXT, TEXT], {"text": "a"}, (), [("text", ("$text",))]),
         ([TEXT], {"text": "a", "embedding": [1.0, 2.0]}, (), [("numbers", ("embedding",))]),
         ([TEXT], {"text": "a", "n": 1, "m": 2}, ("m",), [("numbers", ("m",))]),
-        ([shown_as("Audio", "$url")], {"url": "u", "b": 1, "a": 2.5}, (), [("spare numbers", ("a", "b"))]),
+        ([shown_as("Audio", "$url")], {"url": "u", "b": 1}, (), [("audio", ("$url",))]),
+        ([shown_as("Custom", "$url")], {"url": "u", "b": 1, "a": 2.5}, (), [("spare numbers", ("a", "b"))]),
         ([], {"b": [1, 2]}, (), [("spare numbers", ("b",))]),
         ([TEXT], {"text": "a", "user_id": 1, "n": 2}, (), [("text", ("$text",))]),
         ([], {"id": 1, "user_id": 2, "n": 2}, (), [("spare numbers", ("n",))]),
@@ -72,8 +73,10 @@ def test_an_embedding_in_half_of_the_tasks_is_not_enough() -> None:
 
 
 def test_nothing_to_read_is_said_with_the_tags_and_the_fix() -> None:
-    with pytest.raises(LabelingConfigError, match=r"nothing to learn from on <Audio>, <Video>; add a vector"):
-        choose_inputs([shown_as("Audio", "$a"), shown_as("Video", "$b")], [{"a": "x"}])
+    with pytest.raises(
+        LabelingConfigError, match=r"nothing to learn from on <Custom>, <Other>; add a vector"
+    ):
+        choose_inputs([shown_as("Custom", "$a"), shown_as("Other", "$b")], [{"a": "x"}])
 
 
 def test_fields_that_are_taken_for_ids_are_named_where_nothing_else_is_there() -> None:
@@ -183,7 +186,7 @@ class LengthOfAudio(Vectorizer):
     def fields_in(
         cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [(o.value.name,) for o in shown if o.tag == "Audio"]
+        return [(o.value.name,) for o in shown if o.tag == "Custom"]
 
     @classmethod
     def read(
@@ -210,7 +213,7 @@ def test_a_vectorizer_registered_from_outside_is_picked(monkeypatch: pytest.Monk
     monkeypatch.setitem(VECTORIZERS, LengthOfAudio.KIND, LengthOfAudio)
     data = [{"sound": "x" * n, "text": WORDS[n]} for n in range(4)]
     config = (
-        '<View><Audio name="a" value="$sound"/><Text name="t" value="$text"/>'
+        '<View><Custom name="a" value="$sound"/><Text name="t" value="$text"/>'
         '<Rating name="r" toName="a"/><Rating name="s" toName="t"/></View>'
     )
     inputs = choose_inputs(shown_objects(config), data)

@@ -105,3 +105,9 @@ def test_of_all_templates_none_is_refused_and_sixty_are_learned() -> None:
     assert not refused
     assert outcomes[Outcome.LEARNED] >= 60
     assert all(v.why.startswith("only ordered") for v in verdicts.values() if v.outcome is Outcome.ORDERED)
+
+
+def test_the_support_table_of_the_docs_is_what_is_said_of_each_template() -> None:
+    from benchmarks.templates import page
+
+    assert (ROOT / "docs" / "templates.md").read_text("utf-8") == page(templates())

@@ -516,28 +516,35 @@ class TestSituations:
         assert do_round().labels == 6
         assert first in assert_served(fake, services, project_id).head
 
-    def test_numbers_are_learned_from_where_no_text_is_shown(
+    def test_numbers_are_learned_from_where_what_is_shown_cannot_be_read(
         self, fake: FakeLabelStudio, services: Services, do_round: Any, label_studio: LabelStudio
     ) -> None:
         project = label_studio.create_project(title="Numbers", label_config=AUDIO_CONFIG)["id"]
-        tasks = [{"data": {"url": f"/a{i}.wav", "pitch": i, "note": "x"}} for i in range(20)]
+        tasks = [
+            {"data": {"url": f"/data/a{i}.wav", "pitch": i // 2, "take_id": i, "note": "x"}}
+            for i in range(20)
+        ]
         ids = label_studio.import_tasks(project, tasks)
         for n in (0, 1, 18, 19):
             label_studio.annotate(ids[n], chosen("low" if n < 10 else "high", to_name="a"))
-        assert do_round(project).has_model
-        answers, _ = Predictor(services).predict(project, [{"data": {"pitch": 2}}, {"data": {"pitch": 17}}])
+        report = do_round(project)
+        assert report.has_model
+        assert "learns from the field pitch" in report.notes
+        assert "20 tasks: Label Studio has no such file" in report.notes
+        answers, _ = Predictor(services).predict(project, [{"data": {"pitch": 1}}, {"data": {"pitch": 8}}])
         assert [a["result"][0]["value"]["choices"] for a in answers] == [["low"], ["high"]]
 
     def test_nothing_to_go_by_is_an_error_that_says_what_would_do(
         self, services: Services, label_studio: LabelStudio
     ) -> None:
-        project = label_studio.create_project(title="Sounds", label_config=AUDIO_CONFIG)["id"]
+        config = AUDIO_CONFIG.replace("Audio", "Custom")
+        project = label_studio.create_project(title="Sounds", label_config=config)["id"]
         label_studio.import_tasks(project, [{"data": {"url": "/a.wav"}}])
         services.store.folder(project).mkdir(parents=True)
         (services.store.folder(project) / "connection.json").write_text("{}")
         assert perform_round(project, services) == "failed"
         error = ProgressFile(services.store.folder(project)).read().error
-        assert "Audio" in str(error)
+        assert "Custom" in str(error)
         assert "embedding" in str(error)
 
 

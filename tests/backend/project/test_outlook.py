@@ -17,6 +17,8 @@ from tests.fakes.label_studio import FakeLabelStudio
 
 AUDIO = '<View><Audio name="a" value="$sound"/><Rating name="r" toName="a"/></View>'
 
+CUSTOM = AUDIO.replace("Audio", "Custom")
+
 
 def project_with(client: LabelStudio, config: str, *data: dict[str, Any]) -> int:
     project = int(client.create_project(title="A project", label_config=config)["id"])
@@ -30,7 +32,7 @@ def test_a_project_of_texts_is_learned_and_read(
     ids = label_studio.import_tasks(project_id, [{"data": {"text": "a"}}, {"data": {"text": ""}}])
     label_studio.import_predictions(project_id, [{"task": ids[0], "model_version": "old", "result": []}])
     found = look_ahead(services, project_id)
-    assert found.learned == ('<Choices name="topic">',)
+    assert (found.verdict.outcome, found.verdict.why) == ("learned", "learns topic (<Choices>)")
     assert (found.tasks, found.looked_at, found.readable, found.problem) == (2, 2, 1, None)
     assert found.predictions == {"old": 1}
     assert "1 of 2 tasks that were looked at can be read" in found.lines()
@@ -44,9 +46,10 @@ def test_an_empty_project_takes_what_comes(services: Services, project_id: int) 
 @pytest.mark.parametrize(
     ("config", "data", "why"),
     [
-        (AUDIO, {"sound": "https://elsewhere.example/a.wav"}, "nothing to learn from on <Audio>"),
+        (CUSTOM, {"sound": "https://elsewhere.example/a.wav"}, "nothing to learn from on <Custom>"),
+        (AUDIO, {"sound": "https://elsewhere.example/a.wav"}, "MEDIA_HOSTS=elsewhere.example to allow it"),
         (IMAGE_CONFIG, {"image": "https://elsewhere.example/a.png"}, "none of the 1 tasks"),
-        (IMAGE_CONFIG, {"image": None}, "none of the 1 tasks"),
+        (IMAGE_CONFIG, {"image": None}, "they are empty"),
     ],
 )
 def test_what_would_only_be_served_at_random_is_refused_and_left_alone(
@@ -79,7 +82,7 @@ def test_a_dry_run_says_and_changes_nothing(
     assert not fake.world.webhooks
     assert not fake.world.ml_backends
     assert services.store.project_ids() == []
-    other = project_with(label_studio, AUDIO, {"sound": "a.wav"})
+    other = project_with(label_studio, CUSTOM, {"sound": "a.wav"})
     result = call("connect", str(other), "--dry-run", "--json")
     assert result.code == 1
     assert "nothing to learn from" in json.loads(result.out)["outlook"]["problem"]

@@ -24,7 +24,8 @@ from clean_al.encoders import SOURCES, EncoderMissing, EncoderNameError, TextEnc
         ("minilm.onnx", "path", "minilm.onnx"),
         ("./ours.encoders:bert", "path", "./ours.encoders:bert"),
         (r"C:\models\minilm", "path", r"C:\models\minilm"),
-        ("Auto", "path", "Auto"),
+        ("Auto", "auto", "auto"),
+        ("OFF", "off", "off"),
     ],
 )
 def test_a_name_is_read_by_the_first_source_whose_form_it_has(setting, source, name):

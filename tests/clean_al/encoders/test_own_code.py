@@ -20,6 +20,14 @@ def test_a_class_or_a_function_makes_the_encoder():
     assert encoder.dimension == 2
 
 
+def test_values_may_come_as_an_array_or_anything_that_has_a_length():
+    encoder = TextEncoder(f"{MODULE}:Lengths")
+    for values in (np.array(["ab", "c"]), ("ab", "c"), dict.fromkeys(["ab", "c"])):
+        np.testing.assert_array_equal(encoder.encode(values), [[2, 1], [1, 1]])
+    with pytest.raises(TypeError, match="values must be a list of texts, not generator"):
+        encoder.encode(value for value in ["ab"])
+
+
 def test_a_dimension_that_is_not_said_is_found_by_trying():
     encoder = TextEncoder(f"{MODULE}:Plain")
     assert encoder.dimension == 3
