@@ -3,9 +3,9 @@
     python -m benchmarks.entities --seeds 4 --hironsan PATH/TO/iob_sents.txt
 
 Every seed holds out 30 % of a set, begins with the same 20 sentences drawn at random, and asks for 20 more
-at a time. The model, its doubt (least token probability) and the rule of one batch (no two of one shape) are the
-loop's. Sets are the annotated Prodigy files in ../shared and, where it is given, the Japanese corpus of the
-package hironsancorpus (MIT), of which the text file is read.
+at a time. The model, its doubt (least token probability) and the rule of one batch (no two of a shape) are
+the loop's. Sets are the annotated Prodigy files in ../shared and, where it is given, the Japanese corpus of
+the package hironsancorpus (MIT), of which the text file is read.
 """
 
 from __future__ import annotations
