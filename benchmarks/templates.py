@@ -1,6 +1,6 @@
 """Writes docs/templates.md: what becomes of each of Label Studio's own project templates.
 
-python -m benchmarks.templates .venv-label-studio/lib/python3.11/site-packages/label_studio/annotation_templates
+python -m benchmarks.templates FOLDER, which is annotation_templates in Label Studio's own package
 """
 
 from __future__ import annotations

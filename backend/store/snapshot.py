@@ -6,45 +6,22 @@ The snapshot is a cache: every row comes from Label Studio, and a missing or dam
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backend.errors import ModelStoreError
 from backend.label_studio.client import Counts, LabelStudio, NewestChanges, greater
 from backend.label_studio.records import Annotation
-from backend.store.files import open_private, private_folder
+from backend.store.files import private_folder
 from backend.store.healing import make_room
+from backend.store.snapshot_file import SnapshotFile, damage_told, is_damage, is_locked, json_of, list_of
 
-SCHEMA_VERSION = 2
-# Its number comes last, in the same transaction: a crash leaves a file without schema, not half of one.
-SCHEMA = f"""
-BEGIN;
-CREATE TABLE IF NOT EXISTS task (
-    id INTEGER PRIMARY KEY, data TEXT NOT NULL, is_labeled INTEGER NOT NULL, updated_at TEXT NOT NULL,
-    data_version INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS annotation (
-    id INTEGER PRIMARY KEY, task INTEGER NOT NULL, result TEXT NOT NULL, was_cancelled INTEGER NOT NULL,
-    ground_truth INTEGER NOT NULL, updated_at TEXT NOT NULL, completed_by INTEGER
-);
-CREATE INDEX IF NOT EXISTS annotation_task ON annotation (task);
-CREATE TABLE IF NOT EXISTS prediction (
-    task INTEGER NOT NULL, model_version TEXT NOT NULL, id INTEGER NOT NULL, score REAL, result TEXT NOT NULL,
-    PRIMARY KEY (task, model_version)
-);
-CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
 PREDICTION_FIELDS = ("id", "predictions", "model_version", "score", "result")
 TASK_FIELDS = ("id", "data", "is_labeled", "updated_at")
 # Transactions may commit a little after the moment that they are stamped with.
@@ -53,8 +30,6 @@ OVERLAP = timedelta(seconds=10)
 FULL_READ_EVERY = timedelta(hours=24)
 COMPARED_EVERY = timedelta(minutes=10)
 PAGE_SIZE = 1000
-# One round works on a project at a time, so nobody has to wait for long.
-LOCKED_SECONDS = 10.0
 LOOKED_UP_AT_ONCE = 500
 LOOKS_AT_CHANGES = 4
 
@@ -67,11 +42,8 @@ class Refresh:
     complete: bool
 
 
-class Snapshot:
+class Snapshot(SnapshotFile):
     """The tasks and annotations of one project, in a SQLite file."""
-
-    def __init__(self, path: Path):
-        self.path = path
 
     def refresh(self, label_studio: LabelStudio, project_id: int, *, anew: bool = False) -> Refresh:
         """Bring the snapshot up to date, by changes where that is enough, else from the start.
@@ -92,33 +64,8 @@ class Snapshot:
             self.discard()
             return self._refresh(label_studio, project_id, anew)
 
-    @contextmanager
-    def kept_sound(self) -> Iterator[None]:
-        """Discard the file where the block finds it damaged; the next round then reads everything.
-
-        Raises
-        ------
-        ModelStoreError
-            After that was done.
-        """
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            self.discard()
-            raise ModelStoreError(
-                f"{self.path.name} was damaged; the next round reads the project anew"
-            ) from error
-
-    def discard(self) -> None:
-        """Remove the file: the next refresh reads everything."""
-        # First the journal: it must not be rolled into the new file.
-        self.path.with_name(self.path.name + "-journal").unlink(missing_ok=True)
-        self.path.unlink(missing_ok=True)
-
     def _refresh(self, label_studio: LabelStudio, project_id: int, anew: bool) -> Refresh:
-        with closing(self._open()) as db:
+        with closing(self.open()) as db:
             # Asked for before anything is read: what changes while we read is read again next time.
             newest = label_studio.newest_changes(project_id)
             read = None if anew else self._catch_up(db, label_studio, project_id, newest)
@@ -126,16 +73,16 @@ class Snapshot:
             if read is None:
                 begun = datetime.now(UTC).isoformat()
                 read = self._read_everything(db, label_studio, project_id)
-                self._set_note(db, "complete_at", begun)
-            self._set_note(db, "since", newest.settled or "")
-            self._set_note(db, "newest", newest.latest or "")
+                self.set_note(db, "complete_at", begun)
+            self.set_note(db, "since", newest.settled or "")
+            self.set_note(db, "newest", newest.latest or "")
             return Refresh(read, complete)
 
     def _catch_up(
         self, db: sqlite3.Connection, label_studio: LabelStudio, project_id: int, newest: NewestChanges
     ) -> int | None:
         """Return how many changed tasks were read; None when everything must be read."""
-        since, complete_at = self._moment(db, "since"), self._moment(db, "complete_at")
+        since, complete_at = self.moment(db, "since"), self.moment(db, "complete_at")
         if since is None or complete_at is None or self._went_back(db, newest):
             return None
         if not timedelta(0) <= datetime.now(UTC) - complete_at < FULL_READ_EVERY:
@@ -154,7 +101,7 @@ class Snapshot:
 
     def _went_back(self, db: sqlite3.Connection, newest: NewestChanges) -> bool:
         """Whether the newest change is older than one seen: a backup was restored, or a task deleted."""
-        seen = self._moment(db, "newest"), self._moment(db, "since")
+        seen = self.moment(db, "newest"), self.moment(db, "since")
         now = newest.latest, newest.settled
         return any(
             before is not None and (text is None or datetime.fromisoformat(text) < before)
@@ -168,7 +115,7 @@ class Snapshot:
 
         Asked now and then, for it costs a second with thousands of annotated tasks.
         """
-        compared, now = self._moment(db, "compared_at"), datetime.now(UTC)
+        compared, now = self.moment(db, "compared_at"), datetime.now(UTC)
         if compared is not None and timedelta(0) <= now - compared < COMPARED_EVERY:
             return False
         known = dict(db.execute("SELECT id, updated_at FROM task WHERE id IN (SELECT task FROM annotation)"))
@@ -182,7 +129,7 @@ class Snapshot:
                 here = known.get(task["id"])
                 if here is not None and _in_utc(task["updated_at"]) < _in_utc(here):
                     return True
-        self._set_note(db, "compared_at", now.isoformat())
+        self.set_note(db, "compared_at", now.isoformat())
         return False
 
     def _read_changes(
@@ -262,31 +209,31 @@ class Snapshot:
         -------
         ids, open, data_versions : arrays of shape (n_tasks,), int64, bool, int64
         """
-        with closing(self._open()) as db:
+        with closing(self.open()) as db:
             rows = db.execute("SELECT id, NOT is_labeled, data_version FROM task ORDER BY id")
-            with _damage():
+            with damage_told():
                 table = np.fromiter(rows, dtype=np.dtype((np.int64, 3)))
         return table[:, 0].copy(), table[:, 1].astype(bool), table[:, 2].copy()
 
     def data(self, ids: Sequence[int] | np.ndarray) -> Iterator[dict[str, Any]]:
         """Yield the data of tasks, in the order of `ids`; {} for one that is gone."""
-        with closing(self._open()) as db:
+        with closing(self.open()) as db:
             for i in range(0, len(ids), LOOKED_UP_AT_ONCE):
                 wanted = [int(j) for j in ids[i : i + LOOKED_UP_AT_ONCE]]
                 places = ",".join("?" * len(wanted))
                 found = dict(db.execute(f"SELECT id, data FROM task WHERE id IN ({places})", wanted))  # noqa: S608
                 for j in wanted:
-                    data = _json(found.get(j, "{}"))
+                    data = json_of(found.get(j, "{}"))
                     yield data if isinstance(data, dict) else {}
 
     def annotations(self) -> Iterator[tuple[int, list[Annotation]]]:
         """Yield each annotated task's id and its annotations, oldest first."""
-        with closing(self._open()) as db:
+        with closing(self.open()) as db:
             rows = db.execute(
                 "SELECT id, task, result, was_cancelled, ground_truth, updated_at FROM annotation"
                 " ORDER BY task, updated_at, id"
             )
-            found = (Annotation(i, t, _list(r), bool(c), bool(g), u) for i, t, r, c, g, u in rows)
+            found = (Annotation(i, t, list_of(r), bool(c), bool(g), u) for i, t, r, c, g, u in rows)
             for task, group in groupby(found, key=lambda a: a.task):
                 yield task, list(group)
 
@@ -300,8 +247,8 @@ class Snapshot:
         versions : how many predictions each of the wanted model versions has in the project
         """
         wanted = json.dumps(dict(sorted(versions.items())))
-        with closing(self._open()) as db:
-            if wanted == (self._note(db, "predictions") or "{}"):
+        with closing(self.open()) as db:
+            if wanted == (self.note(db, "predictions") or "{}"):
                 return
             with db:
                 db.execute("DELETE FROM prediction")
@@ -319,7 +266,7 @@ class Snapshot:
                     # The newest of a task comes last and stays.
                     db.executemany("INSERT OR REPLACE INTO prediction VALUES (?, ?, ?, ?, ?)", rows)
             # Last: a reading that breaks off is done again.
-            self._set_note(db, "predictions", wanted)
+            self.set_note(db, "predictions", wanted)
 
     def predictions(
         self, ids: Sequence[int] | np.ndarray, version: str | None = None
@@ -330,43 +277,11 @@ class Snapshot:
         ----------
         version : its model version; without one, each task's newest prediction counts
         """
-        with closing(self._open()) as db:
+        with closing(self.open()) as db:
             query = "SELECT task, score, result FROM prediction WHERE ? IN (model_version, '') ORDER BY id"
             rows = db.execute(query, (version or "",))
-            known = {task: {"score": score, "result": _json(result)} for task, score, result in rows}
+            known = {task: {"score": score, "result": json_of(result)} for task, score, result in rows}
         return [known.get(int(i)) for i in ids]
-
-    def _open(self) -> sqlite3.Connection:
-        # Made here, since SQLite would let everybody read it.
-        os.close(open_private(str(self.path), os.O_RDWR | os.O_CREAT))
-        db = sqlite3.connect(self.path, timeout=LOCKED_SECONDS)
-        db.text_factory = _text
-        try:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if not 0 <= version <= SCHEMA_VERSION:
-                raise sqlite3.DatabaseError(f"snapshot of another version: {version}")
-            if version < SCHEMA_VERSION:
-                # Later versions only added tables: what is there stays.
-                db.executescript(SCHEMA)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    @staticmethod
-    def _note(db: sqlite3.Connection, key: str) -> str | None:
-        row = db.execute("SELECT value FROM note WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
-
-    def _moment(self, db: sqlite3.Connection, key: str) -> datetime | None:
-        noted = self._note(db, key)
-        with _damage():
-            return datetime.fromisoformat(noted) if noted else None
-
-    @staticmethod
-    def _set_note(db: sqlite3.Connection, key: str, value: str) -> None:
-        with db:
-            db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (key, value))
 
 
 def _annotation_row(task: int, annotation: dict[str, Any]) -> tuple[Any, ...]:
@@ -401,45 +316,3 @@ def _in_utc(time: str | None) -> str:
         return ""
     moment = datetime.fromisoformat(time)
     return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-class SnapshotDamaged(sqlite3.DatabaseError):
-    """A row holds what was never written; which one is not said, since it may be a task's text."""
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    """Turn what a wrong value does into the one error that says so."""
-    try:
-        yield
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise SnapshotDamaged("a row is damaged") from None
-
-
-def _text(raw: bytes) -> str:
-    with _damage():
-        return raw.decode()
-
-
-def _json(text: Any) -> Any:
-    with _damage():
-        return json.loads(text)
-
-
-def _list(text: Any) -> list[Any]:
-    found = _json(text)
-    if not isinstance(found, list):
-        raise SnapshotDamaged("a row is damaged")
-    return found
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error means that the file is broken, not that it is locked or the disk full."""
-    if isinstance(error, sqlite3.OperationalError):
-        return str(error).startswith(("no such table", "no such column"))
-    return isinstance(error, sqlite3.DatabaseError)
-
-
-def is_locked(error: sqlite3.Error) -> bool:
-    """Whether an error means that another connection does not let go of the file."""
-    return isinstance(error, sqlite3.OperationalError) and "is locked" in str(error)

@@ -11,6 +11,7 @@ import pytest
 from backend.errors import LabelStudioError, ModelStoreError
 from backend.label_studio.client import LabelStudio
 from backend.store import snapshot as snapshot_module
+from backend.store import snapshot_file
 from backend.store.snapshot import Refresh, Snapshot
 from tests.backend.samples import chosen
 from tests.fakes.label_studio import FakeLabelStudio
@@ -377,9 +378,9 @@ def test_a_locked_file_is_not_taken_for_a_damaged_one(
 def test_a_crash_while_the_schema_is_made_leaves_nothing_half(
     snapshot: Snapshot, refresh: Any, ids: list[int], monkeypatch: Any
 ) -> None:
-    half = snapshot_module.SCHEMA.partition("CREATE INDEX")[0]
+    half = snapshot_file.SCHEMA.partition("CREATE INDEX")[0]
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot_module, "SCHEMA", half)
+        patch.setattr(snapshot_file, "SCHEMA", half)
         with pytest.raises(sqlite3.OperationalError):
             refresh()
     refresh()
