@@ -116,7 +116,7 @@ def accuracy_now(
         return Accuracy(audit_labels=audited, unknown_because=missing)
     n_labels = len(labeled.y)
     n_tasks = n_labels + unlabeled.shape[0]
-    if not anew and _still_stands(last, n_labels, n_tasks, known=missing is None):
+    if not anew and still_stands(last, n_labels, n_tasks, known=missing is None):
         return replace(last, audit_labels=audited, unknown_because=missing)
     try:
         found = sampler.estimate_accuracy(unlabeled, confidence=CONFIDENCE)
@@ -152,7 +152,7 @@ def _missing(sampler: IntelligentSampler, audited: int, exploration: float) -> s
     return "labels of two classes are needed" if sampler.model_ is None else None
 
 
-def _still_stands(last: Accuracy, n_labels: int, n_tasks: int, *, known: bool) -> bool:
+def still_stands(last: Accuracy, n_labels: int, n_tasks: int, *, known: bool) -> bool:
     """Whether an estimate can stay: little has changed, and it says a value exactly when there can be one."""
     pairs = ((n_labels, last.at_labels), (n_tasks, last.at_tasks))
     if (last.value is not None) is not known or last.slope is None:

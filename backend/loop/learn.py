@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -12,6 +12,9 @@ import numpy as np
 from scipy.stats import rankdata
 
 from backend.learning.accuracy import Accuracy
+from backend.learning.answers import Answer
+from backend.learning.controls import Control
+from backend.learning.held_out import accuracy_held_out
 from backend.learning.labels import Labels
 from backend.learning.learned import How, Learned
 from backend.learning.learner import make_estimator
@@ -27,6 +30,21 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a question is learned from: the tasks that have an answer and can be read, and their answers."""
+
+    control: Control
+    tasks: Tasks
+    answers: Sequence[Answer]
+    how: How
+
+    def held_out(self, learned: Learned, last: Accuracy, n_tasks: int, *, anew: bool) -> Accuracy:
+        """Return what is known of a model without a sampler, see `accuracy_held_out`."""
+        given = self.control, learned, self.tasks, self.answers, self.how
+        return accuracy_held_out(*given, last, n_tasks, anew=anew)
+
+
+@dataclass(frozen=True)
 class Lesson:
     """What a round has learned.
 
@@ -35,6 +53,7 @@ class Lesson:
     learned : by the names of the questions, those that could be learned
     missing : why each of the others could not
     seen : a sampler that knows which tasks are labeled, but no answer
+    given : what each of the questions was to be learned from
     foreign : another model's doubt, where the project's option `predictions` names its version
     """
 
@@ -43,6 +62,7 @@ class Lesson:
     seen: IntelligentSampler
     weights: Mapping[str, float] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
+    given: Mapping[str, Given] = field(default_factory=dict)
 
     def sampler_of(self, question: str) -> IntelligentSampler:
         """Return the sampler that knows a question's answers; without one, the one that knows the tasks."""
@@ -95,14 +115,17 @@ def learn(
     """
     learned: dict[str, Learned] = {}
     missing: dict[str, str] = {}
+    given: dict[str, Given] = {}
     for labels in situation.labels.questions:
-        found = _learn(labels, situation, settings, published)
+        name = labels.control.name
+        given[name] = _given(labels, situation, settings, published)
+        found = _learn(given[name], labels, situation)
         if isinstance(found, str):
-            missing[labels.control.name] = found
+            missing[name] = found
         else:
-            learned[labels.control.name] = found
+            learned[name] = found
     seen = _seen(situation, settings, published)
-    lesson = Lesson(learned, missing, seen, situation.options.question_weights, situation.foreign)
+    lesson = Lesson(learned, missing, seen, situation.options.question_weights, situation.foreign, given)
     if not learned:
         if situation.foreign is None:
             seen.set_params(strategy="typiclust")
@@ -126,23 +149,25 @@ def make_sampler(options: ProjectOptions, settings: Settings, n_sketch: int) -> 
     return IntelligentSampler(estimator=estimator, random_state=settings.seed, **options.for_sampler())
 
 
-def _learn(
-    labels: Labels, situation: Situation, settings: Settings, published: Published | None
-) -> Learned | str:
+def _given(labels: Labels, situation: Situation, settings: Settings, published: Published | None) -> Given:
     # A row of zeros stands for a task that cannot be read: it would teach that nothing means something.
     readable = situation.pool.features.readable[situation.pool.rows_of(labels.task_ids)]
     task_ids = labels.task_ids[readable]
     answers = [answer for answer, is_read in zip(labels.answers, readable, strict=True) if is_read]
-    if not answers:
-        return "none of the labeled tasks can be read" if len(labels) else "no labels yet"
     how = How(
         sampler=lambda: make_sampler(situation.options, settings, situation.pool.reader.n_sketch),
         uniform=were_drawn(published, task_ids),
         min_labels=situation.options.min_labels,
         seed=settings.seed,
     )
+    return Given(labels.control, situation.tasks(task_ids), answers, how)
+
+
+def _learn(given: Given, labels: Labels, situation: Situation) -> Learned | str:
+    if not given.answers:
+        return "none of the labeled tasks can be read" if len(labels) else "no labels yet"
     try:
-        return labels.control.learn(situation.tasks(task_ids), answers, how)
+        return given.control.learn(given.tasks, given.answers, given.how)
     except Exception as error:
         # A user's own estimator, a control that meets something new: the other questions go on.
         logger.exception("project %s: %s", situation.project["id"], labels.control.name)

@@ -111,11 +111,16 @@ def estimate(
     """Return what is known of each question's accuracy over all tasks that can be read."""
     pool, found = situation.pool, {}
     for labels in situation.labels.questions:
-        name = labels.control.name
+        name, before = labels.control.name, last.get(labels.control.name, Accuracy())
+        learned = lesson.learned.get(name)
+        if learned is not None and learned.sampler is None:
+            n_tasks = int(pool.features.readable.sum())
+            found[name] = lesson.given[name].held_out(learned, before, n_tasks, anew=anew)
+            continue
         unlabeled = pool.features.readable & ~np.isin(pool.task_ids, labels.task_ids)
         X = pool.features.X[np.flatnonzero(unlabeled)]
         sampler, share = lesson.sampler_of(name), situation.options.exploration
-        found[name] = accuracy_now(sampler, X, last.get(name, Accuracy()), exploration=share, anew=anew)
+        found[name] = accuracy_now(sampler, X, before, exploration=share, anew=anew)
     return found
 
 

@@ -41,10 +41,13 @@ class Learned(ABC):
     sampler : IntelligentSampler or None
         The sampler that has learned the model, where one has: it chooses by itself as long as the project
         has no other question, and estimates the accuracy. It is not stored.
+    calibration : (slope, intercept) or None
+        How a confidence becomes the chance of being right, where that is known without holding answers out.
     """
 
     KIND: ClassVar[str]
     sampler: IntelligentSampler | None = None
+    calibration: tuple[float, float] | None = None
 
     @abstractmethod
     def guess(self, tasks: Tasks) -> list[Guess]:

@@ -19,7 +19,7 @@ from backend.learning.learned.words import AFTER, AROUND, BEFORE, features_of
 
 MOST_STEPS = 75
 L1, L2 = 0.02, 0.1
-BLOCK = 512
+BLOCK_WORDS = 8192
 
 Words = Sequence[str]
 
@@ -102,10 +102,7 @@ class ConditionalRandomField:
         numbered = [np.array([known.setdefault(w, len(known)) for w in words], np.int64) for words in texts]
         shares = [self._shares(known, away) for away in AROUND]
         readings = [Reading(np.empty(0, np.intp), np.empty(0), 1.0)] * len(texts)
-        # Texts of like length together: a block is as long as its longest.
-        by_length = sorted((i for i, words in enumerate(numbered) if len(words)), key=lambda i: len(texts[i]))
-        for start in range(0, len(by_length), BLOCK):
-            some = by_length[start : start + BLOCK]
+        for some in _blocks([len(words) for words in numbered]):
             for i, reading in zip(some, self._block([numbered[i] for i in some], shares), strict=True):
                 readings[i] = reading
         return readings
@@ -167,6 +164,18 @@ def _described(words: Words) -> Iterator[list[str]]:
     padded = (*(BEFORE,) * edge, *words, *(AFTER,) * edge)
     for i in range(edge, len(padded) - edge):
         yield [name for away in AROUND for name in features_of(padded[i + away], away)]
+
+
+def _blocks(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield places of texts of like length, so many that they fill a block as long as the longest."""
+    some: list[int] = []
+    for i in sorted((i for i, n in enumerate(lengths) if n), key=lambda i: lengths[i]):
+        if some and (len(some) + 1) * lengths[i] > BLOCK_WORDS:
+            yield some
+            some = []
+        some.append(i)
+    if some:
+        yield some
 
 
 def _scores(texts: Sequence[np.ndarray], most: int, shares: Sequence[np.ndarray]) -> np.ndarray:
