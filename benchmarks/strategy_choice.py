@@ -2,10 +2,12 @@
 
     python -m benchmarks.strategy_choice run --data DIR --out FILE --jobs 16 --seeds 20 --minutes 8
     python -m benchmarks.strategy_choice report FILE
+    python -m benchmarks.strategy_choice keep FILE
 
-A set is a file of arrays (.npz): X, or data, indices, indptr and shape of a CSR matrix; y, labels as
-numbers; C, the regularization of its logistic regression; optionally embedding (for distances) and
-n_sketch. Jobs go seed by seed, so that a run cut short is a smaller run of the same kind.
+`benchmarks/strategy_choice_data.py` makes the sets. A set is a file of arrays (.npz): X, or data, indices,
+indptr and shape of a CSR matrix; y, labels as numbers; C, the regularization of its logistic regression;
+optionally embedding (for distances) and n_sketch. Jobs go seed by seed, so that a run cut short is a smaller
+run of the same kind. Every candidate labels the same pool and is tested on the same items with a seed.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from scipy import sparse  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
+from benchmarks.strategy_choice_report import BASELINE, BEFORE, PUBLISHED, kept, report, table  # noqa: E402
 from clean_al import STRATEGIES, IntelligentSampler, Strategy  # noqa: E402
 from clean_al.fitting import fitted  # noqa: E402
 from clean_al.learners import SketchedLogisticRegression, class_probabilities  # noqa: E402
@@ -42,7 +45,7 @@ from clean_al.strategies.typiclust import TYPICLUST  # noqa: E402
 from clean_al.uncertainty import margin  # noqa: E402
 
 BUDGET, LARGEST_POOL, LARGEST_TEST, DIAGNOSED = 200, 1500, 1000, 3
-BASELINE, PUBLISHED, TODAY = "random", "herding_published", "auto_before"
+RESULT = Path(__file__).parent / "results" / "strategy_choice.json"
 TEMPERATURES = np.geomspace(0.1, 10, 21)
 
 
@@ -130,11 +133,12 @@ def candidate(**how: Any) -> Strategy:
 
 
 GUARD = (1.0, 3.0)
-# Typical items until there is one label for every class known, then herding: what the others vary.
+# Typical items until the model ranks, then herding: what the others vary. One label for every class known is
+# there as soon as the model ranks, so that stay=1 is stay=0, and typical1 came out as typical0.
 BASE: dict[str, Any] = {"early": "typical", "stay": 1, "guard": GUARD}
 CANDIDATES: dict[str, Strategy] = {
     BASELINE: STRATEGIES["random"],
-    TODAY: candidate(early="typical", late="hybrid"),
+    BEFORE: candidate(early="typical", late="hybrid"),
     PUBLISHED: candidate(radius=smallest_gap_sq, calibrated=True),
     "cover0": candidate(),
     "typical0": candidate(early="typical"),
@@ -257,55 +261,10 @@ def _keep(out: Path, results: list[dict[str, Any]]) -> None:
     new.replace(out)
 
 
-def areas(results: list[dict[str, Any]]) -> dict[str, dict[str, dict[int, float]]]:
-    """Area under the curve over random's in points, by set, name and seed."""
-    mean = {(r["set"], r["name"], r["seed"]): 100 * float(np.mean(r["accuracy"])) for r in results}
-    table: dict[str, dict[str, dict[int, float]]] = {}
-    for (where, name, seed), value in mean.items():
-        base = mean.get((where, BASELINE, seed))
-        if base is not None:
-            table.setdefault(where, {}).setdefault(name, {})[seed] = value - base
-    return table
-
-
-def report(results: list[dict[str, Any]]) -> str:
-    """Every candidate's mean gain, its worst set, and what a choice on all other sets gets on each set."""
-    table = areas(results)
-    names = [name for name in CANDIDATES if all(name in row for row in table.values())]
-    gain = np.array([[np.mean(list(row[name].values())) for name in names] for row in table.values()])
-    lines = [f"{len(table)} sets, {len({r['seed'] for r in results})} seeds; points of area over random", ""]
-    for i in np.argsort(-gain.mean(axis=0)):
-        worst = int(gain[:, i].argmin())
-        low = f"{gain[worst, i]:+.2f} on {list(table)[worst]}"
-        lines.append(f"{names[i]:22s} mean {gain[:, i].mean():+.2f}   worst {low}")
-    lines += ["", *_left_out(table, names, gain), "", *_by_set(table, names, gain)]
-    return "\n".join(lines)
-
-
-def _left_out(table: dict[str, Any], names: list[str], gain: np.ndarray) -> list[str]:
-    """What the best of the other sets gets on each set, against today's default and the published method."""
-    chosen = [int(np.delete(gain, s, axis=0).mean(axis=0).argmax()) for s in range(len(gain))]
-    got = gain[np.arange(len(gain)), chosen]
-    lines = [f"chosen on the other sets: mean {got.mean():+.2f}, worst {got.min():+.2f}"]
-    for other in (TODAY, PUBLISHED, BASELINE):
-        if other in names:
-            d = got - gain[:, names.index(other)]
-            reach = 1.96 * d.std(ddof=1) / np.sqrt(len(d))
-            lines.append(f"  minus {other}: {d.mean():+.2f} +- {reach:.2f} (95 %, over sets)")
-    return lines + [f"  {w}: {names[c]}" for w, c in zip(table, chosen, strict=True)]
-
-
-def _by_set(table: dict[str, Any], names: list[str], gain: np.ndarray) -> list[str]:
-    lines = []
-    for row, (where, cells) in enumerate(table.items()):
-        error = {n: np.std(list(cells[n].values())) / np.sqrt(max(len(cells[n]) - 1, 1)) for n in names}
-        values = (f"{n} {gain[row, i]:+.2f}({error[n]:.2f})" for i, n in enumerate(names))
-        lines.append(f"{where}: " + ", ".join(values))
-    return lines
-
-
-def main() -> None:
-    """Run, or report what was run."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run, report or keep what was run; without arguments show what is kept."""
+    if arguments == []:
+        return print(table(json.loads(RESULT.read_text(encoding="utf-8"))))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -318,9 +277,12 @@ def main() -> None:
     start.add_argument("--minutes", type=float, default=60.0)
     start.add_argument("--only", nargs="*", default=[], choices=list(CANDIDATES))
     commands.add_parser("report", help="print the tables").add_argument("file", type=Path)
-    args = parser.parse_args()
+    commands.add_parser("keep", help="keep the summary for the docs").add_argument("file", type=Path)
+    args = parser.parse_args(arguments)
     if args.command == "report":
         print(report(json.loads(args.file.read_text())))
+    elif args.command == "keep":
+        RESULT.write_text(json.dumps(kept(json.loads(args.file.read_text()))) + "\n", encoding="utf-8")
     else:
         run_all(args.data, args.out, args.jobs, args.seeds, args.minutes, args.only)
 

@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, str] = {
     "loop_latency": "The loop: from an annotation to the new order",
     "label_efficiency_loop": "The loop: labels saved on the demo's projects",
     "sampler_speed": "Sampler: time and memory beside other libraries",
+    "strategy_choice": "Sampler: which default",
     "label_efficiency": "Sampler: label efficiency beside other libraries",
     "text_representation": "Sampler: features of texts for few labels and for many",
     "encoders": "Encoders: what they add, how fast, in what memory",

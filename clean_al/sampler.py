@@ -18,13 +18,14 @@ class IntelligentSampler(BaseSampler):
     Parameters
     ----------
     strategy : str, default "auto"
-        A name of `clean_al.STRATEGIES`. "auto" takes typical items until two classes are known, then the
-        hybrid of margin and diversity. Strategies that need a model do the same until they have one.
+        A name of `clean_al.STRATEGIES`. "auto" takes typical items until two classes are known, then
+        those that cover best what the model is unsure of. Strategies that need a model take typical items
+        until they have one.
     uncertainty_method : {"margin", "entropy", "least_confident"}, default "margin"
     diversity_method : {"kmeans", "coreset", "determinantal", "facility_location"}, default "kmeans"
     uncertainty_weight, diversity_weight : float in [0, 1] or None
-        Shares of attention in "hybrid" and "auto". With exploration_weight they add up to 1; None is what
-        is left, in equal parts if both are None.
+        Shares of attention in "auto", "uncertainty_herding" and "hybrid". With exploration_weight they add up
+        to 1; None is what is left, in equal parts if both are None.
     exploration_weight : float in [0, 1], default 0.0
         Share of every batch that is drawn uniformly at random, whatever the strategy. `uniform_` tells which.
     estimator : None, str or scikit-learn classifier

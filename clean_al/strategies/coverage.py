@@ -57,7 +57,9 @@ def _some(pool: Pool, limit: int) -> np.ndarray:
     return np.sort(pool.rng.choice(len(pool), limit, replace=False))
 
 
-def greedy_cover(similarity: np.ndarray, covered: np.ndarray, n: int) -> np.ndarray:
+def greedy_cover(
+    similarity: np.ndarray, covered: np.ndarray, n: int, costs: np.ndarray | None = None
+) -> np.ndarray:
     """Return n candidates, each adding the most to the sum of the references' best similarities.
 
     A candidate's gain only falls as others are picked, so only the one with the largest old gain needs to be
@@ -68,17 +70,19 @@ def greedy_cover(similarity: np.ndarray, covered: np.ndarray, n: int) -> np.ndar
     ----------
     similarity : array of shape (n_candidates, n_references)
     covered : array of shape (n_references,), best similarity before any pick; not changed
+    costs : array of shape (n_candidates,), above zero: what is added per cost counts then
     """
     covered = covered.copy()
+    price = np.ones(len(similarity)) if costs is None else costs
     gain = np.empty(len(similarity))
     for part in blocks(len(similarity), 512):
         gain[part] = np.maximum(similarity[part] - covered, 0).sum(axis=1, dtype=np.float64)
-    heap = [(-g, i) for i, g in enumerate(gain.tolist())]
+    heap = [(-g, i) for i, g in enumerate((gain / price).tolist())]
     heapq.heapify(heap)
     picks: list[int] = []
     while heap and len(picks) < n:
         _, i = heapq.heappop(heap)
-        fresh = float(np.maximum(similarity[i] - covered, 0).sum(dtype=np.float64))
+        fresh = float(np.maximum(similarity[i] - covered, 0).sum(dtype=np.float64) / price[i])
         if heap and -fresh > heap[0][0]:
             heapq.heappush(heap, (-fresh, i))
             continue

@@ -12,10 +12,10 @@ import numpy as np
 from clean_al.points import Points, exact_sq_distances
 from clean_al.pool import Pool
 
-MOST_LABELS = 2048
+MOST_LABELS = 1024
 FEWEST_FELLOWS = 30
 # Standard errors above chance: below FLAT the whole batch is drawn at random, above CLEAR nothing of it.
-FLAT, CLEAR = 1.0, 3.0
+FLAT, CLEAR = 0.0, 2.0
 
 
 def agreement(points: Points, labels: np.ndarray) -> tuple[float, float, int]:

@@ -1,8 +1,10 @@
-"""Greedy coverage of what the model is unsure of, under a Gaussian kernel on features of unit length.
+"""Greedy coverage of what the model is unsure of, under a Gaussian kernel on rows of unit length.
 
 Each pick is the item x that adds the most to sum_z u(z) max(0, K(x, z) - m(z)): u is how unsure the model is
 of z, m how similar z is to what is labeled or picked, K(x, z) = exp(-|x - z|^2 / s^2). With u = 1 it is
 MaxHerding: Bae, Noh & Sutherland, Generalized Coverage for More Robust Low-Budget Active Learning, ECCV 2024.
+
+Rows of up to FEW_COLUMNS numbers keep their length: direction alone would leave of a number its sign.
 
 A large pool is looked at through CANDIDATES items to pick from and REFERENCES items that stand for the sum,
 both drawn in proportion to u, so there is never an N x N kernel. The mean of R values in [0, 1] is off by
@@ -27,6 +29,7 @@ CANDIDATES = 2048
 REFERENCES = 4096
 FEW_REFERENCES = 512
 RADIUS_ROWS = 2048
+FEW_COLUMNS = 3
 
 Space = Callable[[Points, Any], Points]
 
@@ -34,18 +37,22 @@ Space = Callable[[Points, Any], Points]
 def herd(pool: Pool, n: int, need: np.ndarray, radius_sq: float, space: Space | None = None) -> np.ndarray:
     """At most n rows, best first: fewer when everything that is needed is covered.
 
+    Where items differ in cost, what a pick adds per cost counts (Leskovec et al., KDD 2007).
+
     Parameters
     ----------
     need : array of shape (n_pool,), not negative, how much an item wants a similar one among the labels
     radius_sq : squared radius of the kernel
-    space : what makes points of some rows of others; None brings them to unit length
+    space : what makes points of some rows of others; None is `space_of` them
     """
-    candidates = pool.rng.permutation(_candidates(need, max(CANDIDATES, n), pool.rng))
+    wanted = need if pool.costs is None else need / pool.costs
+    candidates = pool.rng.permutation(_candidates(wanted, max(CANDIDATES, n), pool.rng))
     references, weight = _references(need, REFERENCES, pool.rng)
-    gains, covered = _similarity(pool, candidates, references, radius_sq, space or unit)
+    gains, covered = _similarity(pool, candidates, references, radius_sq, space or space_of(pool.points))
     weight = weight.astype(gains.dtype)
     gains *= weight
-    return candidates[greedy_cover(gains, covered * weight, n)]
+    costs = None if pool.costs is None else pool.costs[candidates]
+    return candidates[greedy_cover(gains, covered * weight, n, costs)]
 
 
 def added(pool: Pool, need: np.ndarray, radius_sq: float) -> np.ndarray:
@@ -54,7 +61,7 @@ def added(pool: Pool, need: np.ndarray, radius_sq: float) -> np.ndarray:
     result = np.empty(len(pool))
     for part in blocks(len(pool), CANDIDATES):
         rows = np.arange(part.start, part.stop)
-        gains, covered = _similarity(pool, rows, references, radius_sq, unit)
+        gains, covered = _similarity(pool, rows, references, radius_sq, space_of(pool.points))
         result[rows] = np.maximum(gains - covered, 0) @ weight
     return result
 
@@ -76,6 +83,11 @@ def _similarity(
             gains.dtype
         )
     return gains, covered
+
+
+def space_of(points: Points) -> Space:
+    """What brings rows to unit length, or leaves those of few columns as they are."""
+    return unit if points.X.shape[1] > FEW_COLUMNS else Points.take
 
 
 def unit(points: Points, rows: Any) -> Points:
@@ -112,17 +124,21 @@ def smallest_gap_sq(pool: Pool) -> float:
     rows = np.arange(len(pool.seen))
     if len(rows) > RADIUS_ROWS:
         rows = np.sort(pool.rng.choice(len(rows), RADIUS_ROWS, replace=False))
-    X = unit(pool.seen, rows).X
+    X = space_of(pool.seen)(pool.seen, rows).X
     d = exact_sq_distances(X, X)
     apart = d[d > 1e-9]
     return float(apart.min()) if len(apart) else 1.0
 
 
 def median_gap_sq(pool: Pool, space: Space | None = None) -> float:
-    """The median squared distance from an item of the pool to the nearest labeled one; 1 without any."""
-    space = space or unit
+    """The median squared distance from an item of the pool to the nearest labeled one.
+
+    Without any it is half the typical one between two items: 1 between directions of many columns.
+    """
+    space = space or space_of(pool.points)
     if pool.seen is None:
-        return 1.0
+        typical = 2.0 if space is unit else pool.points.typical_sq(np.random.default_rng(0))
+        return typical / 2 or 1.0
     rows = np.arange(len(pool))
     if len(rows) > RADIUS_ROWS:
         rows = np.sort(pool.rng.choice(len(rows), RADIUS_ROWS, replace=False))

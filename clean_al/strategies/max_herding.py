@@ -22,4 +22,4 @@ def batch(pool: Pool, n: int) -> np.ndarray:
     return herd(pool, n, np.ones(len(pool)), median_gap_sq(pool))
 
 
-MAX_HERDING = Strategy(scores, batch, needs_model=False)
+MAX_HERDING = Strategy(scores, batch, needs_model=False, weighs_costs=True)

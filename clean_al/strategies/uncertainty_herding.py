@@ -34,4 +34,4 @@ def batch(pool: Pool, n: int) -> np.ndarray:
     return herd(pool, n, need_of(pool), median_gap_sq(pool))
 
 
-UNCERTAINTY_HERDING = Strategy(scores, batch, needs_model=False, obeys_doubt=True)
+UNCERTAINTY_HERDING = Strategy(scores, batch, needs_model=False, obeys_doubt=True, weighs_costs=True)

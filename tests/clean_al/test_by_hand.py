@@ -246,4 +246,4 @@ def test_auto_changes_over_when_two_classes_are_known():
 
     assert rows("auto") == rows("typiclust")
     assert rows("auto", "a") == rows("typiclust", "a")
-    assert rows("auto", "a", "b") == rows("hybrid", "a", "b")
+    assert rows("auto", "a", "b") == rows("uncertainty_herding", "a", "b")

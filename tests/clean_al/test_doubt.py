@@ -35,12 +35,32 @@ def test_the_hybrid_preselects_and_weighs_by_doubt():
     assert HYBRID.choose(pool, 2).tolist() == [1, 3]
 
 
-def test_auto_is_the_hybrid_as_soon_as_there_is_a_doubt():
-    pool, doubt = np.random.default_rng(0).normal(size=(80, 2)), np.linspace(0, 1, 80)
-    auto = IntelligentSampler(random_state=0).select(pool, 4, doubt=doubt)
-    hybrid = IntelligentSampler("hybrid", random_state=0).select(pool, 4, doubt=doubt)
-    np.testing.assert_array_equal(auto, hybrid)
-    assert auto.min() >= 64  # ten times the batch is 40, but a fifth of 80 is 16
+@pytest.mark.parametrize("scale", [1.0, 50.0])
+def test_auto_covers_the_doubt_as_soon_as_there_is_one(scale):
+    # Directions 0, 60, 180 degrees, radius 1: similarities .3679, .0498, .0183. With doubts .9, .3, .05 sums
+    # are 1.0113, .6336, .0814, then 60 degrees adds .1912 and 180 degrees .0491. By order alone they are 1,
+    # 2/3, 1/3: 1.2514, 1.0512, .3849, then 2/3 * .6321 = .4214 (and .0105 of 180 degrees) to .3272.
+    angle = np.radians([0, 60, 180])
+    pool = np.column_stack([np.cos(angle), np.sin(angle), 0 * angle, 0 * angle])
+    doubt = scale * np.array([0.9, 0.3, 0.05])
+    assert IntelligentSampler(random_state=0).select(pool, 3, doubt=doubt).tolist() == [0, 1, 2]
+    assert IntelligentSampler(random_state=0).select(pool, 3, doubt=doubt[::-1]).tolist() == [2, 1, 0]
+
+
+def test_what_nobody_doubts_comes_last():
+    rng = np.random.default_rng(0)
+    pool, doubt = rng.normal(size=(80, 3)), np.where(np.arange(80) < 6, 0.7, 0.0)
+    rows = IntelligentSampler(random_state=0).select(pool, 80, doubt=doubt)
+    assert doubt[rows[0]] > 0
+    assert sorted(rows.tolist()) == list(range(80))
+
+
+def test_labels_that_follow_nothing_do_not_overrule_a_doubt_from_outside():
+    rng = np.random.default_rng(0)
+    X, y, pool, doubt = rng.normal(size=(90, 3)), np.arange(90) % 2, rng.normal(size=(60, 3)), rng.random(60)
+    asked = [IntelligentSampler(name, random_state=0).fit(X, y) for name in ("auto", "uncertainty_herding")]
+    auto, herding = (sampler.select(pool, 10, doubt=doubt).tolist() for sampler in asked)
+    assert auto == herding
 
 
 @pytest.mark.parametrize("sampler", [QueryByCommittee(random_state=0), ExpectedModelChange(random_state=0)])

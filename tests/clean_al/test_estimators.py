@@ -64,7 +64,7 @@ def test_a_class_that_is_not_seen_yet_leaves_a_gap_in_the_numbers():
     rows = session.get_next_batch(40)
     session.submit_labels(rows, CODES[rows])
     assert session.sampler.classes_.tolist() == [0, 1, 2]
-    assert session.estimated_accuracy > 0.4
+    assert session.estimated_accuracy > 1 / 3  # three classes
 
 
 def test_folds_and_bootstraps_may_miss_a_class():

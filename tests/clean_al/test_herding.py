@@ -27,16 +27,16 @@ quickly = settings(deadline=None, max_examples=40)
 
 
 def on_the_circle(*degrees):
-    """Points of unit length, or of any other, in these directions."""
+    """Points of unit length in these directions, in a plane of a space of four columns."""
     angle = np.radians(degrees)
-    return np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.column_stack([np.cos(angle), np.sin(angle), 0 * angle, 0 * angle])
 
 
 def test_max_herding():
     # Squared distances on the unit circle are 2 - 2 cos: 0 to 60 degrees 1, 60 to 180 3, 0 to 180 4. With a
     # radius of 1, similarities e^-1 = .3679, e^-3 = .0498, e^-4 = .0183. Sums: 1.3862, 1.4177, 1.0681, so 60
     # degrees; then 0 degrees adds 1 - .3679 = .6321, 180 degrees .9502.
-    X = on_the_circle(0, 60, 180) * np.array([[2.0], [0.5], [7.0]])
+    X = on_the_circle(0, 60, 180) * [[2.0], [0.5], [7.0]]
     assert MAX_HERDING.choose(pool_of(X), 3).tolist() == [1, 2, 0]
 
 
@@ -54,7 +54,20 @@ def test_the_radius_is_the_median_gap_to_the_labels_or_the_smallest_between_them
     # Gaps 30, 0, 90, 70, 30 degrees: the median is 30, 2 - 2 cos 30 = .2679; labels are 90 apart: 2.
     assert median_gap_sq(pool) == pytest.approx(0.267949)
     assert smallest_gap_sq(pool) == pytest.approx(2.0)
-    assert median_gap_sq(pool_of(line(1, 2))) == smallest_gap_sq(pool_of(line(1, 2))) == 1.0
+    alone = pool_of(on_the_circle(0, 60))
+    assert median_gap_sq(alone) == smallest_gap_sq(alone) == 1.0
+
+
+def test_rows_of_few_columns_keep_their_length():
+    # The gaps of 0, 3, 5 to the labels 2 and 9 are 2, 1, 3: the median 2, squared 4. Without labels half the
+    # median of 9, 25, 4.
+    assert median_gap_sq(pool_of(line(0, 3, 5), seen=line(2, 9, -40))) == 4.0
+    assert median_gap_sq(pool_of(line(0, 3, 5))) == 4.5
+    # Covered already e^-1 = .3679, e^-.25 = .7788, e^-2.25 = .1054. Between them 0 to 3 e^-2.25 = .1054, 3 to
+    # 5 e^-1 = .3679, 0 to 5 .0019. So 0 adds .6321, 3 adds .2212 and .2625 at 5, 5 adds .8946; then 0 does.
+    pool = pool_of(line(0, 3, 5), seen=line(2, 9, -40))
+    assert MAX_HERDING.choose(pool, 3).tolist() == [2, 0, 1]
+    assert MAX_HERDING.choose(pool_of(line(*range(1, 100))), 1).tolist() == [49]
 
 
 def test_without_diversity_only_the_most_unsure_count():
@@ -77,7 +90,7 @@ def plain(X, need, covered, radius_sq):
 @given(SEEDS, st.integers(1, 10), st.booleans(), st.sampled_from([np.asarray, sparse.csr_matrix]))
 def test_every_pick_adds_the_most_of_all(seed, n, labeled, convert):
     rng = np.random.default_rng(seed)
-    X, seen, unsure = rng.normal(size=(40, 3)), rng.normal(size=(4, 3)), rng.random(40)
+    X, seen, unsure = rng.normal(size=(40, 4)), rng.normal(size=(4, 4)), rng.random(40)
     pool = pool_of(X, seen=seen if labeled else None, uncertainty=unsure, model="any", seed=seed)
     pool.X, pool.points = convert(X), Points(convert(X))
     if labeled:
