@@ -128,6 +128,7 @@ def _items(data: Data, field: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for place, item in enumerate(listed[:MOST_ITEMS] if isinstance(listed, list) else ()):
         key = item.get("id") if isinstance(item, dict) else None
+        # Label Studio numbers items without an id by their place.
         found[str(place if key is None else key)] = text_of(item)
     return found
 
@@ -141,6 +142,7 @@ def _in_order(given: Buckets, known: Mapping[str, str]) -> list[tuple[str, str]]
             pairs += list(zip(texts, texts[apart:], strict=False))
             if len(pairs) >= MOST_PAIRS_OF_A_TASK:
                 break
+    # One list of a hundred items has 4950 pairs, and would outvote all other tasks.
     return pairs[:MOST_PAIRS_OF_A_TASK]
 
 
