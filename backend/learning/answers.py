@@ -45,5 +45,4 @@ def majority(answers: Sequence[Answer]) -> Answer:
     """Return the answer that most annotators gave, of several such the one given last; oldest come first."""
     counts = Counter(answers)
     most = max(counts.values())
-    # The latest has seen what the earlier ones said, or corrects them.
     return next(answer for answer in reversed(answers) if counts[answer] == most)

@@ -25,7 +25,7 @@ from backend.learning.vectorize.numbers import as_numbers
 
 MAX_IMAGE_BYTES = 32 * 2**20
 EMBEDDING_FIELD = "embedding"
-# Lengths of rows hardly differ between samples of that size, and a second pass over a pool is dear.
+# A mean over a sample: transforming the whole pool a second time would double the first round.
 SCALE_SAMPLE = 2000
 
 # What a reader reads of some tasks: for each of its inputs, a value a task.

@@ -18,8 +18,6 @@ def _logistic_regression(seed: int, n_sketch: int) -> ClassifierMixin:
 
 
 def _random_forest(seed: int, n_sketch: int) -> ClassifierMixin:
-    # Two rows a leaf at least: with single ones a forest is sure of all that it has seen, and its margins say
-    # little.
     return RandomForestClassifier(200, min_samples_leaf=2, random_state=seed)
 
 

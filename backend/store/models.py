@@ -156,7 +156,7 @@ class ModelStore:
     def versions(self, project_id: int) -> list[str]:
         """Return the stored model versions, newest first."""
         folders = (self.folder(project_id) / "models").glob("[!.]*")
-        # Versions begin with their time, so the order of names is that of making.
+        # Versions begin with the number of their round, so the order of names is that of making.
         return sorted((p.name for p in folders), reverse=True)
 
     def prune(self, project_id: int, keep: int = KEEP) -> None:

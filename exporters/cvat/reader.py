@@ -321,7 +321,6 @@ class CvatParser:
         for label in self._head.labels:
             if label.kind == "part":
                 continue
-            # Tasks of a project repeat their labels; the first one stands.
             self._declared.labels.setdefault(label.name, label)
 
 

@@ -128,7 +128,6 @@ def _items(data: Data, field: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for place, item in enumerate(listed[:MOST_ITEMS] if isinstance(listed, list) else ()):
         key = item.get("id") if isinstance(item, dict) else None
-        # Label Studio numbers items without an id by their place.
         found[str(place if key is None else key)] = text_of(item)
     return found
 

@@ -41,6 +41,7 @@ def decoded_text(content: bytes) -> Any:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
+        # What Windows wrote before UTF-8; nearly every byte is some character in it.
         return content.decode("cp1252", "replace")
 
 
