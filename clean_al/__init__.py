@@ -47,6 +47,8 @@ __all__ = [
     "suggest_relabels",
 ]
 
+# Not imported above: choosing needs nothing of the file formats, and `clean_al` may lean on `exporters` only
+# when asked.
 _EXPORTERS = ("CVATExporter", "LabelStudioExporter", "ProdigyExporter")
 
 

@@ -224,6 +224,7 @@ class BaseSampler(BaseEstimator):
 
     def _check(self) -> Options:
         check_number(self.duplicate_threshold, "duplicate_threshold", high=1.0)
+        # Thrown away: it only has the caller's estimator checked before any work is done.
         self._new_model(None)
         return self._options()
 
@@ -233,6 +234,7 @@ class BaseSampler(BaseEstimator):
         y = check_labels(y, X.shape[0])
         embedding = check_embedding(embedding, X.shape[0])
         drawn = check_mask(uniform, X.shape[0], "uniform")
+        # Copies: the caller may fill the same array with the next batch.
         return Labeled(X.copy(), y.copy(), None if embedding is None else embedding.copy(), drawn, columns)
 
     def _columns(self, X: Any) -> Columns | None:
@@ -272,6 +274,8 @@ class BaseSampler(BaseEstimator):
     def _learn(self, labeled: Labeled) -> Self:
         model, why = None, None
         if len(labeled.classes) > 1:
+            # Always a new one: a model that was fitted before could start warm, and update would differ from
+            # fit.
             new = self._new_model(self._seed(len(labeled.y)), labeled.columns)
             try:
                 model = fitted(labeled.learnable_by(new, self.n_jobs), labeled.X, labeled.y)
@@ -294,6 +298,8 @@ class BaseSampler(BaseEstimator):
             return np.random.default_rng(state.randint(2**31 - 1))
         if state is None:
             return np.random.default_rng()
+        # The number of labels is part of it: else a uniform share would draw like places of the pool in every
+        # round.
         return np.random.default_rng([check_count(state, "random_state", low=0), n_labeled])
 
     def _pool(self, X: Any, embedding: np.ndarray | None, options: Options) -> Pool:
@@ -303,6 +309,7 @@ class BaseSampler(BaseEstimator):
         points = Points(X if embedding is None else embedding)
         if labeled is not None:
             labeled.check_same_space(embedding)
+        # Not in __init__, which by scikit-learn's convention stores parameters and nothing else.
         if not hasattr(self, "memory_"):
             self.memory_: dict[str, Any] = {}
         return Pool(

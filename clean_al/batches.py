@@ -12,6 +12,7 @@ from clean_al.pool import Pool, Strategy, top
 from clean_al.strategies.kmeans import cluster_centers
 
 BATCH_MODES = ("clustered", "diverse", "sequential")
+# Farther down the ranking nothing is informative any more: rather a smaller distance than such an item.
 DIVERSE_SCAN = 50
 DEFAULT_DIVERSITY_THRESHOLD = 0.5
 
@@ -39,6 +40,7 @@ def compose(
     """n rows of the pool, best first, none of them in taken or a near-copy while others are left."""
     if n == 0:
         return np.empty(0, np.intp)
+    # Scores per cost take the place of a batch that is blind to costs.
     rows, by_score = np.empty(0, np.intp), True
     if plan.mode is None and strategy.batch is not None and (pool.costs is None or strategy.weighs_costs):
         rows = _own_batch(pool, strategy, n, guard, taken)
@@ -55,6 +57,8 @@ def _own_batch(pool: Pool, strategy: Strategy, n: int, guard: NearCopies, taken:
     """Ask for as many, and once more for twice as many if copies were among them."""
     rows = guard.distinct(strategy.choose(pool, n), n, taken)
     wanted = min(2 * n + len(taken), len(pool))
+    # Once only: a batch is not the beginning of a larger one (k-means has other centers), so asking costs all
+    # of it again.
     if len(rows) < n and wanted > n:
         more = guard.distinct(strategy.choose(pool, wanted), n - len(rows), np.append(taken, rows))
         rows = np.append(rows, more)
@@ -73,6 +77,7 @@ def _by_score(
         rows = guard.distinct(top(scores, m, pool.rng), n, taken)
         if len(rows) == n or m >= len(pool):
             return rows
+        # In growing steps: sorting a whole pool for the few rows that are no copies would dominate the call.
         m = min(4 * m, len(pool))
 
 
@@ -94,6 +99,8 @@ def _diverse(
 def _clusters_in_turn(pool: Pool, scores: np.ndarray, n_clusters: int) -> np.ndarray:
     """All rows: the best of every cluster first (the better clusters ahead), then the second best, ..."""
     label, _ = pool.points.nearest_center(cluster_centers(pool.points, n_clusters, pool.rng))
+    # Equal scores are common before a model has learned much; the first rows of the pool must not win them
+    # all.
     tie = pool.rng.random(len(scores))
     order = np.lexsort((tie, -scores, label))
     first = np.searchsorted(label[order], label[order])

@@ -7,11 +7,13 @@ from scipy.special import expit, logit
 
 STEPS = 25
 HALVINGS = 12
+# Weighs as much as about four answers at even odds do (each bends the loss by p * (1 - p)).
 PRIOR = 1.0
 
 
 def log_odds(confidence: np.ndarray) -> np.ndarray:
     """The logit of confidences, kept finite."""
+    # Trees say 0 and 1 outright: one wrong answer at infinite odds would outweigh all others.
     return logit(np.clip(confidence, 1e-4, 1 - 1e-4))
 
 
@@ -48,6 +50,7 @@ def fit_calibration(z: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> 
             if not worse.any():
                 break
             length[worse] /= 2
+        # A row whose loss no step lowers is at its minimum within rounding, and stays.
         length[worse] = 0
         a, b, loss = a - length * da, b - length * db, np.where(worse, loss, new)
         if max(np.abs(length * da).max(), np.abs(length * db).max()) < 1e-6:
@@ -66,6 +69,8 @@ def _loss(
 
 def mean_calibrated(z: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
     """Mean P(correct) over the rows of z, for each of B calibrations; on a histogram of z when it is long."""
+    # 200 bootstraps by a pool of 100,000 would be 160 MB; 400 bins (at most 0.05 wide in
+    # log odds) move the mean by less than 1e-4.
     if len(z) > 2000:
         counts, edges = np.histogram(z, bins=400)
         centers = (edges[1:] + edges[:-1]) / 2

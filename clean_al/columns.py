@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.metaestimators import available_if
 
+# Beyond it floats skip integers: long identifiers would become each other, so they are held as values.
 EXACT = 2.0**53
 MISSING_NAMES = ("NAType", "NaTType")  # pandas has these for "no value"; it need not be installed
 
@@ -60,6 +61,7 @@ class Columns:
         if missing:
             raise ValueError(f"{name} lacks the columns {listed(missing)}: fit had {listed(self.names)}")
         columns = [self._column(frame[column], column, name) for column in self.names]
+        # One float64 column makes all of them float64, as numpy's own stacking does; no value loses digits.
         single = all(column.dtype == np.float32 for column in columns)
         return np.column_stack(columns).astype(np.float32 if single else np.float64, copy=False)
 
@@ -70,6 +72,7 @@ class Columns:
         dtypes = {
             name: self.dtypes[name]
             for i, name in enumerate(self.names)
+            # A column of integers that has gaps here cannot be integers again: it stays floats with NaN.
             if name in self.values or not np.isnan(X[:, i]).any()
         }
         return frame.astype(dtypes) if hasattr(frame, "astype") else frame.cast(dtypes)
@@ -86,6 +89,7 @@ class Columns:
             if is_missing(value):
                 continue
             try:
+                # New values go to the end: the places that labeled rows hold already must never shift.
                 place = places.setdefault(value, len(values))
             except TypeError:
                 raise ValueError(
@@ -110,6 +114,7 @@ def _numbers(column: Any) -> np.ndarray | None:
     if array.dtype.kind == "O":
         if not all(is_missing(v) or _is_number(v) for v in array):
             return None
+        # pandas' nullable columns come as objects, with pd.NA for a gap, which float() refuses.
         array = np.array([np.nan if is_missing(v) else float(v) for v in array])
     if array.dtype.kind not in "biuf":
         return None
@@ -166,4 +171,5 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.estimator_.decision_function(self._frame(X)))
 
     def _frame(self, X: Any) -> Any:
+        # Scorers of scikit-learn and the caller may hand over a frame themselves.
         return X if is_frame(X) else self.columns.frame(X)

@@ -14,6 +14,7 @@ from clean_al.fitting import TooFewLabels, fitted
 from clean_al.learners import class_probabilities, make_learner
 from clean_al.points import blocks
 
+# Below it splitting the rows costs more in calls than a second worker saves.
 WORTH_SHARING = 8192
 
 
@@ -24,6 +25,7 @@ def vote_entropy(members: np.ndarray) -> np.ndarray:
     """
     votes = members.argmax(axis=2)
     result = np.zeros(members.shape[1])
+    # A class at a time: one-hot votes would be a second array of the size of members.
     for c in range(members.shape[2]):
         share = (votes == c).mean(axis=0)
         result -= xlogy(share, share)
@@ -35,6 +37,7 @@ def consensus_kl(members: np.ndarray) -> np.ndarray:
 
     McCallum & Nigam, Employing EM and Pool-Based Active Learning for Text Classification, ICML 1998.
     """
+    # log(0) times p = 0 is nan; where the mean is 0 all members are, and the term must be 0.
     consensus = np.maximum(members.mean(axis=0), np.finfo(members.dtype).tiny)
     return np.mean([(xlogy(p, p) - p * np.log(consensus)).sum(axis=1) for p in members], axis=0)
 
@@ -93,9 +96,12 @@ class Committee(ClassifierMixin, BaseEstimator):
         kinds = self.estimator if isinstance(self.estimator, (list, tuple)) else [self.estimator]
         self.classes_ = np.unique(y)
         jobs = (
+            # The seeds are drawn here, in order: threads that end in another order must not change the
+            # committee.
             delayed(_fit_member)(kinds[i % len(kinds)], int(seed), X, y)
             for i, seed in enumerate(rng.integers(2**31 - 1, size=self.n_members))
         )
+        # Threads need no copy of X. It is a hint: under another joblib backend (dask, ray) its workers fit.
         self.members_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
         return self
 

@@ -30,6 +30,7 @@ from clean_al.validation import (
 )
 
 DEFAULT_STRATEGIES = ("auto", "uncertainty", "diversity", "hybrid", "random")
+# csv takes a C long, which has 32 bits on Windows: sys.maxsize would be refused there.
 LONGEST_FIELD = 2**31 - 1
 Progress = Callable[[int, int], None]
 
@@ -188,6 +189,7 @@ def read_texts(path: Path, text: str, label: str) -> tuple[list[str], np.ndarray
 def _columns(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
     """The two columns of the rows that have both."""
     texts, labels = [], []
+    # Spreadsheets write a byte order mark, which would become part of the first column's name.
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
         if not rows.fieldnames:
@@ -197,6 +199,7 @@ def _columns(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
             found = ", ".join(rows.fieldnames)
             raise ValueError(f"{path.name} has no column {missing[0]!r}; its columns are: {found}")
         for row in rows:
+            # A row with fewer fields than the header has None for the rest.
             pair = [(row[name] or "").strip() for name in (text, label)]
             if all(value and value.lower() != "nan" for value in pair):
                 texts.append(pair[0])
@@ -209,6 +212,7 @@ def _split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.
     rows = np.arange(len(labels))
     often = np.unique(labels, return_counts=True)[1].min() >= 2
     n_classes = len(np.unique(labels))
+    # scikit-learn refuses to stratify with a class of one, or with fewer rows on a side than classes.
     stratify = labels if often and min(share, 1 - share) * len(labels) >= n_classes else None
     train, test = train_test_split(rows, test_size=share, random_state=seed, stratify=stratify)
     return train, test
@@ -257,11 +261,14 @@ def _sizes(n_iterations: int, batch: int, n_initial: int, n_pool: int) -> np.nda
 def _run(
     name: str, sampler: BaseSampler, seed: int, task: Task, sizes: np.ndarray, estimator: Any
 ) -> tuple[str, np.ndarray]:
+    # clone copies the estimator too; the given object is put back, for `_judged_model` asks whether it is the
+    # same.
     given = getattr(sampler, "estimator", None)
     sampler = clone(sampler).set_params(random_state=seed)
     if given is not None:
         sampler.set_params(estimator=given)
     open_rows = np.ones(len(task.y), bool)
+    # From the seed alone: every strategy starts with the same labels, so that differences are paired.
     labeled = np.random.default_rng(seed).choice(len(task.y), int(sizes[0]), replace=False)
     curve = []
     for i, size in enumerate(sizes):
@@ -284,6 +291,7 @@ def _judged_model(sampler: BaseSampler, estimator: Any, seed: int) -> Any:
     """The sampler, which predicts by its model, where that is the estimator to judge by; else a new one."""
     model = getattr(sampler, "model_", None)
     own = isinstance(sampler, IntelligentSampler) and sampler.estimator is estimator
+    # A committee predicts by five models: judging by it would credit the strategy with the ensemble.
     usable = own and model is not None and not isinstance(model, Committee)
     return sampler if usable else make_learner(estimator, seed)
 
@@ -293,6 +301,7 @@ def _accuracy(model: Any, X: Any, y: np.ndarray, task: Task) -> float:
     classes = np.unique(y)
     if len(classes) == 1:
         return float(np.mean(task.y_test == classes[0]))
+    # A sampler comes with its model fitted on these very labels; only a new estimator has to be.
     if not hasattr(model, "classes_"):
         try:
             model = fitted(model, X, y)

@@ -35,6 +35,7 @@ class StrategyComparison:
     def area(self, name: str) -> np.ndarray:
         """Area under the learning curve of every seed, as a mean accuracy; shape (n_seeds,)."""
         curve = self.accuracy[name]
+        # No area over one point: dividing by its width would be 0 / 0.
         if len(self.n_labels) == 1:
             return curve[:, 0]
         return np.trapezoid(curve, self.n_labels, axis=1) / (self.n_labels[-1] - self.n_labels[0])
@@ -60,6 +61,7 @@ class StrategyComparison:
         """
         target = share * self.full_accuracy
         mine, theirs = self.labels_to(name, target), self.labels_to(over, target)
+        # The median, as single runs may be infinite: a mean of ratios would be so too.
         ratio = np.median(mine / np.minimum(theirs, self.n_labels[-1]))
         return (float(ratio) if np.isfinite(ratio) else float("nan")), bool(np.isinf(theirs).any())
 
@@ -116,6 +118,7 @@ class StrategyComparison:
             Without matplotlib (the extra "plot").
         """
         try:
+            # Figure and not pyplot: no window, no global state, and it draws in threads and on servers.
             from matplotlib.figure import Figure
         except ImportError as error:
             raise ImportError("plotting needs matplotlib: pip install 'clean-al[plot]'") from error

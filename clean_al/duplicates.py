@@ -12,6 +12,7 @@ from clean_al.points import blocks, exact_sq_distances
 from clean_al.pool import Pool
 from clean_al.strategies.coreset import lazy_k_center
 
+# A chunk is compared with itself, CHUNK^2 distances: most batches are filled by the first one.
 CHUNK = 256
 
 
@@ -32,6 +33,8 @@ class NearCopies:
 
     def __init__(self, pool: Pool, threshold: float):
         self.pool = pool
+        # A seed of its own: what counts as a copy must not change from call to call, nor use up the pool's
+        # randomness.
         self.typical_sq = pool.points.typical_sq(np.random.default_rng(0))
         self.radius_sq = threshold**2 * self.typical_sq
 
@@ -45,6 +48,7 @@ class NearCopies:
             if len(rows) - len(taken) >= n:
                 break
             chunk = ranked[part]
+            # A row is no neighbor of itself at radius 0, so rows that are taken must go by number.
             chunk = chunk[~np.isin(chunk, rows)]
             chunk = chunk[~self._close_to_seen(chunk)]
             rows = self._walk(chunk, rows, n + len(taken), radius)
@@ -56,6 +60,7 @@ class NearCopies:
         X = self.pool.points.X
         blocked: Any = np.zeros(len(chunk), bool)
         if len(rows):
+            # Exact ones: near zero, the quick float32 distances of `Points` are rounding noise.
             blocked = (exact_sq_distances(X[chunk], X[rows]) <= radius_sq).any(axis=1)
         close = exact_sq_distances(X[chunk], X[chunk]) <= radius_sq
         new: list[int] = []
@@ -83,6 +88,7 @@ class NearCopies:
         used = np.concatenate([taken, rows]).astype(np.intp)
         if len(used):
             nearest = np.minimum(nearest, points.nearest_sq(points.take(used)))
+            # Below zero means never: a copy of it, at distance 0, can still be picked.
             nearest[used] = -1
         return np.append(rows, lazy_k_center(points, nearest, n - len(rows), self.pool.rng))
 

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from clean_al.learners import class_probabilities
 from clean_al.validation import rows_of
 
+# More than any sensible number of folds or neighbors asks for.
 PLENTY = 40
 
 
@@ -45,6 +46,7 @@ def fitted(model: Any, X: Any, y: np.ndarray) -> Any:
 def _by_other_means(model: Any, X: Any, y: np.ndarray, error: Exception) -> Any:
     if y.ndim > 1:
         raise error
+    # Tried only after a failure: a classifier that copes with the labels must see them as they are.
     numbered = NumberedLabels(clone(model))
     if _succeeds(numbered, X, y):
         return numbered
@@ -73,6 +75,7 @@ def _answering(model: Any, X: Any, y: np.ndarray) -> Any:
         # That labels are few for their classes is no news here.
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
         model.fit(X, y)
+    # The default, fitted at every round, is known to answer; asking it would cost a pass for nothing.
     if not isinstance(model, LogisticRegression):
         shape = np.shape(class_probabilities(model, X[:1]))
         if not hasattr(model, "classes_") or len(shape) != 2 or shape[1] != len(model.classes_):
@@ -109,6 +112,7 @@ class NumberedLabels(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: np.ndarray) -> Self:
         """Fit a copy on the labels' numbers."""
         self.classes_, numbers = np.unique(y, return_inverse=True)
+        # Of a fold's own labels: xgboost also refuses a gap in 0 to k-1.
         self.estimator_ = clone(self.estimator).fit(X, numbers)
         return self
 

@@ -77,6 +77,7 @@ class Labeled:
 
 def _stacked(a: Any, b: Any) -> Any:
     if sparse.issparse(a) or sparse.issparse(b):
+        # One sparse batch makes all sparse: made dense, a vocabulary of columns would not fit into memory.
         return sparse.csr_matrix(sparse.vstack([sparse.csr_matrix(a), sparse.csr_matrix(b)]))
     return np.vstack([a, b])
 

@@ -25,6 +25,7 @@ class SparseLogisticRegression(LogisticRegression):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseLogisticRegression:
         """Fit the model; see the class."""
+        # Without a stored number no column would be left to fit on.
         if not sparse.issparse(X) or X.nnz == 0:
             return super().fit(X, y, sample_weight)
         seen = np.unique(X.indices)
@@ -32,6 +33,7 @@ class SparseLogisticRegression(LogisticRegression):
         found = np.asarray(self.coef_)  # type: ignore[has-type]
         self.coef_ = np.zeros((found.shape[0], X.shape[1]), found.dtype)
         self.coef_[:, seen] = found
+        # The fit above saw fewer columns, and scikit-learn would refuse X as given at predict.
         self.n_features_in_ = X.shape[1]
         return self
 
@@ -66,11 +68,14 @@ class SketchedLogisticRegression(SparseLogisticRegression):
         scale[: self.n_sketch] = share
         scaled = (X @ sparse.diags(scale)).tocsr() if sparse.issparse(X) else X * scale
         super().fit(scaled, y, sample_weight)
+        # (scale * x) . w = x . (scale * w): the same model, for rows that are not shortened.
         self.coef_ = self.coef_ * scale
         return self
 
 
 LEARNERS: dict[str, Callable[[], Any]] = {
+    # 1000 steps: on raw features the default of 100 ends before it has converged, with a warning at each
+    # round.
     "logistic_regression": lambda: SparseLogisticRegression(max_iter=1000),
     "random_forest": RandomForestClassifier,
     "extra_trees": ExtraTreesClassifier,
@@ -105,6 +110,7 @@ def make_learner(estimator: Any, seed: int | None = None, name: str = "estimator
     else:
         _check_learner(estimator, name)
         model = clone(estimator)
+    # Nested ones too (a pipeline's step__random_state): one open seed makes every round another one.
     seeds = {key: seed for key, value in model.get_params().items() if _is_open_seed(key, value)}
     return model.set_params(**seeds) if seed is not None and seeds else model
 
@@ -119,6 +125,7 @@ def _check_learner(estimator: Any, name: str) -> None:
             f"{name}={type(estimator).__name__} has neither predict_proba nor decision_function: "
             "wrap it in sklearn.calibration.CalibratedClassifierCV"
         )
+    # SVC(decision_function_shape="ovo") gives k (k - 1) / 2 columns, which softmax would take for classes.
     pairwise = getattr(estimator, "decision_function_shape", None) == "ovo"
     if pairwise and not hasattr(estimator, "predict_proba"):
         raise TypeError(
@@ -152,8 +159,10 @@ def _is_softmax(model: Any) -> bool:
     """Logistic regression proper, not its one-versus-rest forms."""
     if not isinstance(model, LogisticRegression):
         return False
+    # A subclass of the caller's may calibrate or clip: its word counts.
     if type(model).predict_proba is not LogisticRegression.predict_proba:
         return False
+    # Those normalize one sigmoid per class, which is no softmax.
     return model.solver != "liblinear" and getattr(model, "multi_class", "auto") != "ovr"
 
 
@@ -169,6 +178,7 @@ def _softmax_probabilities(model: LogisticRegression, X: Any) -> np.ndarray:
     if len(logits) == 1:
         positive = expit(logits[0])
         return np.stack([1 - positive, positive]).T
+    # exp overflows in float32 from 89 on; the softmax does not change when all logits fall alike.
     logits -= logits.max(axis=0)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=0)

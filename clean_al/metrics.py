@@ -44,6 +44,7 @@ def batch_efficiency(pool: Pool, rows: np.ndarray) -> float:
     u = pool.uncertainty
     best = np.sort(u)[len(u) - len(rows) :].mean()
     gap = best - u.mean()
+    # Where all are equally unsure every batch is the best one.
     return float((u[rows].mean() - u.mean()) / gap) if gap > 1e-12 else 1.0
 
 
@@ -52,6 +53,7 @@ def batch_diversity(pool: Pool, rows: np.ndarray) -> float:
     typical = np.sqrt(pool.points.typical_sq(np.random.default_rng(0)))
     if len(rows) < 2 or typical == 0:
         return float("nan")
+    # All pairs of 1000 are 8 MB; a batch of a whole pool must not need its square.
     some = pool.points.X[rows[:1000]]
     d = np.sqrt(exact_sq_distances(some, some))
     return float(d[np.triu_indices(len(d), 1)].mean() / typical)

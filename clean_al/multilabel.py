@@ -42,6 +42,7 @@ class PerLabelClassifier(ClassifierMixin, BaseEstimator):
         jobs = (delayed(_fit_column)(self.estimator, X, y[:, j]) for j in range(y.shape[1]))
         self.models_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
         waiting = [model for model in self.models_ if isinstance(model, TooFewLabels)]
+        # A model of shares alone would rank nothing, though it looks like one.
         if waiting and not any(hasattr(model, "predict") for model in self.models_):
             raise waiting[0]
         shares = y.mean(axis=0).tolist()
@@ -82,6 +83,7 @@ def over_labels(measure: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.nda
     """Turn a measure of uncertainty over classes into its mean over the binary questions of every label."""
 
     def mean_over_labels(probabilities: np.ndarray) -> np.ndarray:
+        # As two classes: the measures take rows that add up to one, and labels of one item do not.
         columns = [measure(np.column_stack([1 - p, p])) for p in probabilities.T]
         return np.mean(columns, axis=0)
 

@@ -11,6 +11,7 @@ from clean_al.pool import Pool
 from clean_al.row_keys import row_keys
 
 NAME = "nearest_seen"
+# Fewer distances are worked out sooner than all rows are hashed.
 WORTH_KEEPING = 1_000_000
 
 
@@ -55,6 +56,7 @@ def _full(pool: Pool) -> np.ndarray:
 def _continues(old: Nearness, seen_keys: np.ndarray, dtype: np.dtype) -> bool:
     """Whether labels were only added since."""
     n = len(old.seen_keys)
+    # A sampler that was fitted anew has other labels: a minimum cannot be taken back, so all begins again.
     return old.nearest.dtype == dtype and n <= len(seen_keys) and np.array_equal(old.seen_keys, seen_keys[:n])
 
 
@@ -62,7 +64,10 @@ def _continued(points: Points, seen: Points, old: Nearness, keys: np.ndarray) ->
     """Old distances for rows that were there, new ones for others, and the new labels for all."""
     n_old = len(old.seen_keys)
     if np.array_equal(keys, old.keys):
+        # Same rows, same origin, same norms: they cost as much as the distances to one label.
         points.sq_norms = old.sq_norms
+        # A copy, as the old array may still be in a caller's hands, and the new labels are worked in by
+        # place.
         nearest = old.nearest.copy()
     else:
         nearest = _carried_over(points, seen.take(slice(0, n_old)), old, keys)
@@ -73,6 +78,7 @@ def _continued(points: Points, seen: Points, old: Nearness, keys: np.ndarray) ->
 
 def _carried_over(points: Points, seen: Points, old: Nearness, keys: np.ndarray) -> np.ndarray:
     order = np.argsort(old.keys)
+    # searchsorted gives len(order) for a key above all; the comparison below then tells that it is unknown.
     place = np.minimum(np.searchsorted(old.keys, keys, sorter=order), len(order) - 1)
     nearest = old.nearest[order[place]]
     unknown = np.flatnonzero(old.keys[order[place]] != keys)

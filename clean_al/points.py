@@ -78,7 +78,9 @@ class Points:
         if self.is_sparse:
             weights = np.array(centers.T, dtype=self.X.dtype, order="C")  # a copy, always
             weights *= -2
+            # Sparse rows are not shifted: without their zeros they would be dense.
             return Centers(weights, sq_lengths(centers).astype(self.X.dtype))
+        # In float64, as the constant is a difference of large numbers; only the finished parts are narrowed.
         origin = self.origin.astype(np.float64)
         shifted = centers.astype(np.float64) - origin
         constant = np.einsum("ij,ij->i", shifted, shifted) + 2.0 * (shifted @ origin)
@@ -91,6 +93,7 @@ class Points:
         product = self.X[rows] @ centers.weights
         product += centers.constant
         product += self.sq_norms[rows][:, None]
+        # Rounding can leave a distance to itself just below zero, of which a root would be nan.
         return np.maximum(product, 0, out=product)
 
     def nearest_sq(self, others: Points, rows: np.ndarray | None = None) -> np.ndarray:
@@ -135,7 +138,10 @@ class Points:
         order = np.argsort(lengths, kind="stable")
         for part in blocks(len(best), int(np.clip(BLOCK_NUMBERS / max(shared, 1.0), 256, BLOCK_ROWS))):
             product = self.X[part if rows is None else rows[part]] @ columns
+            # |x|^2 is the same for all centers of a row: it is added once, after the minimum.
             value = lengths[product.indices] - 2 * product.data
+            # reduceat gives the next row's first value for an empty range: rows without a product are left
+            # out.
             filled = np.flatnonzero(np.diff(product.indptr))
             if len(filled):
                 best[part][filled] = np.minimum.reduceat(value, product.indptr[filled])
@@ -159,10 +165,12 @@ class Points:
 
         Where most are copies of one, that would be zero: then the median between different points.
         """
+        # Sorted, since rows in order are read from memory (or a CSR matrix) far faster.
         rows = np.sort(rng.choice(len(self), min(len(self), TYPICAL_ROWS), replace=False))
         some = self.X[rows].astype(np.float64)
         d = exact_sq_distances(some, some)
         pairs = d[np.triu_indices(len(rows), 1)]
+        # The median: one item far away from all others must not widen what counts as near for everybody.
         typical = float(np.median(pairs)) if len(pairs) else 0.0
         return typical if typical > ROUNDING * float(sq_lengths(some).mean()) else _apart_sq(self)
 
@@ -180,6 +188,7 @@ def exact_sq_distances(a: Any, b: Any) -> np.ndarray:
         a, b = a.astype(np.float64), b.astype(np.float64)
         product = (a @ b.T).toarray()
     else:
+        # |a|^2 - 2 a.b + |b|^2 cancels when lengths are large beside the distance: centered, they are not.
         center = b.mean(axis=0, dtype=np.float64)
         a, b = a - center, b - center
         product = a @ b.T
@@ -222,6 +231,8 @@ def _shortest_apart(product: Any, lengths: np.ndarray, order: np.ndarray) -> np.
     result = np.full(product.shape[0], np.inf, lengths.dtype)
     rank = np.argsort(order)
     left = np.arange(product.shape[0])
+    # Nearly always one of the shortest is apart from the row; a table of all k for every row would be dense
+    # again.
     some = min(16, len(order))
     while len(left):
         here = product if len(left) == product.shape[0] else product[left]

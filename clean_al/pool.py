@@ -21,6 +21,7 @@ from clean_al.points import BLOCK_ROWS, Points, blocks, exact_sq_distances
 from clean_al.uncertainty import UNCERTAINTY_METHODS
 from clean_al.validation import Weights
 
+# A few for each worker of a usual machine, so that an early one does not wait for the last.
 SPANS = 16
 
 
@@ -76,12 +77,15 @@ class Pool:
     @property
     def numbers(self) -> Any:
         """X, for those who reckon with it; the space of distances where X holds gaps or no numbers."""
+        # Codes of a column of strings have no size: arithmetic on them would follow the order in which they
+        # came.
         return self.X if self.points.X is self.X or self._is_numeric else self.points.X
 
     @kept
     def _is_numeric(self) -> bool:
         coded = self.columns is not None and self.columns.values
         values = self.X.data if sparse.issparse(self.X) else self.X
+        # The sum is nan when any number is, without an array of bools as large as X.
         return not coded and not np.isnan(values.sum())
 
     def score_blocks(self, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -130,6 +134,7 @@ def scored_in_blocks(
     block_rows: int = BLOCK_ROWS,
 ) -> np.ndarray:
     """score(predict(model, rows)) for all rows of X, in spans that joblib spreads and blocks within them."""
+    # The same spans for any number of workers, so that n_jobs changes no score by a rounding error.
     spans = blocks(X.shape[0], max(block_rows, -(-X.shape[0] // SPANS)))
     jobs = (delayed(_scored_span)(predict, score, model, X[span], block_rows) for span in spans)
     return np.concatenate(Parallel(n_jobs=n_jobs, prefer="threads")(jobs))
@@ -171,11 +176,13 @@ class Strategy:
 def top(scores: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """The n rows of the highest scores, best first, ties in random order."""
     n = min(n, len(scores))
+    # Only what can be among the n is sorted: partition is linear, and n is small beside the pool.
     if 0 < n < len(scores):
         threshold = np.partition(scores, len(scores) - n)[len(scores) - n]
         rows = np.flatnonzero(scores >= threshold)
     else:
         rows = np.arange(len(scores))
+    # Shuffled before a stable sort, so ties come in random order; else equal scores favor the first rows.
     rows = rng.permutation(rows)
     return rows[np.argsort(-scores[rows], kind="stable")][:n]
 
@@ -193,6 +200,7 @@ def spread_out(points: Points, rows: np.ndarray, weights: np.ndarray) -> np.ndar
     for i in range(len(rows)):
         order[i] = pick = int(np.argmax(value))
         np.minimum(distance, np.sqrt(exact_sq_distances(block, block[[pick]])[:, 0]), out=distance)
+        # A copy of a pick is at distance zero: it must still rank before the rows that are picked, at -1.
         value = weights * distance + np.finfo(float).tiny
         value[order[: i + 1]] = -1.0
     return rows[order]

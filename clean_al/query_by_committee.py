@@ -97,5 +97,6 @@ class QueryByCommittee(BaseSampler):
         n = check_count(self.n_estimators, "n_estimators", low=2)
         if not self._estimators():
             raise ValueError("base_estimator is an empty list: give at least one classifier")
+        # Without a seed: each member gets its own from the committee, or five forests would be one forest.
         kinds = [self._learner(kind, None, columns, "base_estimator") for kind in self._estimators()]
         return Committee(kinds, n, seed, self.n_jobs)

@@ -20,6 +20,7 @@ from clean_al.pool import top
 from clean_al.validation import check_count
 
 Annotations = Mapping[Hashable, Any]
+# Two labels of an average annotator: one agreement by luck must not make somebody infallible.
 PRIOR_LABELS = 2.0
 
 
@@ -132,6 +133,7 @@ def _confidence(votes: list[dict[Hashable, int]], consensus: np.ndarray, p: np.n
     right = float(np.mean(p[labeled].argmax(axis=1) == consensus[labeled])) if labeled.any() else 1.0
     model_weight = _skill(right, base)
     weights = {annotator: _skill(a, base) for annotator, a in agreement.items()}
+    # Goh & Mueller's imaginary annotator: as weighty as the average voice, and sure of nothing (1 / k).
     nobody = float(np.mean([model_weight, *weights.values()]))
     k = p.shape[1]
     result = np.empty(len(votes))
@@ -158,9 +160,11 @@ def _agreement(votes: list[dict[Hashable, int]], consensus: np.ndarray) -> dict[
     asked: Counter[Hashable] = Counter()
     for item, label in zip(votes, consensus.tolist(), strict=True):
         for annotator, vote in item.items():
+            # Alone, a vote is the consensus, and agreement with oneself says nothing.
             if len(item) > 1:
                 asked[annotator] += 1
                 agreed[annotator] += vote == label
+    # One agreement more than was seen: before anybody has been checked the mean is 1, not 0 / 0.
     mean = (sum(agreed.values()) + 1) / (sum(asked.values()) + 1)
     everyone = {annotator for item in votes for annotator in item}
     return {a: (agreed[a] + PRIOR_LABELS * mean) / (asked[a] + PRIOR_LABELS) for a in everyone}
@@ -168,4 +172,5 @@ def _agreement(votes: list[dict[Hashable, int]], consensus: np.ndarray) -> dict[
 
 def _skill(accuracy: float, base: float) -> float:
     """How much of the base rate's errors are avoided; a little even for the unskilled."""
+    # The floor below keeps a pool of nearly one class from dividing by zero.
     return max(1 - (1 - accuracy) / max(1 - base, 0.05), 0.05)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+# Half a megabyte: the swapped words are still in the processor's cache when they are multiplied.
 WORDS_AT_ONCE = 65_536
 FOLD = np.uint64(29)
 
@@ -21,6 +22,7 @@ def row_keys(X: Any) -> np.ndarray:
 
 
 def _factors(n: int) -> np.ndarray:
+    # A fixed seed: keys that are kept must be the same in another process.
     return np.random.default_rng(20_220_119).integers(
         2**64, size=n, dtype=np.uint64, endpoint=False
     ) | np.uint64(1)
@@ -46,6 +48,7 @@ def _dense_keys(X: np.ndarray) -> np.ndarray:
     for start in range(0, len(X), step):
         block = np.ascontiguousarray(X[start : start + step])
         last = None
+        # Two float32 are read as one word; an odd last column has no partner and is a word of its own.
         if pairs and X.shape[1] % 2:
             last = _spread(np.ascontiguousarray(block[:, -1]).view(np.uint32).astype(np.uint64))
             block = np.ascontiguousarray(block[:, :-1])

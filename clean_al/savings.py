@@ -16,12 +16,14 @@ from sklearn.base import clone
 from clean_al.fitting import TooFewLabels, fitted, predicted
 from clean_al.labeled import Labeled
 
+# The test share of 0.3 then is six items, below which a curve is no curve.
 LEAST_UNIFORM = 20
 REPEATS = 16
 DRAWS = 200
 EXPONENTS = np.linspace(0.25, 1.25, 9)
 # Where the curve ends, between the target (random sampling gets there at last) and no errors at all.
 ENDS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0])
+# No curve a - b * n^-c reaches an accuracy of 1 with finite n.
 HIGHEST = 0.999
 HORIZON = 20
 
@@ -88,6 +90,7 @@ def label_savings(
     n, uniform = len(labeled.y), np.flatnonzero(labeled.uniform)
     if labeled.multilabel or len(labeled.classes) < 2:
         return None
+    # Exactly none saved, whatever the target: random sampling was compared with itself.
     if len(uniform) == n:
         return LabelSavings(0.0, 0.0, 0.0, target, n, float(n))
     if not np.isfinite(target):
@@ -95,14 +98,17 @@ def label_savings(
     if len(uniform) < LEAST_UNIFORM or len(np.unique(labeled.y[uniform])) < 2:
         return None
     rng = np.random.default_rng(seed)
+    # At least 5 labels, or the curve begins with a coin toss; the last 0.3 are for testing at every size.
     sizes = np.unique(np.geomspace(max(5, len(uniform) // 8), 0.7 * len(uniform), 5).astype(int))
     curves = [_curve(model, labeled, uniform, sizes, rng) for _ in range(REPEATS)]
     draws = zip(_averaged(curves, rng), _targets(target, rng), strict=True)
     n_test = len(uniform) - int(sizes[-1])
     needed = np.array([_labels_to_reach(sizes, curve, to, n_test, rng) for curve, to in draws])
+    # Between the sizes tried the curve is known, below them it is not: random needs no fewer.
     needed = np.where(needed > HORIZON * n, np.inf, np.maximum(needed, sizes[0]))
     saved = 1 - n / np.minimum(needed, HORIZON * n)
     low, high = np.quantile(saved, [(1 - confidence) / 2, (1 + confidence) / 2])
+    # A value that was drawn: interpolating between a number and infinity would give nan or infinity.
     middle = float(np.quantile(needed, 0.5, method="inverted_cdf"))
     value = float(1 - n / min(middle, HORIZON * n))
     return LabelSavings(value, float(low), float(high), float(target), n, middle)
@@ -153,10 +159,14 @@ def _labels_to_reach(sizes: np.ndarray, accuracy: np.ndarray, target: float, n_t
     ends = target + ENDS * (1 - target)
     basis = sizes.astype(float)[None] ** -EXPONENTS[:, None]
     gap = ends[:, None] - accuracy
+    # Least squares with one unknown, for all ends and exponents at once; a falling curve has no b and gets
+    # next to none.
     b = np.maximum(gap @ basis.T / (basis**2).sum(axis=1), 1e-9)
     error = ((gap[:, None] - b[:, :, None] * basis) ** 2).sum(axis=2)
     mean = float(accuracy.mean())
+    # All right in so small a test does not mean that noise is zero: one in fifty stands for it.
     noise = max(mean * (1 - mean), 0.02) / max(n_test, 1)
+    # The least error is taken off first: exp of large negative numbers alone would be zero everywhere.
     chance = np.exp((error.min() - error) / (2 * noise)).ravel()
     end, exponent = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), len(EXPONENTS))
     room = ends[end] - target

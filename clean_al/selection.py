@@ -26,6 +26,7 @@ class Selection:
 
     def drawn(self, X: Any) -> Any:
         """Which rows of X were drawn uniformly, if X holds the rows of this batch; else False."""
+        # A cheap no, before the rows are compared number by number.
         if not self.uniform.any() or np.shape(X) != (len(self.rows), self.pool.X.shape[1]):
             return False
         return self.uniform if _same(self.pool.X[self.rows], X) else False
@@ -36,6 +37,7 @@ def select_rows(
 ) -> Selection:
     """n rows, best first: the strategy's own, and the share of uniform ones spread evenly among them."""
     guard = NearCopies(pool, duplicate_threshold)
+    # Not round(): it takes halves to the even number, so a share of 0.1 of 5 would be none and of 15 two.
     n_uniform = int(share * n + 0.5)
     # Past the guard: draws that avoided copies would speak of different items, not of all items.
     drawn = pool.rng.choice(len(pool), n_uniform, replace=False) if n_uniform else np.empty(0, np.intp)

@@ -23,6 +23,7 @@ from clean_al.validation import (
     rows_of,
 )
 
+# Bloodgood & Vijay-Shanker ask for a set that is large and never changes; 2000 predictions cost little.
 STOP_SET = 2000
 PER_ITEM = ("costs", "doubt")
 
@@ -123,6 +124,7 @@ class LabelingSession:
     @property
     def label_savings(self) -> LabelSavings | None:
         """Share of labels saved against random sampling, or None while it cannot be known."""
+        # Eighty fits: worked out when somebody asks, and once for each round.
         if self._savings is None or self._savings[0] != len(self.history):
             self._savings = (len(self.history), self._estimated_savings())
         return self._savings[1]
@@ -151,6 +153,7 @@ class LabelingSession:
         if len(left) == 0:
             raise ValueError("the pool is empty: every item is labeled or skipped; ask should_stop() first")
         n = min(check_count(n_samples, "n_samples"), len(left))
+        # Given for the pool, as rows are; the sampler only sees what is left of it.
         for name in PER_ITEM:
             if select.get(name) is not None:
                 select[name] = self._of_the_pool(select[name], name)[left]
@@ -169,6 +172,7 @@ class LabelingSession:
         rows = self._checked_rows(rows)
         labels = check_labels(labels, len(rows), "labels")
         uniform = np.array([self._batch[row] for row in rows.tolist()], bool)
+        # First, as it can refuse: then the session still has its batch and nothing is marked.
         self.sampler.update(
             rows_of(self._X, rows),
             labels,
@@ -213,7 +217,9 @@ class LabelingSession:
         rows = np.array(list(self._batch), np.intp)
         export[name] = [samples[row] for row in rows.tolist()]
         if self.export_format == "label_studio":
+            # Rows of the pool as ids, so that an export of the answers finds its way back to submit_labels.
             export.setdefault("sample_ids", rows)
+        # Loaded here: `clean_al` must work where the exporters are not wanted.
         make = getattr(import_module("exporters"), exporter)
         return make(**dict(options or {})).export(output_path=output_path, **export)
 
@@ -226,6 +232,7 @@ class LabelingSession:
         self._labeled = np.zeros(X.shape[0], bool)
         self._open = np.ones(X.shape[0], bool)
         self._batch = {}
+        # A fixed seed of its own: agreement between rounds means something on the same items only.
         rng = np.random.default_rng(0)
         self._stop_set = np.sort(rng.choice(X.shape[0], min(STOP_SET, X.shape[0]), replace=False))
 
@@ -260,6 +267,7 @@ class LabelingSession:
         """Audit items are owed over all labels together, so that small batches get their share too."""
         owed = max(round((self.n_labeled + n) * self.audit_fraction) - self._audited, 0)
         share = max(getattr(self.sampler, "exploration_weight", 0.0), min(owed, n) / n)
+        # The pool itself while it is whole: slicing would double the memory at the first batch.
         whole = len(left) == self._X.shape[0]
         embedding = self._embedding if whole or self._embedding is None else self._embedding[left]
         X = self._X if whole else rows_of(self._X, left)
@@ -272,6 +280,8 @@ class LabelingSession:
             raise TypeError("rows must be the integers that get_next_batch returned")
         if self._X is None:
             raise ValueError("there is no batch yet: call get_next_batch first")
+        # Before the test for strange rows: a second submit is the usual mistake, and has a message of its
+        # own.
         known = [r for r in rows.tolist() if 0 <= r < len(self._labeled) and self._labeled[r]]
         if known:
             raise ValueError(f"rows {known[:5]} are labeled already: submit each row once")

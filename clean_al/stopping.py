@@ -46,6 +46,7 @@ class MinAccuracy:
     def reason(self, history: Sequence[Round]) -> str | None:
         """See the class."""
         accuracy = history[-1].accuracy
+        # Never true while nothing is known: every comparison with nan is false.
         if accuracy.low >= self.target:
             return f"min_accuracy: at least {accuracy.low:.1%}, {self.target:.1%} wanted"
         return None
@@ -88,6 +89,7 @@ class StablePredictions:
     def reason(self, history: Sequence[Round]) -> str | None:
         """See the class."""
         sets = [r.stop_set for r in history[-self.rounds - 1 :] if r.stop_set is not None]
+        # n agreements need n + 1 models.
         if len(sets) <= self.rounds:
             return None
         kappa = float(np.mean([_kappa(a, b) for a, b in pairwise(sets)]))
@@ -98,6 +100,7 @@ class StablePredictions:
 
 def _kappa(a: np.ndarray, b: np.ndarray) -> float:
     """Cohen's kappa; over all decisions together where items have several labels."""
+    # With a single class on both sides kappa is 0 / 0, which scikit-learn gives as nan.
     if np.array_equal(a, b):
         return 1.0
     return float(cohen_kappa_score(a.ravel(), b.ravel()))

@@ -64,6 +64,8 @@ class TextRepresentation(TransformerMixin, BaseEstimator):
 
     def embedding(self, X: sparse.csr_matrix) -> np.ndarray:
         """The sketch alone, rows of unit length, shape (n, rank): give it to samplers as their embedding."""
+        # Back to unit length: distances are to be those of directions, whatever the learner's weight of the
+        # sketch is.
         return X[:, : self.rank_].toarray() / np.float32(self.sketch_weight)
 
     def learner(self, random_state: Any = None) -> SketchedLogisticRegression:
@@ -72,6 +74,7 @@ class TextRepresentation(TransformerMixin, BaseEstimator):
 
     def _fit(self, texts: Sequence[str]) -> sparse.csr_matrix:
         self.tfidf_, words = _terms(texts)
+        # A small pool has fewer directions than are asked for; TruncatedSVD refuses, or gives fewer columns.
         self.rank_ = max(1, min(self.rank, min(words.shape) - 1))
         self.svd_ = TruncatedSVD(self.rank_, random_state=self.random_state).fit(words)
         return words
@@ -87,7 +90,9 @@ def _terms(texts: Sequence[str]) -> tuple[TfidfVectorizer, sparse.csr_matrix]:
 
     So it is in languages that put no spaces between words.
     """
+    # A term of one text tells nothing about others, but a small pool would be left without words.
     least = 2 if len(texts) > 50 else 1
+    # The last try keeps characters of one text too: two different emoji still are different.
     for options in ({"analyzer": "word"}, {"analyzer": "char"}, {"analyzer": "char", "min_df": 1}):
         chosen = {
             "ngram_range": (1, 2),

@@ -21,10 +21,12 @@ def margin(probabilities: np.ndarray) -> np.ndarray:
 
     Scheffer, Decomain & Wrobel, Active Hidden Markov Models for Information Extraction, IDA 2001.
     """
+    # The second best of one class does not exist: the model cannot be unsure.
     if probabilities.shape[1] < 2:
         return np.zeros(len(probabilities))
     if probabilities.shape[1] == 2:
         return 1 - np.abs(probabilities[:, 0] - probabilities[:, 1])
+    # partition copies a row at a time, which is quick only where rows lie together.
     if probabilities.flags.c_contiguous:
         two = np.partition(probabilities, -2, axis=1)[:, -2:]
         return 1 - (two[:, 1] - two[:, 0])

@@ -38,6 +38,7 @@ def check_features(
     if sparse.issparse(X) and X.format != "csr":
         X = X.tocsr()
     ready = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype in FLOATS and X.size > 0
+    # The usual pool is ready: check_array would read it twice and may copy it.
     if not (ready and _all_finite(X)):
         try:
             X = check_array(
@@ -49,6 +50,7 @@ def check_features(
                 ensure_all_finite=True if finite else "allow-nan",
             )
         except ValueError as error:
+            # From None: the chain of scikit-learn's own frames hides the sentence that helps.
             raise ValueError(_explained(str(error), name, finite)) from None
     if n_features is not None and X.shape[1] != n_features:
         raise ValueError(
@@ -108,6 +110,7 @@ def check_embedding(embedding: Any, n_rows: int, name: str = "embedding") -> np.
 def check_labels(y: Any, n_rows: int, name: str = "y") -> np.ndarray:
     """Return y as n_rows labels, none missing: one each, or a multilabel row of 0 and 1 each."""
     labels = np.asarray(y.toarray() if sparse.issparse(y) else y)
+    # A column of a frame: scikit-learn itself flattens it, with a warning.
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.ravel()
     if labels.ndim == 2 and labels.dtype.kind in "biuf" and np.isin(labels, (0, 1)).all():
@@ -235,6 +238,7 @@ def resolve_weights(uncertainty: Any, diversity: Any, exploration: Any) -> Weigh
     u = None if uncertainty is None else check_number(uncertainty, "uncertainty_weight", high=1.0)
     d = None if diversity is None else check_number(diversity, "diversity_weight", high=1.0)
     rest = 1.0 - e - (u or 0.0) - (d or 0.0)
+    # 1e-6, as 0.1 + 0.2 + 0.7 is not 1 in floats.
     if rest < -1e-6 or (u is not None and d is not None and rest > 1e-6):
         raise ValueError(
             f"uncertainty_weight, diversity_weight and exploration_weight must add up to 1, got "
@@ -242,4 +246,5 @@ def resolve_weights(uncertainty: Any, diversity: Any, exploration: Any) -> Weigh
         )
     if u is None and d is None:
         u = d = rest / 2
+    # Within that tolerance the rest can be below zero, and a negative weight would turn a ranking around.
     return Weights(u if u is not None else max(rest, 0.0), d if d is not None else max(rest, 0.0), e)

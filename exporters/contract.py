@@ -21,7 +21,9 @@ from exporters.options import Options
 from exporters.records import Item
 from exporters.report import Ledger
 
+# Enough for the first keys of a task, and small enough to keep of a pipe that cannot be wound back.
 HEAD_SIZE = 4096
+# A byte order mark among them: editors on Windows put one in front.
 BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 

@@ -123,6 +123,7 @@ def convert(
     """
     source, path = Path(input), Path(output)
     chosen = _options({"predictions": True, **options})
+    # Before anything is opened: a pipe that is both ends of itself would wait for ever.
     if is_same_file(path, source):
         raise OptionError(f"{path}: is the input; write to another file")
     to_name = to_format or by_suffix(path)
@@ -132,9 +133,12 @@ def convert(
     check_suffix(path, target)
     with open_input(source) as file:
         form = format_named(from_format or by_content(file, Path(file.name)))
+        # The format is known: from here on nothing of the input is kept for going back.
         file.release()
         title = name or ("" if source == STANDARD else source.name.split(".")[0])
         job = _fitting(Job(path, Outputs(source), title, config, chosen), target)
+        # Through the records a task would lose what they have no place for; of its own format it needs none
+        # of them.
         if form is target and form.verbatim is not None:
             return _copy(form.verbatim.objects(file, file.name, job), form.verbatim.writer, job)
         return _run(form.read(file, file.name, _reading(job)), target, job)
@@ -172,6 +176,7 @@ def _closing(make: Callable[[Job], W], job: Job) -> Iterator[W]:
         yield writer
     finally:
         if writer is not None:
+            # Also after a failure, and before the discard: Windows removes no file that is open.
             writer.close()
         job.outputs.discard()
 
@@ -202,6 +207,7 @@ def _settle(writer: Writer | Copier, job: Job, check: Callable[[], None] | None 
     writer.finish()
     if check is not None:
         check()
+    # Before the files are put in place: with `strict` a loss must leave what stood there.
     report = job.ledger.close()
     if job.options.strict and not report.lossless:
         raise LossError(report)

@@ -48,6 +48,7 @@ class Declared:
         """Return the attribute of this name; None when labels declare it differently, or none does."""
         found = {each for label in self.labels.values() for each in label.attributes if each.name == name}
         kinds = {each.input_type for each in found}
+        # One question for all labels cannot be a number for one and a list for another: then it stays a text.
         if len(kinds) != 1:
             return None
         values = dict.fromkeys(value for each in found for value in each.values)

@@ -18,6 +18,7 @@ from exporters.errors import OptionError, OutputError
 from exporters.inputs import STANDARD
 
 COPY_BLOCK = 1 << 20
+# /dev/stdout and process substitution of shells lead here; a rename over them would fail or replace a link.
 _DESCRIPTORS = re.compile("/(?:proc/[^/]+(?:/task/[^/]+)?|dev)/fd")
 
 
@@ -59,6 +60,7 @@ def is_standard_output(path: Path) -> bool:
 def _descriptor(path: Path) -> str | None:
     """Return `folder/number` when the path leads to an open descriptor, as /dev/stdout does."""
     try:
+        # As many links as Linux follows: a circle of them ends here.
         for _ in range(40):
             folder = os.path.realpath(path.parent)
             if _DESCRIPTORS.fullmatch(folder) and path.name.isdigit():
@@ -93,6 +95,7 @@ def _told(path: Path) -> Iterator[None]:
     """Name the output in what goes wrong with it. A reader that went away is no fault of the output."""
     try:
         yield
+    # `clean-al convert ... | head` ends so: the command line knows it by its class.
     except (BrokenPipeError, OutputError):
         raise
     except (OSError, ValueError) as error:
@@ -135,6 +138,8 @@ class AtomicFile:
             if self.file is not self._raw:
                 self.file.close()
             self._raw.flush()
+            # Before the rename: after a power cut some file systems have the new name and none of its
+            # content.
             os.fsync(self._raw.fileno())
             self._raw.close()
 
@@ -145,6 +150,7 @@ class AtomicFile:
             try:
                 mode = stat.S_IMODE(self._target.stat().st_mode)
             except FileNotFoundError:
+                # mkstemp makes files that only their owner reads; an export is to be read as any new file is.
                 mode = 0o666 & ~_umask()
             self._temporary.chmod(mode)
             self._temporary.replace(self._target)
@@ -167,6 +173,7 @@ def _packer(path: Path, raw: IO[bytes]) -> IO[bytes]:
 
 
 def _umask() -> int:
+    # The mask can only be read by setting it.
     value = os.umask(0o077)
     os.umask(value)
     return value
@@ -265,6 +272,7 @@ class Outputs:
 
 
 def _key(path: Path) -> str:
+    # Casefold: on Windows and macOS a.xml and A.xml are one file.
     return os.path.realpath(path).casefold()
 
 
@@ -284,6 +292,7 @@ class Spool:
 
     def __init__(self, target: Path):
         self._target = target
+        # Beside the target, since a small /tmp could not hold the body of a large export.
         folder = None if is_stream(target) else os.path.dirname(os.path.realpath(target))
         with _told(target):
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=1 << 18)  # noqa: SIM115

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from exporters.records import Box, Cuboid, Ellipse, Geometry, Mask, Point, Polygon, Skeleton
 
+# The inscribed polygon of 32 corners covers 99.4 % of the ellipse.
 OUTLINE_POINTS = 32
 
 
@@ -49,6 +50,7 @@ def _turn(dx: float, dy: float, angle: float, x: float, y: float) -> Point:
 def full_turn(angle: float) -> float:
     """Return the angle in [0, 360)."""
     turned = angle % 360.0
+    # -1e-20 % 360.0 is 360.0 in floats: no longer below a full turn.
     return 0.0 if turned >= 360.0 else turned
 
 
@@ -74,6 +76,7 @@ def convex_hull(points: Iterable[Point]) -> tuple[Point, ...]:
             while len(half) > 1 and _cross(half[-2], half[-1], point) <= 0:
                 half.pop()
             half.append(point)
+        # The last corner of one half is the first of the other.
         halves.append(half[:-1])
     return tuple(halves[0] + halves[1])
 

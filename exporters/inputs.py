@@ -64,12 +64,14 @@ class Input:
         self._unpack()
 
     def _unpack(self) -> None:
+        # By its content and not its name: what comes through a pipe has no suffix.
         start = self.read(6)
         told = next((what for magic, what in _ARCHIVES.items() if start.startswith(magic)), None)
         if told is not None:
             raise InputError(f"{self.name}: is {told}; unpack it first")
         self.seek(0)
         if start.startswith(b"\x1f\x8b"):
+            # The packed bytes are fed again to the unpacker, as a pipe cannot go back to them.
             self._kept, self._packed = bytearray(), _Packed(self._file, start)
             self._source = gzip.GzipFile("", "rb", fileobj=cast(BinaryIO, self._packed))
 
@@ -141,6 +143,7 @@ def open_input(path: Path) -> Input:
     """Open a file, a pipe, or standard input (`-`) for reading bytes; gzip is unpacked, whatever its name."""
     name = "standard input" if path == STANDARD else path.name
     try:
+        # A copy of the descriptor: closing the input must not close the process's own standard input.
         file = os.fdopen(os.dup(0), "rb") if path == STANDARD else path.open("rb")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = error.strerror if isinstance(error, OSError) else error

@@ -34,11 +34,13 @@ class Scan:
         places = np.flatnonzero(np.frombuffer(text.translate(_MARKS), np.bool_))
         marks = np.frombuffer(text, np.uint8)[places]
         quotes = marks == ord('"')
+        # Odd after an opening quote, even after a closing one: no loop over characters is needed.
         inside = (np.cumsum(quotes, dtype=np.int64) + self._inside) & 1
         self._inside = bool(inside[-1]) if inside.size else self._inside
         counts = (inside == 0) & ~quotes
         places, marks = places[counts], marks[counts]
         steps = np.where((marks == ord("{")) | (marks == ord("[")), 1, -1)
+        # Commas open nothing, but each stands for one more value.
         steps[marks == ord(",")] = 0
         depth = np.cumsum(steps) + self._depth
         ends = np.flatnonzero((depth == 0) & (marks == ord("}")))
@@ -50,6 +52,7 @@ class Scan:
     def _unescaped(self, text: bytes) -> bytes:
         """Return the text with what a backslash escapes made harmless; its length stays."""
         if self._escaped:
+            # The backslash ended the last block: the first character of this one is escaped.
             text = b"_" + text[1:]
         self._escaped = bool((len(text) - len(text.rstrip(b"\\"))) % 2)
         if b"\\" in text:

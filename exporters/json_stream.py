@@ -44,6 +44,7 @@ def parse(text: bytes | bytearray, place: str) -> Any:
             value = orjson.loads(text)
             if not _has_repeated_key(text, value):
                 return value
+        # orjson also refuses what json takes: NaN, integers over 64 bits, lone surrogates.
         except orjson.JSONDecodeError:
             pass
     try:
@@ -167,6 +168,7 @@ def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[t
         rest = rest[done:]
         if is_array and _array_ends(rest, f"{name}, item {number + 1}", number > 0):
             return _refuse_rest(rest.lstrip()[1:] + file.read(BLOCK), name)
+        # Else blanks between objects would pile up, and each round would look at all of them again.
         rest = _trimmed(rest)
         if len(rest) > LARGE:
             place = f"{name}, item {number + 1}"
@@ -216,6 +218,8 @@ def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any
         values = _loads(b"[%b]" % whole)
     except (ValueError, RecursionError):
         return None, 0
+    # Without orjson there is no quick way to see a key that stands twice: each object is then parsed by
+    # itself.
     if orjson is None or _has_repeated_key(whole, values):
         return None, 0
     is_plain = is_array or len(values) == seams + 1
@@ -225,6 +229,7 @@ def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any
 def _last_end(text: bytes) -> int:
     """Return where the last whole object ends, were all braces outside strings; 0 for nowhere."""
     depth = text.count(b"{") - text.count(b"}")
+    # Open braces alone, a file of nothing else: going back over all of them would be quadratic.
     if depth > DEEPEST:
         return 0
     end = len(text)

@@ -16,6 +16,7 @@ from exporters.records import LARGEST_IMAGE, Mask
 MOST_RUNS = 1 << 22
 LARGEST_BITMASK = 1 << 26
 Runs = NDArray[np.int64]
+# As Label Studio's own encoder has them; a decoder reads any.
 _RUN_SIZES = (3, 4, 8, 16)
 _PNG_PREFIX = "data:image/png;base64,"
 
@@ -65,7 +66,9 @@ def image_runs(mask: Mask, width: int, height: int) -> Runs:
     """
     if width * height > LARGEST_IMAGE:
         raise ValueError(f"on a picture of more than {LARGEST_IMAGE:,} pixels")
+    # By runs and not by pixels: a picture that claims 100,000 x 100,000 would need 10 GB.
     starts, ends = _set_parts(np.asarray(mask.runs, np.int64))
+    # A mask as wide as the picture only moves down: its runs go on over the ends of rows.
     if mask.left or mask.width != width:
         starts, ends = _by_rows(starts, ends, mask.width)
         rows = starts // mask.width
@@ -178,6 +181,7 @@ def _unpacked(packed: Sequence[int], width: int, height: int) -> Runs:
         if end > count:
             raise ValueError("brush mask runs past the image")
         if is_run:
+            # Of the four bytes of a pixel only alpha, the last one, tells: a run holds so many of them.
             runs.add(bits.take(8) > 0, end // 4 - at // 4)
         else:
             alpha = bits.take_bytes(end - at)[(3 - at) % 4 :: 4] > 0
@@ -212,6 +216,7 @@ class _Bits:
         self.at += size
         if self.at > self.end:
             raise ValueError("brush mask is cut short")
+        # Five bytes hold any field of up to 32 bits, wherever in a byte it begins.
         word = int.from_bytes(self.data[first : first + 5].ljust(5, b"\0"), "big")
         return word >> (40 - (self.at - size - first * 8) - size) & ((1 << size) - 1)
 
@@ -236,6 +241,8 @@ def pack_runs(runs: Iterable[int], size: int) -> list[int]:
     held, width = 0, 0
     for code, bits in _codes(runs, size):
         held, width = held << bits | code, width + bits
+        # Written out now and then: shifting one integer of millions of bits for each field would be
+        # quadratic.
         if width >= 4096:
             rest = width % 8
             packed += (held >> rest).to_bytes(width // 8, "big")

@@ -53,6 +53,7 @@ class Options:
 
     def __post_init__(self) -> None:
         one_of("annotators", self.annotators, ("all", "latest", "ground_truth"))
+        # Frozen, but a list may be given: it is taken over as what cannot change.
         object.__setattr__(self, "labels", tuple(self.labels))
 
     def of(self, kind: type[T]) -> T:
@@ -99,6 +100,7 @@ def size_on_disk(root: Path, name: str) -> Size | None:
         return None
     try:
         with Image.open(path) as image:
+            # Orientations 5 to 8 are turned by a quarter: browsers show them so, and annotators drew on that.
             sideways = image.getexif().get(0x0112, 1) >= 5
             width, height = image.size
     except (OSError, SyntaxError, Image.DecompressionBombError):

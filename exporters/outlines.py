@@ -7,6 +7,7 @@ import numpy as np
 from exporters.masks import mask_pixels
 from exporters.records import Mask, Point
 
+# The padded array of a mask is held whole, a byte a pixel.
 LARGEST_OUTLINED = 1 << 26
 _Corner = tuple[int, int]
 # With y downwards, walking clockwise: where a right turn, straight on, a left turn lead.
@@ -29,6 +30,8 @@ def mask_outlines(mask: Mask) -> tuple[list[tuple[Point, ...]], int]:
         if start not in edges:
             continue
         loop = _walk(edges, start)
+        # With y downwards, clockwise is positive; around a hole the set pixels lie outside, so the walk turns
+        # left.
         if _doubled_area(loop) > 0:
             outer.append(tuple((x + float(mask.left), y + float(mask.top)) for x, y in loop))
         else:
@@ -38,6 +41,7 @@ def mask_outlines(mask: Mask) -> tuple[list[tuple[Point, ...]], int]:
 
 def _edges(mask: Mask) -> dict[_Corner, list[_Corner]]:
     """Return the unit edges between set and unset pixels, start to ends, with the set pixel on the right."""
+    # A border of unset pixels: the outermost ones have an edge, too, without four cases of their own.
     field = np.pad(mask_pixels(mask), 1)
     inner = field[1:-1, 1:-1]
     edges: dict[_Corner, list[_Corner]] = {}

@@ -27,12 +27,15 @@ def media_name(address: str) -> str:
     text = address.replace("\\", "/")
     parts = _split(text)
     path = parts[1]
+    # Label Studio serves a mounted folder under this address; where the file lies is in its query.
     if "local-files" in path and "d=" in parts[2]:
         path = parse_qs(parts[2]).get("d", [""])[0]
+    # A bare name may hold a percent sign of its own; only an address is encoded.
     elif parts[0] or path.startswith("/"):
         path = unquote(path)
     path = path.split(_UPLOADS, 1)[-1] if _UPLOADS in path else path
     kept = [step for step in path.split("/") if step not in ("", ".", "..")]
+    # A drive of Windows: no other machine has it.
     if kept and len(kept[0]) == 2 and kept[0][1] == ":":
         del kept[0]
     return "/".join(kept)

@@ -223,6 +223,8 @@ class Ledger:
         settled.update(self._covered)
         for unit in SETTLED:
             told = settled[unit] - self._unread[unit]
+            # At both ends: a reader that loses a region and a writer that loses one are two different
+            # defects.
             if self.handed[unit] != told:
                 raise ExportDefect(unit, "read", self.handed[unit], told)
         for unit, count in self.seen.items():
@@ -254,6 +256,7 @@ class Reading(Ledger):
     """The same ledger in a reader's hands."""
 
     def __init__(self, whole: Ledger):
+        # One set of counts in two hands, and not a copy: what a reader drops stands in the same report.
         self.__dict__ = whole.__dict__
 
     def drop(self, kind: str, why: str, place: str = "", count: int = 1) -> None:

@@ -68,6 +68,7 @@ class LabelStudioExporter:
         metadata : mapping, optional
             Added to each task's `meta`.
         """
+        # Counted against the ids, so a generator has to be held.
         rows = list(samples)
         ids = list(range(len(rows))) if sample_ids is None else [_plain(entry) for entry in sample_ids]
         if len(ids) != len(rows):
@@ -96,6 +97,7 @@ def _data(row: Any, key: str) -> dict[str, Any]:
         return {str(name): _plain(value) for name, value in row.items()}
     if isinstance(row, str | os.PathLike):
         return {key: os.fspath(row)}
+    # A row of a sparse matrix: numpy would make an array of one object of it.
     if hasattr(row, "toarray"):
         row = row.toarray().ravel()
     import numpy as np  # here, so that a conversion of files does not wait for it

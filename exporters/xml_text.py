@@ -11,6 +11,7 @@ from exporters.errors import InputError
 DEEPEST = 1000
 _ENCODINGS = frozenset(("UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "US-ASCII", "ISO-8859-1"))
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# What XML 1.0 cannot hold even as a character reference, and halves of surrogate pairs.
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL = re.compile('[&<>"\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 _ENTITIES = {
@@ -62,6 +63,7 @@ def safe_parser(name: str, encoding: str | None = None) -> expat.XMLParserType:
     def refuse(*_: object) -> None:
         raise InputError(f"{name}: has a DOCTYPE; entities are not read. Remove it")
 
+    # No DOCTYPE, no entities: neither files of this machine nor a billion laughs.
     parser.StartDoctypeDeclHandler = refuse
     return parser
 
@@ -79,6 +81,7 @@ def _is_readable(encoding: str) -> bool:
 def parse_xml(text: str | bytes, name: str) -> Element:
     """Return the root of a small document; `InputError` names the line of a fault."""
     builder = TreeBuilder()
+    # A text is decoded already: what it declares of its encoding is out of date.
     parser = safe_parser(name, "utf-8" if isinstance(text, str) else None)
     depth = 0
 

@@ -70,6 +70,7 @@ def read_accuracy(report: dict[str, Any]) -> Accuracy:
     """Return what a stored round report says of accuracy; not known where it says nothing."""
     stored = report.get("accuracy") or {}
     known = {f.name for f in fields(Accuracy)}
+    # An older or a newer version may have stored other fields: what is not known here is passed over.
     return Accuracy(**{name: value for name, value in stored.items() if name in known})
 
 
@@ -117,6 +118,7 @@ def accuracy_now(
     n_labels = len(labeled.y)
     n_tasks = n_labels + unlabeled.shape[0]
     if not anew and still_stands(last, n_labels, n_tasks, known=missing is None):
+        # The count is of now even where the estimate is of then: people watch it grow towards 30.
         return replace(last, audit_labels=audited, unknown_because=missing)
     try:
         found = sampler.estimate_accuracy(unlabeled, confidence=CONFIDENCE)

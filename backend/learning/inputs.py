@@ -25,6 +25,7 @@ from backend.learning.vectorize.numbers import as_numbers
 
 MAX_IMAGE_BYTES = 32 * 2**20
 EMBEDDING_FIELD = "embedding"
+# A mean over a sample: transforming the whole pool a second time would double the first round.
 SCALE_SAMPLE = 2000
 
 # What a reader reads of some tasks: for each of its inputs, a value a task.
@@ -67,6 +68,7 @@ def try_inputs(
         values = read_values(inputs, sample, download)
         features = Reader.fitted(inputs, values, seed=0).transform(values)
         spare = with_spare(inputs, shown, sample)
+        # Spare numbers come in once; that they bring nothing either is for the caller to say.
         if features.readable.any() or spare == inputs:
             return inputs, features
         inputs = spare
@@ -124,6 +126,8 @@ class Reader:
     @property
     def n_sketch(self) -> int:
         """How many of the first features are a text's sketch; none where several inputs are read."""
+        # The learner shortens the first columns: with several inputs they are no longer the sketch of all the
+        # rest.
         return self.vectorizers[0].n_sketch if len(self.vectorizers) == 1 else 0
 
     def transform(self, values: Values) -> Features:

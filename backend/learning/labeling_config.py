@@ -46,6 +46,7 @@ def shown_objects(label_config: str) -> list[ObjectTag]:
 
 def config_digest(label_config: str) -> str:
     """Return a short digest that changes when the labeling config does."""
+    # surrogatepass: JSON lets halves of characters through, and a digest must not fail at them.
     return hashlib.blake2b(label_config.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

@@ -91,6 +91,7 @@ def read_labels(
         if not finished:
             skipped.add(task)
             continue
+        # Ground truth is somebody's last word: what others said beside it neither counts nor disagrees.
         deciding = [a for a in finished if a.ground_truth] or finished
         for tally in tallies:
             tally.add(task, deciding)
@@ -113,6 +114,7 @@ class _Tally:
         except Exception:  # noqa: BLE001  annotations may be imported, and hold anything; one must not end the round
             self.unreadable += 1
             return
+        # Not empty: nobody could answer what nobody was shown, and it must not be learned as a "no".
         if not asked:
             self.not_asked += 1
             return
@@ -121,6 +123,7 @@ class _Tally:
         usable = [answer for answer in answers if self.control.in_config(answer)]
         if usable:
             self.known[task] = self.control.settle(usable)
+        # Told by name: a label that left the config explains why labels seem to be missing.
         elif answers:
             self.left.update(self.control.counts([self.control.settle(answers)]).keys())
         else:

@@ -30,6 +30,7 @@ class Page:
         if self.phrases is None or not 0 <= index < len(self.phrases):
             return None
         point = code_point(self.phrases[index], within)
+        # One for the line break that stands between phrases in `text`.
         before = sum(len(phrase) + 1 for phrase in self.phrases[:index])
         return before + point if 0 <= point <= len(self.phrases[index]) else None
 

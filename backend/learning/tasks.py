@@ -48,6 +48,7 @@ class Tasks:
     @cached_property
     def data(self) -> list[Data]:
         """The tasks' data, as Label Studio holds it."""
+        # Read once for all questions, and not at all where features are enough: the pool's texts are large.
         return list(self._read(self.ids))
 
     def predictions(self, version: str | None) -> list[Data | None]:

@@ -75,6 +75,7 @@ def bind(store: ModelStore, project_id: int, identity: dict[str, Any]) -> None:
             f"not the project that was connected: {_told(connection.bound_to)}, but {_told(identity)}; it is "
             f"left alone. To work on it: clean-al connect {project_id}"
         )
+    # While disconnect puts things back the record is not touched.
     if connection.on:
         save_connection(store, project_id, replace(connection, bound_to=identity))
 
@@ -85,6 +86,7 @@ def _told(identity: dict[str, Any]) -> str:
 
 def save_connection(store: ModelStore, project_id: int, connection: Connection) -> None:
     """Keep a project's connection."""
+    # Twice: nobody else knows what the project was like before.
     write_json_twice(_path(store, project_id), asdict(connection))
 
 

@@ -46,9 +46,11 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     make_room(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        # Exclusively: a file or link planted under that name is not written into.
         with open(temporary, "xb", opener=open_private) as file:
             yield file
             file.flush()
+            # Before the rename: else a power cut can leave the new name without its content.
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
@@ -67,6 +69,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_json_twice(path: Path, value: Any) -> None:
     """Write what nobody else knows: a second copy is read where the first one is damaged."""
+    # The copy first: where the file is there, so is its copy, whenever a crash comes.
     write_json(_copy_of(path), value)
     write_json(path, value)
 

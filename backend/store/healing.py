@@ -83,6 +83,7 @@ def make_room(path: Path) -> None:
     """Move a folder that lies where a file belongs aside; it stays there, under another name."""
     if path.is_dir() and not path.is_symlink():
         with suppress(OSError):
+            # Not removed: nobody knows whose it is.
             os.replace(path, path.with_name(f".{path.name}.damaged-{secrets.token_hex(4)}"))
 
 

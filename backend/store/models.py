@@ -97,6 +97,8 @@ class ModelStore:
         final = self._model_folder(project_id, version)
         contents = serialized(model)
         for name, content in contents.items():
+            # Asked before it is stored: a model that `load` refuses would be found out at the next
+            # prediction.
             if name.endswith(SKOPS):
                 own_types(content, self.trusted_package)
         temporary = private_folder(final.with_name(f".{final.name}.{secrets.token_hex(4)}"))
@@ -104,6 +106,7 @@ class ModelStore:
             for name, content in contents.items():
                 write_atomically(temporary / name, content)
             write_json(temporary / "manifest.json", {n: _checksum(c) for n, c in contents.items()})
+            # A folder takes its name in one step: no reader finds a model with half of its files.
             os.replace(temporary, final)
             sync_folder(final.parent)
         finally:
@@ -153,6 +156,7 @@ class ModelStore:
     def versions(self, project_id: int) -> list[str]:
         """Return the stored model versions, newest first."""
         folders = (self.folder(project_id) / "models").glob("[!.]*")
+        # Versions begin with the number of their round, so the order of names is that of making.
         return sorted((p.name for p in folders), reverse=True)
 
     def prune(self, project_id: int, keep: int = KEEP) -> None:

@@ -43,5 +43,6 @@ def note_poll(folder: Path, problem: str | None, *, gone: bool = False, foreign:
         make_room(path)
         path.unlink(missing_ok=True)
     elif before is None or (before.problem, before.foreign) != (problem, foreign):
+        # The words of a problem can change while it lasts; since when annotators have been cut off does not.
         since = before.since if before is not None and before.since else time.time()
         write_json(path, asdict(PollNote(problem, since, gone, foreign)))

@@ -71,6 +71,7 @@ class ProgressFile:
         rounds = self.rounds() + published
         if published:
             self._note(report)
+        # A new one: error, failures and pause of earlier rounds are over.
         self._write(Progress(covers=covers, report=report, rounds=rounds))
 
     def rounds(self) -> int:
@@ -88,6 +89,7 @@ class ProgressFile:
             history.seek(max(size - 1, 0))
             ends = history.read(1) in (b"", b"\n")
             history.write((b"" if ends else b"\n") + json.dumps(report).encode() + b"\n")
+        # To half, so that it is rewritten once in hundreds of rounds and not at every one.
         if size > LARGEST_HISTORY:
             kept = self._history.read_bytes()[-LARGEST_HISTORY // 2 :]
             write_atomically(self._history, kept[kept.find(b"\n") + 1 :])
@@ -100,6 +102,7 @@ class ProgressFile:
             before,
             running_since=None,
             error=error,
+            # 2 to the power of thousands of failures is no float any more.
             failures=min(before.failures + 1, 30),
             try_again_at=now + pause,
             failed_at=now,

@@ -37,9 +37,11 @@ class EncodedBlock:
         """Learn center and length from the whole pool; labels are not used."""
         scale = check_number(self.scale, "scale")
         rows = _both(today, encoded)[1]
+        # Rows that nobody could read would pull the center towards zero, the more of them the more.
         rows = rows[rows.any(axis=1)]
         self.mean_ = np.zeros(rows.shape[1], np.float32)
         if len(rows):
+            # Summed in float64: in float32 the mean of a large pool drifts, and the mean is what must go.
             self.mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         length = _length(rows, self.mean_)
         # Rows that are all alike tell nothing, and must not be blown up from rounding errors.
@@ -50,6 +52,8 @@ class EncodedBlock:
         """The block, shape (n, dimension), float32."""
         rows = _checked(encoded, len(self.mean_))
         block: np.ndarray = (rows - self.mean_) * np.float32(self.factor_)
+        # Centered, a row of zeros would be minus the mean, and all unreadable items would look alike and far
+        # away.
         block[~rows.any(axis=1)] = 0
         return block
 

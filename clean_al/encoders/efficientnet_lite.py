@@ -40,6 +40,8 @@ class Builder:
             x,
             self.graph.constant(kernel * gain[:, None, None, None]),
             self.graph.constant(bias),
+            # The published weights were trained in TensorFlow, whose padding of a stride of 2 is uneven: more
+            # below and right.
             auto_pad="SAME_UPPER",
             group=len(kernel) if "depthwise" in convolution else 1,
             kernel_shape=size,

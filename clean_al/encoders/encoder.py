@@ -57,9 +57,11 @@ class Encoder:
         if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
             raise TypeError(f"values must be a list of {self.kind}s, not {type(values).__name__}")
         values = list(values)  # a column of a table counts by its own index
+        # Zeros are what unreadable values stay at: rows and values keep the same numbers.
         table = np.zeros((len(values), self.dimension), dtype=np.float32)
         for start in range(0, len(values), self.window):
             stop = min(start + self.window, len(values))
+            # A window at a time: a pool of decoded pictures would not fit into memory.
             read = {i: self._read(values[i], i) for i in range(start, stop)}
             rows = [i for i, value in read.items() if value is not None]
             if rows:
@@ -80,6 +82,7 @@ class Encoder:
                 f"{self.name} gives an array of shape {rows.shape} for {len(ready)} {self.kind}s, not "
                 f"({len(ready)}, {self.dimension})"
             )
+        # One nan in a row would make every distance and every fit nan.
         rows[~np.isfinite(rows).all(axis=1)] = 0
         return rows
 

@@ -41,5 +41,6 @@ def find_encoder(kind: str, name: str = "auto", *, threads: int = 1) -> FoundEnc
     check_option(kind, "kind", KINDS)
     try:
         return FoundEncoder(KINDS[kind](name, threads=threads), "")
+    # Only ours: a mistake in the code, such as an unknown kind, must not pass for a missing encoder.
     except EncoderError as error:
         return FoundEncoder(None, str(error))

@@ -46,6 +46,7 @@ class ImageEncoder(Encoder):
     """
 
     kind = "image"
+    # At most 512 x 512 x 3 bytes each (pictures.LONGEST_SIDE): 50 MB.
     window = 64
 
     def _read(self, value: Any, place: int) -> Any | None:

@@ -83,6 +83,7 @@ def identity_of(label: str, *parts: bytes | str) -> str:
     whole = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
+        # With its length before each part, "ab" + "c" and "a" + "bc" are different.
         whole.update(len(data).to_bytes(8, "big") + data)
     return f"{label}@sha256:{whole.hexdigest()[:16]}"
 
@@ -92,6 +93,7 @@ def translated(kind: type[EncoderError], saying: str) -> Iterator[None]:
     """Turns whatever code of others raises into an error of ours, short enough for a status."""
     try:
         yield
+    # Already one of ours, and more exact than `saying`.
     except EncoderError:
         raise
     except Exception as error:  # libraries raise what they like

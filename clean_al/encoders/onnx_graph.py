@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+# Old enough for every onnxruntime in use; nothing newer is needed.
 IR_VERSION, OPSET = 8, 13
 FLOAT = 1
 

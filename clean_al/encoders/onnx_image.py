@@ -67,7 +67,10 @@ class OnnxImageModel:
         fixed = isinstance(taken[0].shape[0], int) or rows_depend_on_batch(weights)
         self._pictures = 1 if fixed else PICTURES
         self._input = taken[0].name
+        # Two, so that a model which cannot take a batch fails here and not in the middle of a pool.
         self.dimension = int(self.encode([probe("image")] * 2).shape[1])
+        # "image 1" is the version of our own preparation: raise it when rows change though the weights do
+        # not.
         self.identity = identity_of(label, "image 1", weights.sha256, repr(preparation))
 
     def encode(self, values: Sequence[Any]) -> np.ndarray:

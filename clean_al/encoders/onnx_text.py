@@ -61,9 +61,12 @@ class OnnxTextModel:
         self._name, self._tokenizer, self._pooling = weights.name, tokenizer, pooling
         self._session = open_session(weights, threads)
         self._inputs = self._checked_inputs()
+        # A quantized model that scales by the batch would give a text another row beside other texts.
         self._texts = 1 if rows_depend_on_batch(weights) else TEXTS
+        # As for pictures: two at once show whether it takes a batch at all.
         self.dimension = int(self._batch_rows(next(self._batches(["a text"] * 2))).shape[1])
         cut = str(tokenizer.truncation["max_length"])
+        # "text 1" is the version of our own steps: raise it when rows change though the weights do not.
         self.identity = identity_of(label, "text 1", weights.sha256, tokenizer_id, pooling, cut)
 
     def encode(self, values: Sequence[str]) -> np.ndarray:
@@ -91,6 +94,8 @@ class OnnxTextModel:
         while start < len(said):
             stop = start + 1
             while stop < len(said) and stop - start < self._texts:
+                # In the order of length, the next text is the longest so far: all others would be padded to
+                # it.
                 if len(ids[said[stop]]) * (stop + 1 - start) > TOKENS:
                     break
                 stop += 1
@@ -106,6 +111,7 @@ class OnnxTextModel:
 
     def _batch_rows(self, batch: Batch) -> np.ndarray:
         inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        # Some exports of BERT ask for them; a single text is segment 0 throughout.
         if "token_type_ids" in self._inputs:
             inputs["token_type_ids"] = np.zeros_like(batch.ids)
         found = np.asarray(run(self._session, self._name, inputs), dtype=np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 
 from clean_al.encoders.model import imported
 
+# A small file can unpack to gigabytes; width and height stand in its head and are looked at first.
 MAX_PIXELS = 50_000_000
 # No encoder here looks at more; pictures waiting for their turn stay small.
 LONGEST_SIDE = 512
@@ -62,5 +63,7 @@ def _on_white(image: Any, images: Any) -> Any:
         return images.fromarray((255 * (pixels - pixels.min()) / spread).astype(np.uint8)).convert("RGB")
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
+        # As a browser page shows it; plain convert("RGB") would show the color hidden under full
+        # transparency.
         return images.alpha_composite(images.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return image.convert("RGB")

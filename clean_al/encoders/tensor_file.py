@@ -81,6 +81,7 @@ def _numbers(stream: io.BytesIO, table: dict[str, Tensor], keys: list[str]) -> d
     for key in keys:
         count = int.from_bytes(stream.read(8), "little")
         data = stream.read(count * dtypes[key].itemsize)
+        # With the count, a truncated file is a ValueError and not a shorter tensor.
         found[key] = np.frombuffer(data, dtypes[key], count)
     return found
 
@@ -88,8 +89,10 @@ def _numbers(stream: io.BytesIO, table: dict[str, Tensor], keys: list[str]) -> d
 def _view(tensor: Tensor, numbers: dict[str, np.ndarray]) -> np.ndarray:
     whole = numbers[tensor.storage.key]
     last = tensor.offset + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.strides, strict=True))
+    # as_strided believes anything: a stride too far reads other memory of the process.
     if min((*tensor.shape, *tensor.strides, tensor.offset), default=0) < 0 or last >= len(whole):
         raise ValueError("a tensor reaches beyond its numbers")
+    # A stride of 0 passes the test above, and a few bytes would become an array of any size.
     if prod(tensor.shape) > len(whole):
         raise ValueError("a tensor repeats its numbers")
     steps = [stride * whole.itemsize for stride in tensor.strides]

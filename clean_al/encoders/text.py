@@ -9,6 +9,7 @@ from clean_al.encoders.encoder import Encoder, is_missing
 
 # Models read a few hundred tokens; a tokenizer would read a whole book first.
 CHARACTERS = 16_384
+# Half a pair cannot be encoded as UTF-8, which the tokenizer takes; JSON lets it through.
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -57,5 +58,6 @@ class TextEncoder(Encoder):
             return None
         if not isinstance(value, str):
             raise TypeError(f"values[{place}] must be a text or None, not {type(value).__name__}")
+        # Stripped on the left before the cut: a page of blanks must not use up the characters that count.
         text = SURROGATE.sub("\ufffd", value.lstrip()[:CHARACTERS]).strip()
         return text or None

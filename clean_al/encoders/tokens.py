@@ -21,6 +21,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 def uncased_tokenizer(max_length: int) -> Any:
     """BERT's uncased WordPiece tokenizer."""
     library = imported("tokenizers")
+    # The last line ends with a line break: the empty string behind it is no word.
     words = files(__package__).joinpath(VOCABULARY).read_text(encoding="utf-8").split("\n")[:-1]
     numbers = {word: i for i, word in enumerate(words)}
     tokenizer = library.Tokenizer(library.models.WordPiece(numbers, unk_token="[UNK]"))  # noqa: S106
@@ -46,6 +47,8 @@ def tokenizer_from(weights: Weights, max_length: int | None, longest: int) -> An
     with translated(EncoderRefused, f"{weights.name} is no tokenizer"):
         tokenizer = library.Tokenizer.from_buffer(weights.data)
         own = (tokenizer.truncation or {}).get("max_length")
+        # A tokenizer.json may ask for padding to a fixed length: every batch would be as long as the longest
+        # text allowed.
         tokenizer.no_padding()
         tokenizer.enable_truncation(min(max_length or own or longest, longest))
     return tokenizer

@@ -25,6 +25,7 @@ class TorchModel:
 
     def __init__(self, label: str, module: Any, rows: Callable[[list[Any]], np.ndarray], sample: Any):
         self._rows = rows
+        # The weights themselves: a name on the hub can mean another revision tomorrow.
         self.identity = f"{label}@sha256:{_checksum(module)[:16]}"
         self.dimension = int(self.encode([sample]).shape[1])
 
@@ -36,6 +37,7 @@ class TorchModel:
 
 def _checksum(module: Any) -> str:
     whole = hashlib.sha256()
+    # Sorted, as a library may lay its layers in another order; as float32, since numpy has no bfloat16.
     for name, tensor in sorted(module.state_dict().items()):
         whole.update(name.encode())
         whole.update(np.ascontiguousarray(tensor.cpu().float().numpy()).tobytes())

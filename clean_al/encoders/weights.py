@@ -42,6 +42,8 @@ def read_weights(path: Path, name: str | None = None, sha256: str | None = None)
     """
     name = name or str(path)
     try:
+        # Read once, checked and used from memory: between a check and a second read the file could be
+        # exchanged.
         data = path.read_bytes()
     except FileNotFoundError:
         raise EncoderMissing(f"{name}: there is no such file") from None

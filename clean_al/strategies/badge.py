@@ -70,7 +70,9 @@ def scores(pool: Pool) -> np.ndarray:
 def batch(pool: Pool, n: int) -> np.ndarray:
     """The longest gradient, then draws with probability proportional to squared distance."""
     gradients = gradients_of(pool)
+    # As Ash et al. begin: k-means++ would draw the first one at random.
     first = int(np.argmax(gradients.sq_norms))
+    # Uncertainty is in the length of the gradients already: no weights on top.
     mass = np.ones(len(pool), pool.X.dtype)
     return lazy_d2(len(pool), n, first, gradients.sq_distances, pool.rng, mass)
 

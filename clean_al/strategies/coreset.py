@@ -17,6 +17,7 @@ CANDIDATES = 8192
 def scores(pool: Pool) -> np.ndarray:
     """Distance to the nearest labeled item; without labels, closeness to the middle of the pool."""
     if pool.seen is None:
+        # Before any label the farthest item would be an outlier: the first center lies in the middle.
         return -pool.points.sq_distances(slice(0, len(pool)), _middle(pool.points)[None])[:, 0]
     return np.sqrt(nearest_seen(pool))
 
@@ -77,6 +78,7 @@ def _pick_from(
     current = stale[rows]
     while len(picks) < n:
         best = int(np.argmax(current))
+        # Not <=: at a tie the candidate is as far as any item outside can be.
         if current[best] < outside:
             break
         picks.append(int(rows[best]))

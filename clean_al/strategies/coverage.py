@@ -29,6 +29,7 @@ def cover(pool: Pool, n: int, similarity: Similarity) -> np.ndarray:
     ----------
     similarity : function of squared distances giving values in [0, 1], falling with distance
     """
+    # Shuffled, for ties go to the first: rows in the order of a file would favor its beginning.
     candidates = pool.rng.permutation(_some(pool, max(CANDIDATES, n)))
     references = _some(pool, REFERENCES)
     gains = similarities(pool.points, candidates, references, similarity)
@@ -76,12 +77,14 @@ def greedy_cover(
     price = np.ones(len(similarity)) if costs is None else costs
     gain = np.empty(len(similarity))
     for part in blocks(len(similarity), 512):
+        # By parts, or the difference would be a second array of 64 MB.
         gain[part] = np.maximum(similarity[part] - covered, 0).sum(axis=1, dtype=np.float64)
     heap = [(-g, i) for i, g in enumerate((gain / price).tolist())]
     heapq.heapify(heap)
     picks: list[int] = []
     while heap and len(picks) < n:
         _, i = heapq.heappop(heap)
+        # In float64: sums of 4096 float32 that differ in their last bits would swap the picks.
         fresh = float(np.maximum(similarity[i] - covered, 0).sum(dtype=np.float64) / price[i])
         if heap and -fresh > heap[0][0]:
             heapq.heappush(heap, (-fresh, i))

@@ -13,7 +13,9 @@ from clean_al.points import Points
 from clean_al.pool import Pool, Strategy, top
 from clean_al.strategies.coreset import CORESET
 
+# 512 MB in float32, the largest array of the package.
 MAX_NUMBERS = 128_000_000
+# Above what float32 rounding leaves of the gain of a mere copy.
 EXHAUSTED = 1e-6
 
 
@@ -27,6 +29,7 @@ def determinantal_picks(
 ) -> np.ndarray:
     """Greedy MAP on all points, or on the best (else random) ones where n x N numbers are too many."""
     quality = np.ones(len(points)) if weights is None else np.asarray(weights, np.float64)
+    # A width of zero, in a pool of copies, would divide by it.
     width_sq = points.typical_sq(np.random.default_rng(0)) or 1.0
     limit = max(MAX_NUMBERS // max(n, 1), 2 * n)
     if len(points) <= limit:
@@ -54,6 +57,7 @@ def greedy_map(
     floor = EXHAUSTED * float(gain.max(initial=0))
     picks: list[int] = []
     for t in range(n):
+        # argmax takes the first: without weights all gains are 1 at the start, and row 0 would always lead.
         ties = np.flatnonzero(gain == gain.max())
         j = int(ties[0] if len(ties) == 1 else rng.choice(ties))
         if gain[j] <= floor:
@@ -64,6 +68,7 @@ def greedy_map(
         row *= quality * quality[j]
         row -= factor[:t, j] @ factor[:t]
         row /= np.sqrt(gain[j])
+        # Rounding can push the gain of a copy below zero, and of that a root is taken.
         gain = np.maximum(gain - row * row, 0)
         gain[picks] = -1
     return np.asarray(picks, np.intp)

@@ -35,6 +35,7 @@ def flips(pool: Pool) -> np.ndarray:
 def _dropped(X: Any, rng: np.random.Generator) -> Any:
     """A copy with a random DROPPED share of its numbers at zero, the others larger for it."""
     values = X.data if sparse.issparse(X) else X
+    # Larger by 1 / (1 - DROPPED), as dropout does: else every logit shrinks and the intercept alone decides.
     kept = (rng.random(values.shape) >= DROPPED).astype(X.dtype) / (1 - DROPPED)
     if not sparse.issparse(X):
         return X * kept
@@ -45,6 +46,7 @@ def _dropped(X: Any, rng: np.random.Generator) -> Any:
 
 def scores(pool: Pool) -> np.ndarray:
     """Predictions that flip, and within equal numbers of them uncertainty; shape (n,)."""
+    # Half of a measure within [0, 1] never outweighs one flip.
     return flips(pool) + 0.5 * pool.uncertainty
 
 

@@ -18,6 +18,7 @@ from clean_al.pool import Pool, Strategy
 def _lengths(p: np.ndarray) -> np.ndarray:
     """Length of p - e_y for every label y, shape (n, n_classes)."""
     sq = np.einsum("ij,ij->i", p, p)[:, None] - 2 * p + 1
+    # A sure model leaves (1 - 1)^2, which rounding can put below zero.
     return np.sqrt(np.maximum(sq, 0))
 
 
@@ -51,6 +52,7 @@ def scores(pool: Pool) -> np.ndarray:
 def _input_lengths(pool: Pool) -> np.ndarray:
     lengths = np.empty(len(pool))
     for part in blocks(len(pool)):
+        # The 1 is the intercept's constant feature.
         lengths[part] = np.sqrt(sq_lengths(pool.numbers[part]) + 1.0)
     return lengths
 

@@ -17,6 +17,7 @@ from clean_al.strategies.coverage import CANDIDATES, cover, greedy_cover, simila
 
 def batch(pool: Pool, n: int) -> np.ndarray:
     """Greedy picks under a Gaussian similarity, half the pool's median distance wide."""
+    # Half of the median distance: at the whole of it nearly everything is similar to everything.
     width_sq = pool.points.typical_sq(np.random.default_rng(0)) / 4 or 1.0
     return cover(pool, n, lambda sq: np.exp(-sq / width_sq))
 
@@ -31,6 +32,7 @@ def facility_picks(
     width_sq = block.typical_sq(np.random.default_rng(0)) / 4 or 1.0
     everyone = np.arange(len(rows))
     similarity = similarities(block, everyone, everyone, lambda sq: np.exp(-sq / width_sq))
+    # Need weighs the items to be covered (columns), not those that are picked (rows).
     similarity *= need[rows].astype(similarity.dtype)
     return rows[greedy_cover(similarity, np.zeros(len(rows), similarity.dtype), n)]
 

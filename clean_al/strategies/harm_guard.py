@@ -12,6 +12,7 @@ import numpy as np
 from clean_al.points import Points, exact_sq_distances
 from clean_al.pool import Pool
 
+# All pairs of 1024 labels are 8 MB.
 MOST_LABELS = 1024
 FEWEST_FELLOWS = 30
 # Standard errors above chance: below FLAT the whole batch is drawn at random, above CLEAR nothing of it.
@@ -31,8 +32,10 @@ def agreement(points: Points, labels: np.ndarray) -> tuple[float, float, int]:
     if len(fellows) == 0:
         return 1.0, 0.0, 0
     d = exact_sq_distances(points.X, points.X)
+    # Else every item would be its own nearest one, and always agree.
     np.fill_diagonal(d, np.inf)
     agrees = float(np.mean(labels[d.argmin(axis=1)[fellows]] == labels[fellows]))
+    # An item cannot meet itself: one less of its class, among one less of all.
     chance = float(np.mean((counts[labels[fellows]] - 1) / (len(labels) - 1)))
     return agrees, chance, len(fellows)
 

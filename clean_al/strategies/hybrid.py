@@ -33,6 +33,7 @@ def scores(pool: Pool) -> np.ndarray:
 
 def _ranks(values: np.ndarray) -> np.ndarray:
     """Values as ranks from 0 (lowest) to 1 (highest); equal values share a rank."""
+    # Ranks, since margins and squared distances share no scale on which to be added.
     _, inverse = np.unique(values, return_inverse=True)
     return inverse / max(inverse.max(initial=0), 1)
 
@@ -55,6 +56,7 @@ def n_candidates(pool: Pool, n: int) -> int:
     u, d = pool.options.weights.uncertainty, pool.options.weights.diversity
     if d <= 0:
         return n
+    # n * 10^9 is beyond any pool, and 10^(d/u) would overflow as u goes to zero.
     if u <= 0 or d / u > 9:
         return len(pool)
     share = len(pool) * 5 ** -(u / d)
@@ -64,10 +66,12 @@ def n_candidates(pool: Pool, n: int) -> int:
 def _mass(pool: Pool, rows: np.ndarray) -> np.ndarray:
     """Uncertainty as a weight; it fades out as the weights turn to plain diversity."""
     u, d = pool.options.weights.uncertainty, pool.options.weights.diversity
+    # Not zero: where a model is sure of everything k-means would have no mass to draw by.
     return np.maximum(pool.value[rows], 1e-9) ** min(1.0, u / max(d, 1e-12))
 
 
 def _coreset_picks(points: Points, n: int, rng: np.random.Generator, weight: np.ndarray) -> np.ndarray:
+    # The most unsure one leads: within the preselection distance decides all others.
     first = int(np.argmax(weight))
     nearest = points.sq_distances(slice(0, len(points)), points.dense([first]))[:, 0]
     nearest[first] = -1

@@ -85,6 +85,7 @@ def _plus_plus(points: Points, mass: np.ndarray, k: int, rng: np.random.Generato
         return points.sq_distances(rows, points.dense(picks))
 
     rows = lazy_d2(len(points), k, first, sq_distances, rng, mass)
+    # D-squared draws end early among copies: other rows stand in, for k centers are promised.
     spare = np.setdiff1d(np.arange(len(points)), rows)
     return np.append(rows, rng.permutation(spare)[: k - len(rows)])
 
@@ -92,6 +93,7 @@ def _plus_plus(points: Points, mass: np.ndarray, k: int, rng: np.random.Generato
 def _means(points: Points, label: np.ndarray, mass: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """The weighted mean of each cluster; an empty cluster stays where it was."""
     k, n = len(centers), len(points)
+    # A sparse product adds rows up by cluster in one pass; np.add.at takes them one by one.
     member = sparse.csr_matrix((mass.astype(points.X.dtype), (label, np.arange(n))), shape=(k, n))
     sums = member @ points.X
     sums = sums.toarray() if sparse.issparse(sums) else sums

@@ -58,6 +58,7 @@ def _renewed(
     for part in blocks(len(weight)):
         distance = sq_distances(part, np.asarray(new)).min(axis=1)
         np.minimum(weight[part], mass[part] * distance, out=weight[part])
+    # Exactly zero: rounding leaves a pick a tiny distance to itself, and it could be drawn again.
     weight[new] = 0
     return weight
 
@@ -75,6 +76,8 @@ def _draw_until_stale(
     since = len(picks)
     accepted = proposed = 0
     while len(picks) < n and (proposed < 2 * PROPOSALS or accepted >= LEAST_ACCEPTANCE * proposed):
+        # side="right" steps over rows of weight zero, which have the same cumulative sum as their
+        # predecessor.
         rows = np.searchsorted(cumulative, rng.random(PROPOSALS) * cumulative[-1], side="right")
         rows = np.minimum(rows, len(weight) - 1)
         chance = rng.random(PROPOSALS) * weight[rows]
@@ -88,4 +91,5 @@ def _draw_until_stale(
                 accepted += 1
                 if len(picks) == n:
                     return
+                # The other proposals of this block were weighed before this pick: it counts for them as well.
                 true = np.minimum(true, mass[rows] * sq_distances(rows, rows[i : i + 1])[:, 0])

@@ -31,6 +31,7 @@ def ball_sq(pool: Pool, n: int) -> float:
     """
     rows = pool.rng.choice(len(pool), min(len(pool), SAMPLE), replace=False)
     d = similarities(pool.points, rows, rows, lambda sq: sq)
+    # At least 2: one ball for all would have the whole pool's diameter, and cover everything from anywhere.
     return float(np.quantile(d[np.triu_indices(len(rows), 1)], 1.0 / max(n, 2))) if len(rows) > 1 else 0.0
 
 

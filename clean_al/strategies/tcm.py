@@ -16,6 +16,7 @@ LABELS_PER_CLASS = 3
 
 def is_early(pool: Pool, labels_per_class: float) -> bool:
     """Whether fewer labels are there than these for every class known, or nothing ranks yet."""
+    # With a doubt from outside there may be no labels to count, and yet something to rank by.
     if not pool.can_rank or pool.labeled is None:
         return not pool.can_rank
     return len(pool.labeled.y) < labels_per_class * len(pool.labeled.classes)

@@ -12,6 +12,7 @@ from clean_al.points import Points, exact_sq_distances
 from clean_al.pool import Pool, Strategy
 from clean_al.strategies.kmeans import cluster_centers
 
+# As the authors' code has it: more clusters than that hold too few items to be typical of anything.
 MAX_CLUSTERS = 500
 NEIGHBORS = 20
 CANDIDATES = 256
@@ -48,6 +49,7 @@ def _rounds(pool: Pool, label: np.ndarray, distance: np.ndarray, taken: np.ndarr
     used = np.zeros(len(taken), np.intp)
     picks = np.empty(n, np.intp)
     load = taken.astype(np.float64)
+    # An empty cluster has the fewest labels of all and nothing to give.
     load[size == 0] = np.inf
     for i in range(n):
         fewest = np.flatnonzero(load == load.min())
@@ -68,12 +70,14 @@ def _typical_first(points: Points, members: np.ndarray, rng: np.random.Generator
     near = members[:CANDIDATES]
     others = members
     if len(members) > REFERENCES:
+        # The candidates come first, so that the diagonal below is the distance of each to itself.
         others = np.concatenate([near, rng.choice(members[CANDIDATES:], REFERENCES - CANDIDATES, False)])
     if points.is_sparse:  # thousands of dense rows would not be small
         d = np.sqrt(exact_sq_distances(points.X[near], points.X[others]))
     else:
         d = np.sqrt(points.take(near).sq_distances(slice(0, len(near)), points.dense(others)))
     d[np.arange(len(near)), np.arange(len(near))] = 0
+    # One more than neighbors: each finds itself, at distance zero.
     k = min(NEIGHBORS + 1, len(others))
     spread = np.partition(d, k - 1, axis=1)[:, :k].sum(axis=1)
     return np.concatenate([near[np.argsort(spread, kind="stable")], members[CANDIDATES:]])

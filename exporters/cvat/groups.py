@@ -22,6 +22,7 @@ def group_numbers(regions: Sequence[Region], relations: Sequence[Relation], firs
 
     kept = [link for link in relations if link.from_id in home and link.to_id in home]
     for link in kept:
+        # CVAT has groups only: whoever is linked, through others too, becomes one of them (union-find).
         home[root(link.from_id)] = root(link.to_id)
     related = {link.from_id for link in kept} | {link.to_id for link in kept}
     numbers: dict[str, int] = {}
@@ -44,6 +45,7 @@ def skeletons(regions: Sequence[Region]) -> list[Region]:
         if region.parent and type(region.shape) is Points and len(region.labels) == 1:
             parts.setdefault(region.parent, []).append(region)
     chosen = {parent: group for parent, group in parts.items() if _is_skeleton(group)}
+    # By identity: two regions of an annotation can be equal, and ids of regions can be missing.
     taken = {id(region) for group in chosen.values() for region in group}
     firsts = {id(group[0]): parent for parent, group in chosen.items()}
     names: dict[str | None, tuple[str, ...]] = {}
@@ -68,4 +70,5 @@ def _is_skeleton(group: list[Region]) -> bool:
 def _skeleton(parent: str, group: list[Region], labels: tuple[str, ...]) -> Region:
     label = f"{labels[0]} skeleton" if labels else "skeleton"
     scores = [region.score for region in group if region.score is not None]
+    # The least sure point: a skeleton has one score, and the mean would hide the bad one.
     return Region(Skeleton(tuple(group)), (label,), parent, min(scores) if scores else None)

@@ -11,6 +11,7 @@ from exporters.declared import DeclaredAttribute, DeclaredLabel
 from exporters.label_studio.make_config import PALETTE
 from exporters.xml_text import ILLEGAL, REPLACEMENT, escape
 
+# CVAT refuses a whole task for one longer name, and an annotation file for a label that the task has not.
 LONGEST_NAME = 64
 LONGEST_DEFAULT = 128
 INPUT_TYPES = ("checkbox", "radio", "number", "text", "select")
@@ -49,6 +50,7 @@ class Labels:
         name, how = ILLEGAL.sub(REPLACEMENT, text), ""
         if name != text:
             how = "label had characters that XML cannot hold"
+        # As CVAT's form trims them: labels that differ in blanks only would be two of one name.
         name = " ".join(name.split()) or UNNAMED
         if len(name) > LONGEST_NAME:
             name, how = _shorten(name), f"label cut to {LONGEST_NAME} characters"
@@ -149,10 +151,13 @@ def _skeleton_svg(parts: list[str]) -> str:
 
 
 def _digest(text: str) -> str:
+    # Of the text, not a counter: the same label gets the same name in the next export.
     return hashlib.blake2s(text.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
 
 
 def _shorten(name: str) -> str:
     if len(name) <= LONGEST_NAME:
         return name
+    # Seven for a blank and six hexadecimal digits, so that labels alike in their first 57 characters stay
+    # apart.
     return f"{name[: LONGEST_NAME - 7].rstrip()} {_digest(name)}"

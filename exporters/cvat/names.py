@@ -26,6 +26,7 @@ class SeenHashes:
 
     def add(self, text: str) -> bool:
         """Add a text; return whether it was there already."""
+        # Zero marks a free place, so no key may be zero.
         key = hash(text) & 0xFFFFFFFFFFFFFFFF or 1
         part = key % self.PARTS
         table = self._tables[part]
@@ -37,6 +38,7 @@ class SeenHashes:
             at = at + 1 if at + 1 < size else 0
         table[at] = key
         self._counts[part] += 1
+        # Beyond two thirds linear probing slows down steeply.
         if self._counts[part] * 3 > size * 2:
             self._tables[part] = _grown(table)
         return False
@@ -73,6 +75,7 @@ class ImageNames:
             name = basename(name)
         if not name.isascii() and ILLEGAL.search(name):
             name, how = ILLEGAL.sub(REPLACEMENT, name), "name had characters that XML cannot hold"
+        # ASCII control characters: the test above looks at other names only, which keeps it off most of them.
         elif not name.isprintable():
             name = ILLEGAL.sub(REPLACEMENT, name)
         if self._seen.add(stem(name)):
@@ -82,6 +85,7 @@ class ImageNames:
     def _free(self, name: str) -> str:
         root = stem(name)
         ending = name[len(root) :]
+        # From where the last search ended: a thousand images of one name would else take a million steps.
         number = self._last.get(root, 1) + 1
         while self._seen.add(f"{root}-{number}"):
             number += 1

@@ -63,6 +63,7 @@ def _task(element: Element, meta: Element) -> TaskHead:
     if not name and element.tag == "job" and key:
         name = f"job {key}"
     media = element.findtext("source") or meta.findtext("source") or ""
+    # Frames count from 0, stop_frame included.
     length = stop + 1 if stop is not None and is_video else None
     return TaskHead(key, name, media.strip(), is_video, *sides, length)
 
@@ -71,6 +72,7 @@ def _label(element: Element) -> DeclaredLabel:
     attributes = tuple(_attribute(each) for each in element.findall("attributes/attribute"))
     name = (element.findtext("name") or "").strip()
     kind = (element.findtext("type") or "any").strip()
+    # Points of a skeleton stand in the same list as labels, and name the one that they belong to.
     if element.find("parent") is not None:
         kind = "part"
     return DeclaredLabel(name, (element.findtext("color") or "").strip(), kind, attributes)

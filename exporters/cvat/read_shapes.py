@@ -28,6 +28,7 @@ LARGEST_WHOLE = 1 << 31
 def _finite(*numbers: float) -> None:
     if not all(map(isfinite, numbers)):
         raise ValueError("a coordinate is not finite")
+    # Python reads "nan" and "1e308" as floats: the one passes any comparison, the other overflows in percent.
     if max(map(abs, numbers)) > FARTHEST:
         raise ValueError("a coordinate is out of range")
 
@@ -54,6 +55,7 @@ def read_box(given: Given) -> Box:
 
 def _points(given: Given, least: int) -> tuple[Point, ...]:
     points = []
+    # A semicolon at the end would make an empty point of what follows it.
     for pair in given["points"].rstrip("; ").split(";"):
         x, y = pair.split(",")
         points.append((float(x), float(y)))
@@ -76,6 +78,7 @@ def _mask(given: Given) -> Mask:
     if not 0 < width * height <= LARGEST_IMAGE:
         raise ValueError(f"is empty, or larger than {LARGEST_IMAGE:,} pixels")
     runs = tuple(int(run) for run in given["rle"].split(","))
+    # CVAT itself takes runs of any length, and shows another mask than was drawn.
     if sum(runs) != width * height or min(runs) < 0 or min(width, height) < 1:
         raise ValueError("the runs of the mask do not fill its rectangle")
     return Mask(left, top, width, height, runs)

@@ -49,6 +49,7 @@ class VideoTasks:
         self._count(len(frames))
         if not frames:
             raise ValueError("has no key frame")
+        # Documents need not have them in order, and what follows takes the last for the end.
         frames.sort(key=lambda frame: frame.frame)
         # What all key frames say holds for the track; what changes stays with them.
         common = set(frames[0].attributes).intersection(*(frame.attributes for frame in frames))

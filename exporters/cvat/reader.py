@@ -28,6 +28,7 @@ Attributes = tuple[tuple[str, str], ...]
 class Shape:
     """A shape while its element is open."""
 
+    # Of the class, and empty: most shapes have none, and a list for each of millions costs time.
     attributes: list[tuple[str, str]] | tuple[()] = ()
     parts: list[Region] | tuple[()] = ()
 
@@ -48,6 +49,7 @@ class CvatParser:
         self._is_frame = False
         self._groups: dict[Key, list[Region]] = {}
         self._priority: float | None = None
+        # All shapes of an annotation say the same: it is taken apart once.
         self._known: dict[tuple[str, Attributes], Told] = {}
         self._track: Given | None = None
         self._frames: list[KeyFrame] = []
@@ -98,6 +100,7 @@ class CvatParser:
     def _start(self, tag: str, given: dict[str, str]) -> None:
         if self._lost:
             self._lose()
+        # First, since nearly every element is a shape.
         elif tag in PARTS and self._shape is None and self._meta is None:
             self._shape = Shape(tag, given)
         elif self._meta is not None:
@@ -202,6 +205,7 @@ class CvatParser:
 
     def _end_part(self, part: Shape) -> None:
         try:
+            # On an image a point that is not in the picture has a position all the same, which means nothing.
             if part.given.get("outside") == "1":
                 if self._track is None:
                     self._ledger.change("skeleton point", "outside the picture: left out", self._place())
@@ -262,6 +266,7 @@ class CvatParser:
             return Region(Answer("choices", labels), (), None, score, "", attributes)
         made: Geometry | Skeleton = _skeleton(shape) if read is None else read(given)
         is_occluded, z_order = given.get("occluded") == "1", given.get("z_order", "0")
+        # Most shapes, by the shortest way.
         if z_order == "0" and "group_id" not in given:
             return new(Region, (made, labels, None, score, "", attributes, (), 0, 0, is_occluded, None))
         group = int(given.get("group_id") or 0)
@@ -269,6 +274,7 @@ class CvatParser:
 
     def _key_frame(self, shape: Shape) -> None:
         given = shape.given
+        # A frame in between, which follows from the key frames around it; CVAT drops it as well.
         if given.get("keyframe", "1") != "1":
             return
         is_outside, is_occluded = given.get("outside") == "1", given.get("occluded") == "1"

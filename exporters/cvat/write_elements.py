@@ -58,6 +58,7 @@ def attributes_text(attributes: Iterable[tuple[str, str]]) -> str:
 
 def number(value: float) -> str:
     """Return a score as text."""
+    # Short, since it is repeated with every shape.
     return f"{value:.6g}"
 
 
@@ -117,6 +118,7 @@ class Elements:
         regions: Sequence[Region] = annotation.regions
         if annotation.relations:
             regions, linked, lost = group_numbers(regions, annotation.relations, self._next_group)
+            # Numbers go on through the document: CVAT's groups hold for the whole job.
             self._next_group += len(annotation.relations)
             if linked:
                 how = "as a group: direction and labels left out"
@@ -178,9 +180,12 @@ class Elements:
     def own_attributes(self, region: Region, origin: Provenance) -> Attributes:
         """Return all attributes of one region; of two with one name the first stands."""
         told = self._told(region, origin)
+        # A dict keeps the last of one name: reversed, that is the first, and the order is turned back.
         return tuple({name: (name, value) for name, value in reversed(told)}.values())[::-1]
 
     def _told(self, region: Region, origin: Provenance) -> Attributes:
+        # CVAT's XML has no place for a score: an attribute that the label declares is kept, any other is
+        # dropped.
         own = () if region.score is None else (("score", number(region.score)),)
         return (*own, *origin.attributes, *region.attributes, *caption_attributes(region.captions))
 

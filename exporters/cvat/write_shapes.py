@@ -22,6 +22,7 @@ def draw_box(box: Box) -> Drawn:
 
 
 def _turned(rotation: float) -> str:
+    # 359.999 is rounded to 360.00, and a full turn is none.
     angle = f"{rotation % 360.0:.2f}"
     return f' rotation="{"0.00" if angle == "360.00" else angle}"'
 
@@ -54,6 +55,7 @@ def draw_mask(mask: Mask) -> Drawn:
     return "mask", text
 
 
+# CVAT's names, in the order in which it stores them: of the front face, then of the back, left edges first.
 CORNERS = ("tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2")
 
 

@@ -60,6 +60,7 @@ class SoundTable:
 
     def _row(self, cells: tuple[str, ...]) -> None:
         assert self._file is not None
+        # Tabs and line breaks inside a cell would be cells and rows of their own.
         text = "\t".join(" ".join(cell.split()) for cell in cells) + "\n"
         self._file.write(text.encode("utf-8", "replace"))
 
@@ -73,5 +74,6 @@ def clock(seconds: float) -> str:
     >>> clock(3661.5)
     '01:01:01.500000'
     """
+    # In whole microseconds first: rounding the parts one by one gives seconds of 60.000000.
     whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{micro:06d}"

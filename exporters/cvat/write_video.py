@@ -58,6 +58,7 @@ class Videos:
     def _save(self, name: str, document: Document) -> None:
         file = self._outputs.open(self._free_path(name))
         file.write(document[1])
+        # Hundreds of videos must not hold hundreds of files open.
         file.seal()
 
     def _free_path(self, name: str) -> Path:
@@ -151,6 +152,7 @@ class VideoBody:
         if isinstance(frame.shape, Skeleton):
             ending = ' keyframe="1"'
             parts = self._elements.skeleton_parts(label, frame.shape, origin.source, ending)
+            # CVAT asks each point of a skeleton for it.
             if frame.outside:
                 parts = parts.replace(' outside="0" ', ' outside="1" ')
             return f'    <skeleton{head} z_order="{z_order}">{own}\n{parts}    </skeleton>\n'

@@ -45,6 +45,7 @@ class CvatWriter:
 
     def write(self, item: Item) -> None:
         """Append one item; what CVAT has no place for is counted as dropped."""
+        # Before the first image: the head of an input declares its labels before anything stands under them.
         if self._job.declared.labels and not self._images:
             self._labels.declare(self._job.declared.labels.values())
         if item.kind == "image":
@@ -102,6 +103,7 @@ class CvatWriter:
             opened = [self._outputs.open(beside(self._path, end)) for end in (".images.txt", ".sources.tsv")]
             self._lists = (opened[0], opened[1])
         self._lists[0].write(f"{name}\n".encode("utf-8", "replace"))
+        # A row a name: an address with a line break would shift all rows below it.
         if not address.isprintable():
             address = " ".join(address.split())
         further = b"\t" + dump(item.data) if item.data else b""
@@ -130,6 +132,7 @@ class CvatWriter:
         labels = beside(self._path, ".labels.json")
         text = json.dumps(self._labels.specification(), ensure_ascii=False, indent=1)
         self._outputs.open(labels).write(text.encode("utf-8", "replace"))
+        # A local upload keeps the last step of each path only, and annotations would find no image.
         place = "share" if self._has_folders else "local"
         images = None if is_video else beside(self._path, ".images.txt")
         if self._unsized:

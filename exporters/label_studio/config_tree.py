@@ -12,6 +12,7 @@ from exporters.label_studio.value_expression import ValueExpression
 
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 64
+# Repeaters within repeaters multiply: a small task could ask for millions of controls.
 MOST_COPIES = 10_000
 INDEX_FLAG = "{{idx}}"
 _TAGS = (
@@ -26,6 +27,7 @@ _ATTRIBUTES = (
     "alias background choice indexFlag maxRating mode name nameKey on perItem perRegion required smart "
     "textKey toName value valueList valueType visibleWhen whenTagName whenChoiceValue whenLabelValue"
 )
+# Label Studio looks tags up in lower case; what reads the tree here may compare them as they are.
 _SPELLING = {word.lower(): word for word in _TAGS.split()}
 _SPELLING_OF_ATTRIBUTES = {word.lower(): word for word in _ATTRIBUTES.split()}
 

@@ -42,9 +42,11 @@ class TaskCopier:
 
     def _task(self, task: Mapping[str, Any], place: str) -> dict[str, Any]:
         done = {key: value for key, value in task.items() if key not in _SERVER_KEYS}
+        # A bare object is the data of a task, as Label Studio's import takes it.
         if "data" not in task and not {"annotations", "predictions", "completions"} & task.keys():
             done = {"data": done}
         if "completions" in done:
+            # Label Studio before 1.0 called them so.
             done["annotations"] = done.pop("completions")
         self._ledger.carried["annotation"] += len(done.get("annotations") or ())
         drafts = task.get("drafts")

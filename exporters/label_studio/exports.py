@@ -66,5 +66,6 @@ def _of_annotation(annotation: Mapping[str, Any], place: str) -> dict[str, Any]:
         raise InputError(f"{place}: an annotation without its task; export the tasks as JSON")
     assert isinstance(task, Mapping)
     rest = {key: value for key, value in annotation.items() if key != "task"}
+    # Both are stored alike; only an annotation says who made it.
     kind = "predictions" if "model_version" in rest and "completed_by" not in rest else "annotations"
     return {**{key: value for key, value in task.items() if key != kind}, kind: [rest]}

@@ -46,6 +46,8 @@ def kind_of_result(item: Mapping[str, Any]) -> str | None:
     if "globalOffsets" in value or "startOffset" in value:
         return "html"
     is_sound = "original_length" in item or "channel" in value or isinstance(value["start"], float)
+    # Both have start and end under the type `labels`: seconds are floats or come with a length, a text quotes
+    # itself.
     return "audio" if is_sound and "text" not in value else "text"
 
 
@@ -58,6 +60,7 @@ def kind_of_value(value: Any) -> str | None:
         return "image" if is_images else None
     if not isinstance(value, str):
         return None
+    # Signed addresses of storages end in a query, not in the file's suffix.
     path = value.split("?", 1)[0].lower()
     for kind, suffixes in SUFFIXES.items():
         if path.endswith(suffixes) or value.startswith(f"data:{kind}/"):

@@ -58,6 +58,7 @@ def note_unknown(
 ) -> None:
     """Count each key that is not known and holds something."""
     for key in sorted(map(str, thing.keys() - known)):
+        # An empty value under a key that is not known can hold no label.
         if thing.get(key) not in (None, "", False, [], {}):
             ledger.drop("key", f"{key[:40]!r} of {what} is not known", place)
 
@@ -104,6 +105,7 @@ def note_unknown_of_results(results: Iterable[Any], place: str, ledger: Ledger) 
     for item in results:
         try:
             value = item["value"]
+            # None between the two: no key is None, so one item's keys are not taken for another value's.
             if (item["type"], *item, None, *value) in _PLAIN_FORMS:
                 continue
         except (TypeError, KeyError):

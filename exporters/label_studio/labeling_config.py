@@ -141,6 +141,7 @@ class ControlTag:
     @property
     def is_single(self) -> bool:
         """Whether one choice excludes the others."""
+        # Label Studio has single and single-radio; without a word a choice is single.
         return self.attributes.get("choice", "single").startswith("single")
 
     def offers(self) -> tuple[tuple[str, str], ...]:
@@ -205,9 +206,11 @@ def read_labeling_config(text: str) -> LabelingConfig:
 
 def _declared(tree: Element, text: str, root: Element) -> LabelingConfig:
     repeated = {id(e) for repeater in tree.iter("Repeater") for e in repeater.iter()}
+    # Choices and labels may have names too; they are no controls.
     named = [e for e in tree.iter() if e.get("name") and e.tag not in _OFFERED]
     objects = [_object(e, id(e) in repeated) for e in named if not e.get("toName") and _shows(e)]
     known = {shown.name: shown for shown in objects}
+    # ElementTree's elements do not know what they stand in.
     parents = {child: parent for parent in tree.iter() for child in parent}
     controls = [
         dataclasses.replace(_control(e, known, id(e) in repeated), conditions=conditions_of(e, parents))
@@ -223,6 +226,7 @@ def _by_answers(controls: Sequence[ControlTag]) -> tuple[ControlTag, ...]:
     for control in controls:
         for choice in (c for top in control.choices for c in top.tree() if c.alias):
             for key in ("", control.name):
+                # whenChoiceValue names what is shown, annotations hold the alias: a condition must know both.
                 aliases.setdefault(f"{key}\n{choice.value}", set()).add(choice.alias)
 
     def with_aliases(condition: Condition) -> Condition:
@@ -294,6 +298,7 @@ def choices_in(data: Mapping[str, Any], value: ValueExpression) -> tuple[Choice,
 def _dynamic(given: Any, path: tuple[str, ...]) -> tuple[Choice, ...]:
     """Return the choices that a task's data list: texts, or objects with value, alias and children."""
     found: list[Choice] = []
+    # The data of a task are anybody's: a tree nested too deep would end in a RecursionError.
     for each in given if isinstance(given, list) and len(path) < 32 else ():
         entry = each if isinstance(each, Mapping) else {"value": each}
         value, alias = (str(entry.get(key) or "") for key in ("value", "alias"))

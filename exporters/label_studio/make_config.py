@@ -72,6 +72,7 @@ def make_config(name: str, labels: Sequence[str], key: str | None = None, *, tag
     shown_tag, shown_key = tag or default_tag, key or default_key
     child = "Choice" if control == "Choices" else "Label"
     rows = [f"  <{shown_tag} name={quoted(shown_key)} value={quoted('$' + shown_key)}/>"]
+    # A video's boxes are drawn by a control of their own; their labels stand in <Labels>.
     if name == "video_tracks":
         rows.append(f'  <VideoRectangle name="box" toName={quoted(shown_key)}/>')
     head = f"  <{control} name={quoted(control_name)} toName={quoted(shown_key)}"

@@ -60,6 +60,7 @@ class ObjectReader:
                     relations.append(_relation(item))
                     continue
                 key = item.get("id")
+                # Label Studio writes an item for each control: a region's labels and answers share its id.
                 if key in seen:
                     regions[seen[key]] = self._join(regions[seen[key]], item, kind, size)
                     joined += 1
@@ -135,6 +136,7 @@ class ObjectReader:
         around = value.get("globalOffsets")
         if isinstance(around, Mapping):
             return span_in(self.text, around.get("start"), around.get("end"), value.get("text"))
+        # start and end are then XPaths into the page, which only a browser can follow.
         if "startOffset" in value and not isinstance(value["start"], int):
             raise ValueError("rich text region without globalOffsets")
         return span_in(self.text, value["start"], value["end"], value.get("text"))
@@ -146,6 +148,7 @@ class ObjectReader:
             answer = _answer(kind, value)
             caption = Caption(kind, _name(item) or kind, answer.values)
             return region._replace(captions=(*region.captions, caption))
+        # An answer came before the region that it is about: the order of results is not fixed.
         if type(region.shape) is Answer:
             caption = Caption(region.shape.kind, region.control or region.shape.kind, region.shape.values)
             whole = self._region(item, kind, region.id, size)

@@ -36,6 +36,7 @@ def read_box(value: Value, width: int, height: int) -> Box:
     scale_x, scale_y = width / 100.0, height / 100.0
     left, top = value["x"] * scale_x, value["y"] * scale_y
     wide, high = value["width"] * scale_x, value["height"] * scale_y
+    # `not <=` and not `>`: nan is refused as well.
     if not abs(left) + abs(top) + abs(wide) + abs(high) <= FARTHEST:
         raise ValueError(_why_not(left + top + wide + high))
     angle = value.get("rotation")
@@ -133,6 +134,7 @@ def read_track(value: Value, width: int, height: int) -> Track:
     for key in keys:
         number = int(_finite(key["frame"])) - 1
         box = read_box(key, width, height)
+        # A key frame right where the object was said to have left: it is back.
         if frames and frames[-1].frame >= number:
             frames.pop()
         frames.append(KeyFrame(max(number, 0), box))
@@ -148,6 +150,7 @@ def read_timeline(value: Value, width: int, height: int) -> FrameRange:
     ranges = value["ranges"]
     if len(ranges) != 1:
         raise ValueError("a timeline region with several ranges")
+    # Label Studio counts frames from 1, both ends included.
     return FrameRange(int(_finite(ranges[0]["start"])) - 1, int(_finite(ranges[0]["end"])) - 1)
 
 

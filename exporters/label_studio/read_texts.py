@@ -31,6 +31,8 @@ def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
     first, last = _offset(start), _offset(end)
     if not isinstance(quoted, str) or not quoted:
         return _checked(text, first, last)
+    # Code points first: they are what Label Studio writes today, and where no character is astral the two
+    # agree.
     if text[first:last] == quoted and last <= len(text):
         return TextSpan(first, last)
     units = code_point(text, first), code_point(text, last)
@@ -66,6 +68,7 @@ def _same_but_blanks(found: str, quoted: str) -> bool:
 
 def code_point(text: str, unit: int) -> int:
     """Return the code point offset of a UTF-16 offset."""
+    # Only characters beyond the basic plane take two units of UTF-16.
     if text.isascii() or max(text, default="") <= chr(ASTRAL):
         return unit
     data = text.encode("utf-16-le", "surrogatepass")
@@ -103,6 +106,7 @@ class Dialogue:
         within = code_point(phrase, _offset(offset))
         if within > len(phrase):
             raise ValueError("offsets past the text")
+        # One for the line break between phrases.
         return sum(len(p) + 1 for p in self.phrases[:number]) + within
 
 
@@ -137,6 +141,7 @@ class _TextNodes(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self.silent += tag in self.SILENT
+        # Label Studio counts a line break for it; other tags count for nothing.
         if tag == "br":
             self.parts.append("\n")
 

@@ -158,6 +158,7 @@ class TaskReader:
         if choice == "ground_truth":
             kept = [part for part in said if part[0].get("ground_truth")]
         else:
+            # A skipped one is the latest word only where there is no other.
             done = [part for part in said if not part[0].get("was_cancelled")] or said
             kept = [max(done, key=_when)] if done else []
         if len(kept) < len(said):
@@ -201,6 +202,8 @@ class TaskReader:
         regions, relations = read(results, size, place)
         by, score = head.get("completed_by"), head.get("score")
         if isinstance(by, dict):
+            # An export with users in full has an object here; the email means something outside this Label
+            # Studio.
             by = by.get("email") or by.get("id")
         return Annotation(
             regions,
@@ -220,6 +223,7 @@ _TEXTS = frozenset(("text", "html", "paragraphs"))
 
 def _signed(said: list[Entry], names: list[Any]) -> list[Entry]:
     """Return the annotations with the annotators that our writer kept in the task's meta."""
+    # Somebody added or removed annotations since: names can no longer be told apart by position.
     if len(names) != len(said):
         return said
     return [
@@ -229,6 +233,7 @@ def _signed(said: list[Entry], names: list[Any]) -> list[Entry]:
 
 
 def _when(part: Entry) -> str:
+    # Label Studio writes ISO times in UTC: as texts they are in order of time.
     return str(part[0].get("updated_at") or part[0].get("created_at") or "")
 
 

@@ -38,6 +38,7 @@ def is_row(thing: Row) -> bool:
 
 def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield (row, place) of a CSV or TSV file: texts, and what is JSON as its value."""
+    # A cell can hold all brush strokes of a picture; csv stops at 128 KiB by default.
     csv.field_size_limit(LARGEST_ITEM)
     lines = _lines(file, name)
     first = next(lines, "")
@@ -97,6 +98,7 @@ def _cell(key: str, text: str, place: str) -> Any:
 
 
 def _number(text: str) -> Any:
+    # isdigit alone holds for superscripts, which int() refuses.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else text or None
 
 
@@ -151,6 +153,7 @@ def _answers(row: Row, controls: Mapping[str, ControlTag], place: str) -> list[s
         "id" in row
         and "annotator" in row
         and order.index("id") < order.index("annotator")
+        # In sorted keys (written anew by some tool) the position of `annotator` says nothing.
         and order != sorted(order)
     ):
         return order[order.index("id") + 1 : order.index("annotator")]

@@ -51,6 +51,7 @@ class Schema:
 
     def __init__(self, declared: Declared | None = None) -> None:
         self._declared = declared or Declared()
+        # Label Studio wants one name for one tag, and the objects are named after their kinds.
         self._taken = set(OBJECTS)
         self._objects: dict[str, None] = {}
         self._controls: dict[tuple[str, str, str, bool], dict[str, None]] = {}

@@ -10,6 +10,7 @@ from typing import Any
 _VARIABLE = re.compile(r"\$[A-Za-z0-9_\[\].{}]+")
 _STEP = re.compile(r"[^.\[\]]+|\[(-?\d+(?:\.\d+)?)\]|(?=(?:\.|\[\])(?:\.|\[\]|$))")
 _NAME = re.compile(r"\$([A-Za-z0-9_][\w.\-\[\]]*)")
+# None cannot say it: null is a value that a task can have.
 _MISSING = object()
 
 
@@ -134,6 +135,7 @@ def _child(value: Any, step: str) -> Any:
     if isinstance(value, list | tuple | str):
         if step == "length":
             return len(value)
+        # An index of thousands of digits would take int() seconds.
         if step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(value):
             return value[int(step)]
     return _MISSING
@@ -145,6 +147,7 @@ def as_text(value: Any) -> str:
         return "undefined"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    # JavaScript has one type of number: 4.0 is shown as 4, and exponents begin at 1e21.
     if isinstance(value, float) and value == value // 1 and abs(value) < 1e21:
         return str(int(value))
     if isinstance(value, list | tuple):

@@ -69,6 +69,7 @@ def _chosen(result: Sequence[Any], control: str) -> Iterator[str]:
         for key in ("choices", "taxonomy"):
             given = value.get(key)
             for each in given if isinstance(given, list) else ():
+                # Choices below others are answered as paths; the condition names the last step.
                 last = each[-1] if isinstance(each, list) and each else each
                 if isinstance(last, str):
                     yield last

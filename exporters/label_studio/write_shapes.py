@@ -61,6 +61,7 @@ def _polyline(line: Polyline, width: int, height: int) -> Made:
 
 
 def _points(points: Points, width: int, height: int) -> Made:
+    # Label Studio draws a key point as wide as it says, in percent of the picture.
     values = [{"x": x, "y": y, "width": 0.5} for x, y in _percent(points.points, width, height)]
     return "keypointlabels", values, "" if len(values) == 1 else "several points: one key point for each"
 
@@ -128,6 +129,7 @@ def _sequence(frames: list[KeyFrame], width: int, height: int) -> list[dict[str,
 
 
 def _key(frame: int, box: Box, width: int, height: int) -> dict[str, Any]:
+    # Label Studio counts frames from 1.
     number = frame + 1
     return {
         "frame": number,
@@ -138,6 +140,7 @@ def _key(frame: int, box: Box, width: int, height: int) -> dict[str, Any]:
 
 
 def _between(one: Box, other: Box, part: float) -> Box:
+    # The short way around: from 350 to 10 degrees is a turn of 20.
     turn = (other.rotation - one.rotation + 180.0) % 360.0 - 180.0
     left, top, width, height = (a + (b - a) * part for a, b in zip(one[:4], other[:4], strict=True))
     return Box(left, top, width, height, (one.rotation + turn * part) % 360.0)

@@ -82,6 +82,7 @@ class TaskMaker:
             else:
                 annotations.append(self._annotation(annotation))
                 annotators.append(annotation.annotator)
+        # Label Studio refuses the import of an annotator that it does not know, so who it was stands in meta.
         if any(annotators):
             meta["annotators"] = annotators
         if meta:
@@ -131,6 +132,8 @@ class TaskMaker:
         links = []
         for group, keys in groups.items():
             if group and len(keys) > 1:
+                # To the first one and not each to each: groups of hundreds would be tens of thousands of
+                # relations.
                 links += [Relation(keys[0], key, (), "bi") for key in keys[1:]]
                 self._ledger.change("group", "as relations", self._item.place)
                 self._ledger.handed["relation"] += len(keys) - 1
@@ -181,9 +184,12 @@ class TaskMaker:
             "type": kind,
             "value": {**value, "labels" if kind == "videorectangle" else kind: list(region.labels)},
         }
+        # The region is the box's; its labels come from the <Labels> beside it.
         if kind == "videorectangle":
             made["from_name"] = f"{name}_box"
         if isinstance(region.shape, TextSpan):
+            # The editor finds a region again by its text where offsets fail, and our reader tells units by
+            # it.
             made["value"]["text"] = self._item.media[region.shape.start : region.shape.end]
         if self._size is not None and target in ("image", "video"):
             made |= {"original_width": self._size[0], "original_height": self._size[1], "image_rotation": 0}

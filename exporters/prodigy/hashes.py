@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+# In this order: they are hashed one behind the other.
 INPUT_KEYS = ("text", "image", "html", "input")
 TASK_KEYS = ("spans", "label", "options", "arcs")
 IGNORED_KEYS = frozenset(
@@ -54,6 +55,7 @@ def _mixed(word: int) -> int:
 
 
 def _text(value: Any) -> str:
+    # As Prodigy's own library writes it, blanks and escapes included: any other spelling hashes otherwise.
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 

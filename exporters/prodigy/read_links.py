@@ -25,6 +25,7 @@ class LinkReader:
         self._by_end: dict[int, str] = {}
         for region in regions:
             if isinstance(region.shape, TextSpan) and region.id is not None:
+                # Of two spans at one place the first is meant: Prodigy's links say nothing of which.
                 self._by_span.setdefault(region.shape, region.id)
                 self._by_end.setdefault(region.shape.end, region.id)
 

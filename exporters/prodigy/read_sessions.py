@@ -65,6 +65,7 @@ def _groups(keys: array[int]) -> Iterator[list[int]]:
     import numpy as np  # only where it is needed: it takes longer to load than a small file to read
 
     found = np.frombuffer(keys, np.int64)
+    # Stable, so that the lines of one input keep their order.
     order = np.argsort(found, kind="stable")
     cuts = np.flatnonzero(np.diff(found[order])) + 1
     starts, ends = np.concatenate(([0], cuts)), np.concatenate((cuts, [found.size]))

@@ -107,6 +107,7 @@ class ProdigyReader:
         return Annotation(
             tuple(regions),
             tuple(relations),
+            # Prodigy writes an answer with whatever somebody decided; a suggestion has none yet.
             is_prediction=answer is None,
             annotator=annotator if isinstance(annotator, str) else None,
             model_version=str(meta["model_version"]) if "model_version" in meta else None,
@@ -150,6 +151,7 @@ class ProdigyReader:
                 text = option.get("text")
                 found[str(option["id"])] = text if isinstance(text, str) and text else str(option["id"])
         counts = Counter(found.values())
+        # Two options of one text would become one choice: their ids keep them apart.
         texts = {key: text if counts[text] == 1 else f"{text} ({key})" for key, text in found.items()}
         self._declared.choices.update(dict.fromkeys(texts.values()))
         config = task.get("config")
@@ -167,6 +169,7 @@ def _chosen(task: Task, texts: Mapping[str, str]) -> list[Region]:
     if isinstance(task.get("label"), str):
         return [Region(Answer("choices", (task["label"],)))]
     if isinstance(cats, dict):
+        # spaCy's categories are numbers from 0 to 1, one for each.
         chosen = tuple(label for label, value in cats.items() if value >= 0.5)
         return [Region(Answer("choices", chosen))] if chosen else []
     return []

@@ -82,6 +82,7 @@ class TokenIndex:
 
         Blanks at the ends of a span belong to no token.
         """
+        # Tokens are in order and do not overlap: two searches, however long the text is.
         first = bisect_left(self._starts, start)
         last = bisect_right(self._ends, end) - 1
         return (first, last) if first <= last else None

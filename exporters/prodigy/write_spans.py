@@ -30,6 +30,7 @@ def upright(box: Box) -> Span:
         "height": height,
         "center": [left + width / 2, top + height / 2],
         "type": "rect",
+        # Prodigy's interface draws from the points, its recipes read the sides: both have to be there.
         "points": [[left, top], [left, bottom], [right, bottom], [right, top]],
     }
 

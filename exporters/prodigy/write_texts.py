@@ -31,6 +31,7 @@ class TextTask:
     ) -> None:
         """Add the parts to the task, for (region, label) pairs whose shapes are text spans."""
         bounds = [bound for region, _ in texts for bound in _bounds(region)]
+        # Cut, never the span moved: a token is a means, the span is what somebody marked.
         offsets, _ = cut_at(self._offsets, bounds)
         index = TokenIndex(offsets)
         task["tokens"] = rows(self._text, offsets)

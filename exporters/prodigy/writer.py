@@ -35,6 +35,8 @@ class ProdigyWriter:
         if item.kind not in ("text", *MEDIA):
             self._refuse(item)
             return
+        # A further object of a task on which nobody marked anything: a line for it would be a task that
+        # nobody made.
         if not item.primary and not any(a.regions for a in item.annotations):
             self._ledger.covered("relation", sum(len(a.relations) for a in item.annotations))
             return

@@ -121,6 +121,7 @@ def _control_of(tag: ControlTag) -> Control | str:
                 return kind.from_tag(tag)
         except Exception as error:  # noqa: BLE001  one broken kind must not keep the other questions from going on
             reason = f"{kind.__name__} failed on it: {type(error).__name__}: {error}"
+        # Several kinds may share a tag: people are told what speaks against each, and can mend the nearest.
         reasons.append(reason)
     return "; ".join(reasons) or why_ordered(tag) or "this control is not known"
 

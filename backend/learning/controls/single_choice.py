@@ -34,6 +34,7 @@ class SingleChoice(Control):
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> str | None:
         for choices in self.values_in(result, "choices"):
+            # Two picks where one is asked (imported, or from an older config) do not say which is meant.
             if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], str):
                 return choices[0]
         return None

@@ -42,6 +42,7 @@ class Spans(Control):
         return () if self.tag.dynamic is not None else self.tag.labels
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> tuple[Span, ...] | None:
+        # The order of drawing says nothing: sorted, two annotators who marked the same agree.
         spans = tuple(sorted(set(self._spans(result))))
         required = self.tag.attributes.get("required", "").lower() == "true"
         return None if required and not spans else spans
@@ -53,6 +54,8 @@ class Spans(Control):
         """Return the spans that most annotators marked; where they are even, as the latest has it."""
         votes = Counter(span for answer in answers for span in _spans_of(answer))
         latest = _spans_of(answers[-1])
+        # Twice the votes against the number of annotators; one less where the latest has it, which decides a
+        # tie.
         return tuple(sorted(s for s, n in votes.items() if 2 * n > len(answers) - (s in latest)))
 
     @property
@@ -68,6 +71,7 @@ class Spans(Control):
         items = []
         for number, span in enumerate(map(Span._make, _spans_of(guess.answer))):
             item = self.result(kind, [span.label], sure.get(span, guess.confidence))
+            # Label Studio joins items of one id to one region: each span needs its own.
             item["id"] = f"{self.name}-{number}"
             item["value"] |= self._range(span.start, span.end)
             items.append(item)

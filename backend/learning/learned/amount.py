@@ -73,10 +73,12 @@ class Amount(Learned):
         weights, intercept, errors = _ridge(some.X, values)
         near = NEAR * (values.max() - values.min())
         decimals = max(map(_decimals, answers))
+        # Answers in whole numbers are right from half a step on, however small their range.
         share = float((np.abs(errors) <= max(near, 0.5 * 10.0**-decimals)).mean())
         return cls(weights, intercept, some.embedding.astype(np.float32), values, decimals, share)
 
     def guess(self, tasks: Tasks) -> list[Guess]:
+        # Plus zero: a small negative number rounds to -0.0, which would be shown so.
         expected = np.round(self._expected(tasks), self.decimals) + 0.0
         return [Guess(float(value), self.confidence) for value in expected]
 
@@ -120,9 +122,11 @@ def _ridge(X: Any, y: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
     """
     kernel = X @ X.T
     kernel = np.asarray(kernel.todense() if sparse.issparse(kernel) else kernel, dtype=np.float64)
+    # Centers the rows without touching X, which centered would no longer be sparse.
     middle = np.eye(len(y)) - 1 / len(y)
     values, vectors = np.linalg.eigh(middle @ kernel @ middle)
     values, centered = np.maximum(values, 0), y - y.mean()
+    # Penalties are relative to the features' own size: 0.001 to 1000 then fits any.
     scale = values.sum() / len(y) or 1.0
     turned = vectors.T @ centered
     best: tuple[float, np.ndarray, np.ndarray] | None = None
@@ -130,6 +134,7 @@ def _ridge(X: Any, y: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
         kept = penalty / (values + penalty)
         residual = vectors @ (kept * turned)
         # What is left of a row when it is held out: Golub, Heath and Wahba, 1979.
+        # Less 1 / n: of the constant direction, which no penalty shrinks, the intercept takes all.
         errors = residual / np.maximum((vectors**2 @ kept) - 1 / len(y), 1e-12)
         if best is None or np.square(errors).sum() < best[0]:
             best = float(np.square(errors).sum()), residual / penalty, errors

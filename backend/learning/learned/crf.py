@@ -68,6 +68,7 @@ class ConditionalRandomField:
 
         trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
         trainer.set_params({"c1": L1, "c2": L2, "max_iterations": MOST_STEPS})
+        # Also transitions that never occurred: else they would weigh 0 and not "unlikely".
         trainer.set("feature.possible_transitions", True)
         for words, of_words in zip(texts, tags, strict=True):
             if len(words):
@@ -98,6 +99,7 @@ class ConditionalRandomField:
 
     def read(self, texts: Sequence[Words]) -> list[Reading]:
         """Return what stands in each text."""
+        # The edges of a text come first, at fixed numbers: `_scores` fills its grid with them.
         known: dict[str, int] = {BEFORE: 0, AFTER: 1}
         numbered = [np.array([known.setdefault(w, len(known)) for w in words], np.int64) for words in texts]
         shares = [self._shares(known, away) for away in AROUND]

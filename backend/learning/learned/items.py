@@ -42,6 +42,7 @@ class ItemScorer:
         # Both ways round, so that no side is favored.
         X = sparse.vstack([apart, -apart], format="csr")
         y = np.repeat([1, 0], len(better))
+        # No intercept: it would be a preference for the side, which the pairs both ways round have taken out.
         model = LogisticRegression(C=10.0, fit_intercept=False, max_iter=500).fit(X, y)
         return cls(vectorizer, model.coef_[0])
 

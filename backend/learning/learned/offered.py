@@ -116,6 +116,7 @@ class OfferedSet(Learned):
         return table
 
     def _guess(self, row: np.ndarray) -> Guess:
+        # Nothing that was ever chosen is on offer here: no guess is better than an impossible one.
         if not row.any():
             return Guess(frozenset(), 0.0)
         if isinstance(self.inner, OneOf):
@@ -187,6 +188,7 @@ class ChosenItems(Learned):
     def _likely(self, scores: np.ndarray) -> np.ndarray:
         if self.offer.single:
             return softmax(scores) if len(scores) else scores
+        # Differences of scores are log odds, scores themselves are not: their scale is learned apart.
         return expit(self.slope * scores + self.offset)
 
     def _guess(self, offered: list[Any], chances: np.ndarray) -> Guess:
@@ -218,6 +220,7 @@ def learn_offered(
     if len(set(answers)) < 2:
         return "all labels are the same so far"
     occurs = Counter(each for data in tasks.data for each in offer.on(data))
+    # Most of what is offered occurs again: then a choice itself can be learned, else only its words can.
     shared = sum(n for n in occurs.values() if n > 1)
     if 2 * shared < sum(occurs.values()):
         return ChosenItems.learned(tasks, answers, how, offer)

@@ -35,6 +35,7 @@ class OneOf(Learned):
         """Return a model of the answers to these tasks, or why there cannot be one yet."""
         if len(answers) < how.min_labels:
             return f"{how.min_labels - len(answers)} more labels are needed (min_labels)"
+        # In a fixed order: a set's own changes from process to process, and with it every stored column.
         known = sorted(set(answers), key=_sorting_key)
         if len(known) < 2:
             return "all labels are the same so far"
@@ -87,4 +88,5 @@ class OneOf(Learned):
 
 
 def _sorting_key(answer: Answer) -> Any:
+    # Frozensets compare by inclusion, which puts them in no order.
     return sorted(map(str, answer)) if isinstance(answer, frozenset) else answer

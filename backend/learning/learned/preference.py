@@ -39,6 +39,7 @@ class Preference(Learned):
         if len(set(answers)) < 2:
             return "all labels are the same so far"
         pairs = _pairs(tasks, fields)
+        # A bool as a place: the left one is 0, the right one 1.
         better = [pair[answer == RIGHT] for pair, answer in zip(pairs, answers, strict=True)]
         worse = [pair[answer == LEFT] for pair, answer in zip(pairs, answers, strict=True)]
         if better == worse:

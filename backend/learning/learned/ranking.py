@@ -141,6 +141,7 @@ def _in_order(given: Buckets, known: Mapping[str, str]) -> list[tuple[str, str]]
             pairs += list(zip(texts, texts[apart:], strict=False))
             if len(pairs) >= MOST_PAIRS_OF_A_TASK:
                 break
+    # One list of a hundred items has 4950 pairs, and would outvote all other tasks.
     return pairs[:MOST_PAIRS_OF_A_TASK]
 
 

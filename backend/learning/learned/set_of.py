@@ -92,6 +92,7 @@ class SetOf(Learned):
 
 def learn_sets(tasks: Tasks, answers: Sequence[frozenset[Answer]], how: How) -> Learned | str:
     """Return a model of sets: where every one so far has a single member, one that chooses among them."""
+    # Chances of a classifier add up to one: where people pick exactly one it is the better model.
     if all(len(answer) == 1 for answer in answers):
         return OneOf.learned(tasks, answers, how)
     return SetOf.learned(tasks, answers, how)

@@ -106,6 +106,7 @@ class SpansIn(Learned):
         parts = []
         for first, last, label in runs_of(tags):
             places = page.place(words[first][0]), page.place(words[last][1])
+            # As sure as its least sure word: one wrong word makes the span wrong.
             parts.append((Span(*places, label), float(reading.sure[first : last + 1].min())))
         return Guess(tuple(span for span, _ in parts), reading.probability, tuple(parts))
 
@@ -125,6 +126,7 @@ def tags_of(page: Page, words: Sequence[tuple[int, int]], spans: Sequence[Sequen
     placed = [(page.offset(start), page.offset(end), str(label)) for start, end, label in spans]
     inside = [(start, end, label) for start, end, label in placed if start is not None and end is not None]
     for start, end, label in sorted(inside, key=lambda span: span[0] - span[1]):
+        # By overlap: annotators cut words in two, and half a word is meant as the whole of it.
         covered = [i for i, (first, last) in enumerate(words) if first < end and last > start]
         if covered and all(tags[i] == OUTSIDE for i in covered):
             tags[covered[0]] = BEGINS + label
@@ -138,6 +140,8 @@ def runs_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     runs: list[tuple[int, int, str]] = []
     for i, tag in enumerate(tags):
         label = tag[len(BEGINS) :]
+        # An I- behind another label, or behind nothing, begins a span: the model may say so, and it is no
+        # error.
         goes_on = tag.startswith(GOES_ON) and bool(runs) and runs[-1][1:] == (i - 1, label)
         if goes_on:
             runs[-1] = (runs[-1][0], i, label)

@@ -14,6 +14,7 @@ def to_json(answer: Answer) -> Any:
     if isinstance(answer, PLAIN):
         return answer
     if isinstance(answer, frozenset):
+        # Sorted, so that the same model gives the same bytes.
         return {"set": [to_json(part) for part in sorted(answer, key=str)]}
     if isinstance(answer, tuple):
         return {"tuple": [to_json(part) for part in answer]}

@@ -29,6 +29,7 @@ def words_of(text: str) -> list[tuple[int, int]]:
 
 def shape_of(word: str) -> str:
     """Return what a word looks like: X for capitals, x for small letters, d for digits, marks as they are."""
+    # Longer words have no look of their own, and each would be a feature nobody shares.
     return "".join(_look(character) for character in word[:20])
 
 

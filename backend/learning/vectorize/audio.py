@@ -18,6 +18,7 @@ from backend.learning.vectorize.fetching import fetch_each, is_there, missing, n
 from backend.learning.vectorize.gaps import Unread
 
 MAX_SECONDS = 120
+# Short enough that a voice does not change within one.
 FRAME_SECONDS = 0.025
 BANDS, CEPSTRA = 26, 13
 LOWEST, HIGHEST = 50.0, 7600.0
@@ -65,6 +66,7 @@ def take_sound(content: bytes) -> Any:
 
 def read_sound(content: bytes) -> Sound | Unread:
     """Return the beginning of a sound file: WAV always, others with the packages for it."""
+    # soundfile reads Ogg by itself, without the larger package.
     if container_of(content) not in ("", "ogg"):
         return decoded_sound(content, MAX_SECONDS)
     if is_there("soundfile"):
@@ -111,6 +113,7 @@ def _shape(power: np.ndarray, rate: int) -> np.ndarray:
 
 def _frames(samples: np.ndarray, rate: int) -> np.ndarray:
     """Return overlapping frames, at least one; shape (n_frames, n_samples)."""
+    # A power of two, which the Fourier transform takes quickest.
     size = 2 ** int(np.ceil(np.log2(FRAME_SECONDS * rate)))
     padded = np.pad(samples.astype(np.float64), (0, max(0, size - len(samples))))
     return np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 2]

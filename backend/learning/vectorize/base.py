@@ -47,9 +47,11 @@ class Features:
 
     def rows(self, index: np.ndarray) -> Features:
         """Return the features of the tasks at `index`; these very ones where that is all, in order."""
+        # A copy of a pool's features can be gigabytes.
         if len(index) == len(self) and np.array_equal(index, np.arange(len(self))):
             return self
         X = self.X[index]
+        # One array stays one: rows and embedding of numbers are the same, and would be stored twice.
         embedding = X if self.embedding is self.X else self.embedding[index]
         return Features(X, embedding, self.readable[index], self.gaps.rows(index) if self.gaps else None)
 

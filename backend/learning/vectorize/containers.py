@@ -36,6 +36,7 @@ def container_of(content: bytes) -> str:
         return "avi"
     if content[:4] in _BEGINNINGS:
         return _BEGINNINGS[content[:4]]
+    # Packets of 188 bytes, each beginning with a G: one G alone could begin any text.
     return "mpegts" if content[:1] == b"G" and content[188:189] == b"G" else ""
 
 
@@ -53,6 +54,7 @@ def decoded_frames(content: bytes, n: int, max_pixels: int) -> list[Any] | Unrea
             stream = file.streams.video[0]
             if stream.width * stream.height > max_pixels:
                 return Unread(f"the video's pictures have more than {max_pixels:,} pixels")
+            # Key frames stand by themselves: a film of hours is looked at in seconds.
             stream.codec_context.skip_frame = "NONKEY"
             frames = list(islice(_pictures(file, stream), MOST_KEY_FRAMES))
         if len(frames) < n:
@@ -90,6 +92,7 @@ def decoded_sound(content: bytes, seconds: int) -> tuple[np.ndarray, int] | Unre
 def _opened(content: bytes, container: str) -> Any:
     import av
 
+    # No protocol at all: what a file refers to outside itself is not opened, on this machine or elsewhere.
     return av.open(io.BytesIO(content), format=container, options={"protocol_whitelist": "none"})
 
 

@@ -200,6 +200,7 @@ def _describe_one(small: np.ndarray) -> np.ndarray:
 def _gradients(gray: np.ndarray) -> np.ndarray:
     dy, dx = np.gradient(gray)
     strength = np.hypot(dx, dy)
+    # Half a turn: an edge from dark to bright and one from bright to dark are the same edge.
     turn = (np.arctan2(dy, dx) % np.pi) * (ORIENTATIONS / np.pi)
     orientation = np.minimum(turn.astype(int), ORIENTATIONS - 1)
     cells = SIDE // CELL
@@ -207,6 +208,7 @@ def _gradients(gray: np.ndarray) -> np.ndarray:
     histogram = np.bincount(
         (cell * ORIENTATIONS + orientation).ravel(), weights=strength.ravel(), minlength=N_GRADIENTS
     ).reshape(cells * cells, ORIENTATIONS)
+    # The root lets weak edges count beside strong ones.
     return np.sqrt(histogram / (np.linalg.norm(histogram) + 1e-3)).ravel().astype(np.float32)
 
 
@@ -214,5 +216,6 @@ def _colors(pixels: np.ndarray) -> np.ndarray:
     levels = pixels.reshape(-1, 3).astype(int) * COLOR_BINS // 256
     index = (levels[:, 0] * COLOR_BINS + levels[:, 1]) * COLOR_BINS + levels[:, 2]
     gray = (levels[:, 0] == levels[:, 1]) & (levels[:, 1] == levels[:, 2])
+    # Gray is left out: it is in the pixels already, and would be the largest bin of every photograph.
     counts = np.bincount(index[~gray], minlength=N_COLORS)
     return np.sqrt(counts / len(index)).astype(np.float32)

@@ -41,6 +41,7 @@ class NumberVectorizer(Vectorizer):
     ) -> list[tuple[str, ...]]:
         if named:
             return [tuple(named)]
+        # In more than half of them: a few tasks may have been imported without.
         holding = sum(isinstance(data.get(EMBEDDING_FIELD), list) for data in sample)
         return [(EMBEDDING_FIELD,)] if holding * 2 > len(sample) else []
 
@@ -74,6 +75,7 @@ class NumberVectorizer(Vectorizer):
             table -= self.mean_
             table /= self.scale_
         table[~known] = 0
+        # One wild value, thirty deviations away, would else be all that distances and weights see.
         X = np.clip(table, -30, 30, out=table).astype(np.float32)
         return Features(X, X, known.any(axis=1))
 
@@ -134,6 +136,7 @@ def as_array(value: Any) -> np.ndarray | None:
     if numbers is None:
         return None
     with np.errstate(over="ignore"):
+        # A lone number may be a time in seconds, of which float32 keeps two minutes.
         return np.array(numbers, dtype=np.float64 if len(numbers) == 1 else np.float32)
 
 

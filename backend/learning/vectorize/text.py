@@ -26,7 +26,12 @@ BLOCK = 10_000
 
 _COUNTERS = (
     HashingVectorizer(
-        ngram_range=(1, 2), n_features=N_HASHES, alternate_sign=False, norm=None, dtype=np.float32
+        # No alternating signs: colliding terms then add up, and the logarithm below takes positive counts.
+        ngram_range=(1, 2),
+        n_features=N_HASHES,
+        alternate_sign=False,
+        norm=None,
+        dtype=np.float32,
     ),
     HashingVectorizer(
         analyzer="char_wb",
@@ -125,6 +130,7 @@ class TextVectorizer(Vectorizer):
         parts = []
         for matrix, columns, idf in zip(counts, self.columns_, self.idf_, strict=True):
             kept = matrix[:, columns]
+            # As scikit-learn's sublinear_tf: a word ten times in a text says little more than a word twice.
             kept.data = np.log(kept.data) + 1
             parts.append(_unit_rows(kept @ sparse.diags(idf)))
         return _unit_rows(sparse.hstack(parts, format="csr", dtype=np.float32))

@@ -41,6 +41,7 @@ def decoded_text(content: bytes) -> Any:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
+        # What Windows wrote before UTF-8; nearly every byte is some character in it.
         return content.decode("cp1252", "replace")
 
 
@@ -161,12 +162,14 @@ class _Shown(HTMLParser):
         self._break(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        # Markup of others closes tags that it never opened.
         if self._hidden and tag == self._hidden[-1]:
             self._hidden.pop()
         self._break(tag)
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
+            # A line break in the source is a blank on the page.
             self.parts.append(data.replace("\n", " "))
 
     def _break(self, tag: str) -> None:

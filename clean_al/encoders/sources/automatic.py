@@ -16,6 +16,8 @@ def open_first(kind: str, name: str, threads: int) -> Model:
     for opened in ORDER:
         try:
             return opened(kind, name, threads)
+        # Missing only: what is here and refused (another checksum) must be seen, not papered over by a
+        # download.
         except EncoderMissing as error:
             reasons.append(str(error))
     raise EncoderMissing("; ".join(reasons))

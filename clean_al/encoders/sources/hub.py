@@ -75,6 +75,7 @@ def _kept(hosted: Hosted) -> Weights | None:
     folder = "models--" + hosted.repository.replace("/", "--")
     theirs = home / "hub" / folder / "snapshots" / hosted.revision / hosted.file
     for path in (_own_place(hosted), theirs):
+        # Missing or damaged is the same here: the next place is tried, then the hub.
         with suppress(EncoderError):
             return read_weights(path, hosted.label, hosted.sha256)
     return None
@@ -113,6 +114,7 @@ def _copy_checked(answer: IO[bytes], part: IO[bytes], hosted: Hosted) -> None:
     while block := answer.read(BLOCK):
         whole.update(block)
         size += len(block)
+        # Longer than it should be: there is no need to fill the disk to know that it is another file.
         if size > hosted.size:
             break
         part.write(block)

@@ -19,6 +19,7 @@ def open_open_clip(kind: str, name: str, threads: int) -> Model:
     with translated(EncoderMissing, f"open_clip does not give {name}"):
         model, _, prepared = library.create_model_and_transforms(architecture, pretrained=weights or None)
         tokens = library.get_tokenizer(architecture)
+        # Without it dropout and batch statistics would make a row depend on chance and on the rows beside it.
         model.eval()
 
         def rows(values: list[Any]) -> np.ndarray:

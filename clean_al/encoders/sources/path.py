@@ -15,6 +15,7 @@ from clean_al.encoders.tokens import tokenizer_from
 from clean_al.encoders.weights import read_json, read_weights
 
 USUAL = ("model.onnx", "onnx/model.onnx")
+# Positions that BERT-like models have: a longer text would be an index out of their table.
 LONGEST = 512
 
 
@@ -39,6 +40,7 @@ def _text(path: Path, threads: int) -> Model:
 def _onnx_file(path: Path) -> Path:
     if path.is_file():
         return path
+    # Exports often lie in several precisions side by side: the plain name is the one that is meant.
     for usual in USUAL:
         if (path / usual).is_file():
             return path / usual
@@ -110,6 +112,8 @@ def _as_said(said: dict[str, Any]) -> Preparation:
     size = said.get("crop_size") or said.get("size") or Preparation.side
     if isinstance(size, dict):
         size = size.get("shortest_edge") or size["height"]
+    # Its mean and deviation are on the scale of 0 to 1 where pictures are rescaled; ours are on that of
+    # pixels.
     scale = 255.0 if said.get("do_rescale", True) else 1.0
     mean, deviation = Preparation.mean, Preparation.deviation
     if said.get("do_normalize", True) and "image_mean" in said:

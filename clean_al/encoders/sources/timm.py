@@ -19,6 +19,7 @@ def open_timm(kind: str, name: str, threads: int) -> Model:
     torch = imported("torch", "pip install torch")
     with translated(EncoderMissing, f"timm does not give {name}"):
         model = library.create_model(name, pretrained=True, num_classes=0).eval()
+        # Each network of timm was trained with its own size, mean and crop: a common one would cost accuracy.
         config = library.data.resolve_model_data_config(model)
         prepared = library.data.create_transform(**config, is_training=False)
 
