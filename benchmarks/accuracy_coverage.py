@@ -77,7 +77,7 @@ def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     lines = [
         f"{result['seeds']} seeds, {result['confidence']:.0%} nominal coverage; the rest in points. Its",
-        "width was set on digits, breast_cancer and sms_spam; noisy and docstrings were looked at later.",
+        "width was set on digits, breast_cancer and sms_spam; noisy was looked at later.",
         "",
         "| set | labels | coverage | bias | RMSE | mean width |",
         "|---|---|---|---|---|---|",

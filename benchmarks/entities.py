@@ -152,11 +152,11 @@ def curve(data: Sentences, choose: Choose, seed: int) -> list[dict[str, Any]]:
         labeled += left[choose(model.read(rest.words), rest, rng)[:BATCH]].tolist()
 
 
-def cost(steps: list[dict[str, Any]], target: float, unit: str) -> float:
-    """Return how many sentences or words it takes to reach an F1 for good; in proportion between steps."""
+def cost(steps: list[dict[str, Any]], target: float, unit: str) -> float | None:
+    """Return how many sentences or words it takes to reach an F1 for good; None if never."""
     last = next((i for i in range(len(steps) - 1, -1, -1) if steps[i]["f1"] < target), -1)
     if last == len(steps) - 1:
-        return float("inf")
+        return None
     if last < 0:
         return float(steps[0][unit])
     one, other = steps[last], steps[last + 1]
@@ -169,7 +169,7 @@ def mean_curve(curves: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return [{k: float(np.mean([s[k] for s in step])) for k in step[0]} for step in zip(*curves, strict=True)]
 
 
-def summary(curves: dict[str, list[list[dict[str, Any]]]]) -> dict[str, dict[str, float]]:
+def summary(curves: dict[str, list[list[dict[str, Any]]]]) -> dict[str, dict[str, float | None]]:
     """Return for each choice where it ends, and what it takes to reach random's end, against random."""
     means = {name: mean_curve(found) for name, found in curves.items()}
     end = means["random"][-1]
@@ -177,11 +177,15 @@ def summary(curves: dict[str, list[list[dict[str, Any]]]]) -> dict[str, dict[str
         name: {
             "f1": steps[-1]["f1"],
             "whole": steps[-1]["whole"],
-            "sentences": cost(steps, end["f1"], "sentences") / end["sentences"],
-            "words": cost(steps, end["f1"], "words") / end["words"],
+            "sentences": _share(cost(steps, end["f1"], "sentences"), end["sentences"]),
+            "words": _share(cost(steps, end["f1"], "words"), end["words"]),
         }
         for name, steps in means.items()
     }
+
+
+def _share(part: float | None, whole: float) -> float | None:
+    return None if part is None else part / whole
 
 
 def main() -> None:
