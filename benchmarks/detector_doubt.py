@@ -2,8 +2,8 @@
 
     python -m benchmarks detector_doubt
 
-The detector is planted: images of up to six boxes and five labels, of each of which its confidence is off in a
-way of its own, as a detector's is on labels that it has seldom seen. An annotator corrects the images in
+The detector is planted: images of up to six boxes and five labels, of each of which its confidence is off in
+a way of its own, as a detector's is on labels that it has seldom seen. An annotator corrects the images in
 batches; after each the order is made anew. "Lowest score" takes the least confident box of an image, as Label
 Studio's paid edition does; "mean entropy" the mean over its boxes.
 """

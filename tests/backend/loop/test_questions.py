@@ -80,6 +80,7 @@ def test_every_question_is_learned_shown_and_reported(
     done = list(tasks)[:36]
     for task in done:
         label_studio.annotate(task, tasks[task])
+    options(fake, services, project, {"prefill": "always"})
     report = do_round(services, project)
     assert report.has_model
     assert [(q.name, q.control, q.labels, q.missing) for q in report.questions] == [
