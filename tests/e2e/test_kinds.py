@@ -15,19 +15,16 @@ from backend.loop.publish import SAMPLING
 from tests.client import FullLabelStudio
 from tests.e2e.conftest import MakeLoop
 from tests.e2e.kinds import (
-    DETECTED,
-    KINDS,
     LABELED_BEFORE,
     LABELED_IN_LOOP,
     TASKS,
     Kind,
     Made,
     MediaHost,
-    detected,
-    is_mistaken,
     make_project,
 )
 from tests.e2e.loop_runner import Loop
+from tests.e2e.planted import DETECTED, KINDS, detected, is_mistaken
 from tests.e2e.projects import Annotator, Json, make_text_project
 from tests.e2e.real_label_studio import RealLabelStudio
 
