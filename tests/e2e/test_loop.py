@@ -175,8 +175,8 @@ def test_a_second_project_learns_a_model_of_its_own(
     own, others = (loop.published(p) for p in (other, topics))
     assert own is not None
     assert others is not None
-    assert set(loop.store.load(other, own.version).labels) == {"short", "long"}
-    assert set(loop.store.load(topics, others.version).labels) == set(WORDS)
+    assert set(loop.store.load(other, own.version).questions["topic"].answers) == {"short", "long"}
+    assert set(loop.store.load(topics, others.version).questions["topic"].answers) == set(WORDS)
 
 
 def test_at_most_two_queue_heads_exist_in_label_studio(loop: Loop, topics: int) -> None:
