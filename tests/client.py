@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.label_studio.client import BULK_PATIENCE, LabelStudio
-from backend.label_studio.tasks import Json
+from backend.label_studio.tasks import Json, has_version
 
 
 class FullLabelStudio(LabelStudio):
@@ -26,16 +26,10 @@ class FullLabelStudio(LabelStudio):
 
     def predictions_of(self, project_id: int, version: str) -> list[int]:
         """Return the ids of a model version's predictions."""
-        has_version = {
-            "filter": "filter:tasks:predictions_model_versions",
-            "operator": "contains",
-            "type": "List",
-            "value": [version],
-        }
         return [
             prediction["id"]
             for page in self.iter_tasks(
-                project_id, include=["predictions", "model_version"], where=[has_version]
+                project_id, include=["predictions", "model_version"], where=[has_version(version)]
             )
             for task in page
             for prediction in task["predictions"]

@@ -29,6 +29,12 @@ def greater(column: str, value: float | str) -> Json:
     return _time_filter(column, "greater", value)
 
 
+def has_version(version: str) -> Json:
+    """Return a Data Manager filter for tasks with a prediction of a model version, or of a longer name."""
+    column = "filter:tasks:predictions_model_versions"
+    return {"filter": column, "operator": "contains", "type": "List", "value": [version]}
+
+
 def at_most(column: str, value: str) -> Json:
     """Return a Data Manager filter for tasks whose column is not after a time."""
     return _time_filter(column, "less_or_equal", value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.errors import LabelStudioError
 from backend.label_studio.client import LabelStudio
+from backend.label_studio.tasks import has_version
 from backend.loop.lease import Lease
 from backend.store.models import Published
 
@@ -43,13 +44,40 @@ def serve_head(
     version: str,
     lease: Lease,
 ) -> None:
-    """Write a queue head and switch to it; annotators see the old order or the new one, nothing between."""
+    """Write a queue head and switch to it; annotators see the old order or the new one, nothing between.
+
+    What Label Studio refuses to show keeps its place in the order and shows nothing.
+    """
     if not predictions:
         return
     # One call, since each one makes Label Studio count all tasks of the project anew.
-    label_studio.import_predictions(project_id, list(predictions))
+    stored = label_studio.import_predictions(project_id, list(predictions))
+    if stored < len(predictions):
+        _write_bare(label_studio, project_id, predictions, version)
     lease.check()
     label_studio.update_project(project_id, model_version=version, sampling=SAMPLING)
+
+
+def _write_bare(
+    label_studio: LabelStudio, project_id: int, predictions: Sequence[dict[str, Any]], version: str
+) -> None:
+    """Write the predictions that were refused again, without a result: a task without one is served last.
+
+    Label Studio answers 201 and drops those whose result does not fit the labeling config.
+    """
+    pages = label_studio.iter_tasks(
+        project_id, include=["id", "predictions", "model_version"], where=[has_version(version)]
+    )
+    there = {
+        task["id"]
+        for page in pages
+        for task in page
+        if any(p["model_version"] == version for p in task["predictions"])
+    }
+    bare = [{**p, "result": []} for p in predictions if p["task"] not in there]
+    logger.warning("project %s: Label Studio refuses to show %d predictions", project_id, len(bare))
+    if bare:
+        label_studio.import_predictions(project_id, bare)
 
 
 def clean_up(label_studio: LabelStudio, project_id: int, published: Published, lease: Lease) -> None:

@@ -35,6 +35,8 @@ from backend.store.progress import Progress, ProgressFile
 T = TypeVar("T")
 
 COMMAND = [sys.executable, "-P", "-m", "backend.cli"]
+# Where else Python looks: the code under test need not be the installed one.
+PASSED_ON = ("PYTHONPATH",)
 STEP = 0.05
 # Where Label Studio itself is asked: it answers one request at a time, and others wait for it too.
 SLOW_STEP = 0.3
@@ -100,6 +102,7 @@ class Loop:
             "LABEL_STUDIO_API_KEY": token,
             "MODEL_DIR": str(self.model_dir),
             "PORT": str(self.port),
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
             **settings,
         }
         self._directory = directory

@@ -95,7 +95,7 @@ def test_a_label_that_left_the_config_is_not_learned_from(
     )
     assert classes(loop, project) == before
     version = loop.published(project).version  # type: ignore[union-attr]
-    assert "politics" not in loop.store.load(project, version).labels
+    assert "politics" not in loop.store.load(project, version).questions["topic"].answers
     admin.update_project(project, label_config=text_config("sport", "food", "space", "politics"))
     wait_for("the label is back", lambda: classes(loop, project) == before | {"politics": 1})
 

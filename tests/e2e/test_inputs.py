@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.label_studio.client import LabelStudio
+from backend.loop.options import store_options
 from tests.e2e.loop_runner import Loop, wait_for
 from tests.e2e.projects import (
     Annotator,
@@ -18,7 +19,7 @@ from tests.e2e.truth import assert_nothing_is_lost
 def test_uploaded_pictures_are_learned_from(
     loop: Loop, admin: LabelStudio, real_label_studio: RealLabelStudio
 ) -> None:
-    project = loop.connected(make_image_project(admin, 24))
+    project = connected(loop, make_image_project(admin, 24))
     assert loop.progress(project).report["notes"] == []
     annotator = Annotator(real_label_studio.url, real_label_studio.token, brightness, "image")
     for _ in range(10):
@@ -31,7 +32,7 @@ def test_uploaded_pictures_are_learned_from(
 def test_numeric_fields_are_learned_from(
     loop: Loop, admin: LabelStudio, real_label_studio: RealLabelStudio
 ) -> None:
-    project = loop.connected(make_number_project(admin, 60))
+    project = connected(loop, make_number_project(admin, 60))
     annotator = Annotator(real_label_studio.url, real_label_studio.token, heaviness, "header")
     for _ in range(20):
         annotator.label_next(project)
@@ -40,9 +41,16 @@ def test_numeric_fields_are_learned_from(
     assert correct(loop, project, heaviness) >= 0.9
 
 
+def connected(loop: Loop, project: int) -> int:
+    """Switch the loop on for a project whose annotators are shown every guess; return its id."""
+    store_options(loop.store.folder(project), {"prefill": "always"})
+    return loop.connected(project)
+
+
 def correct(loop: Loop, project: int, answers: object) -> float:
-    """Return the share of the queue head whose pre-annotation is right."""
-    version = loop.published(project).version  # type: ignore[union-attr]
+    """Return the share of the queue head whose pre-annotation is right; the audit share has none."""
+    published = loop.published(project)
+    assert published is not None
     right = []
     for page in loop.label_studio.iter_tasks(
         project, include=["data", "predictions", "model_version", "result"]
@@ -51,7 +59,7 @@ def correct(loop: Loop, project: int, answers: object) -> float:
             right += [
                 p["result"][0]["value"]["choices"] == [answers(task["data"])]  # type: ignore[operator]
                 for p in task["predictions"]
-                if p["model_version"] == version
+                if p["model_version"] == published.version and task["id"] not in published.audit
             ]
     assert right
     return sum(right) / len(right)

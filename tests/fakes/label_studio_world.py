@@ -292,12 +292,17 @@ class World:
     # Predictions
 
     def add_predictions(self, project: int, rows: list[Json]) -> int:
-        """Return how many predictions were stored; all or none, and no task's time changes."""
+        """Return how many predictions were stored, and no task's time changes.
+
+        None where one names a wrong task; those about what is no object of the config are dropped in silence.
+        """
+        config = self.projects[project]["label_config"] if project in self.projects else ""
         tasks = {task["id"] for task in self.tasks_of(self.get("projects", project)["id"])}
         for row in rows:
             if row.get("task") not in tasks:
                 what = f'{row} contains invalid "task" field: task ID couldn\'t be retrieved'
                 raise invalid("non_field_errors", what)
+        rows = [row for row in rows if _fits(config, row.get("result") or [])]
         for row in rows:
             number = self.new_id("predictions")
             self.predictions[number] = {
@@ -342,3 +347,12 @@ class World:
         task = self.get("predictions", number)["task"]
         del self.predictions[number]
         self.touch(task)
+
+
+def _fits(config: str, result: list[Any]) -> bool:
+    """Whether each item of a result is about an object that a control of the config names."""
+    given = ",".join(re.findall(r"""toName=["']([^"']*)""", config))
+    names = {name.strip() for name in given.split(",")}
+    return all(
+        str(item["to_name"]) in names for item in result if isinstance(item, dict) and "to_name" in item
+    )

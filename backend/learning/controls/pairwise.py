@@ -41,8 +41,8 @@ class Pairwise(Control):
 
     @property
     def shown_on(self) -> str:
-        # The editor takes this control for an object, too.
-        return self.name
+        # The editor itself writes this control's own name, which Label Studio refuses in a prediction.
+        return self.tag.to_names[0]
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> str | None:
         return next((side for side in self.values_in(result, "selected") if side in SIDES), None)

@@ -39,8 +39,12 @@ class TestPairwise:
         assert type(control) is Pairwise
         assert control.answer_of(annotation["result"]) == "right"
         (made,) = control.result_for(Guess("right", 0.5))
-        for key in ("from_name", "to_name", "type", "value"):
+        for key in ("from_name", "type", "value"):
             assert made[key] == annotation["result"][0][key]
+
+    def test_a_guess_is_about_an_object_for_label_studio_refuses_predictions_about_the_control(self) -> None:
+        (made,) = one(PAIR).result_for(Guess("right", 0.5))
+        assert (made["from_name"], made["to_name"]) == ("c", "a")
 
     @pytest.mark.parametrize("selected", ["none", None, "middle", 1])
     def test_neither_side_is_no_answer(self, selected: Any) -> None:
