@@ -168,23 +168,20 @@ class LabelingSession:
         ------
         ValueError
             If a row is not in the last batch, comes twice, or was submitted before; nothing is learned then.
+        Exception
+            The classifier's own, if it fails on these labels; nothing is learned then either.
         """
         rows = self._checked_rows(rows)
         labels = check_labels(labels, len(rows), "labels")
         uniform = np.array([self._batch[row] for row in rows.tolist()], bool)
-        # First, as it can refuse: then the session still has its batch and nothing is marked.
-        self.sampler.update(
-            rows_of(self._X, rows),
-            labels,
-            embedding=None if self._embedding is None else self._embedding[rows],
-            uniform=uniform,
-        )
+        # Nothing is marked before it: the classifier can fail when it is fitted, and when it is held out.
+        done = self._learned_round(rows, labels, uniform)
         self._labeled[rows] = True
         self._open[rows] = False
         self._audited += int(uniform.sum())
         for row in rows.tolist():
             del self._batch[row]
-        self.history = (*self.history, self._round())
+        self.history = (*self.history, done)
 
     def skip(self, rows: Any) -> None:
         """Take rows of the last batch out of the pool without labels; an annotator could not decide."""
@@ -294,14 +291,32 @@ class LabelingSession:
             raise ValueError("rows has the same row twice: submit each row once")
         return rows.astype(np.intp)
 
-    def _round(self) -> Round:
-        model = getattr(self.sampler, "model_", None)
-        if model is None:
-            return Round(self.n_labeled, unknown_accuracy(self.confidence))
+    def _learned_round(self, rows: np.ndarray, labels: np.ndarray, uniform: np.ndarray) -> Round:
+        """The round after these labels; the sampler is as it was if anything fails."""
+        before = vars(self.sampler).copy()
+        try:
+            self.sampler.update(
+                rows_of(self._X, rows),
+                labels,
+                embedding=None if self._embedding is None else self._embedding[rows],
+                uniform=uniform,
+            )
+            return self._round(rows)
+        except BaseException:
+            vars(self.sampler).clear()
+            vars(self.sampler).update(before)
+            raise
+
+    def _round(self, new: np.ndarray) -> Round:
+        n_labeled = self.n_labeled + len(new)
+        if getattr(self.sampler, "model_", None) is None:
+            return Round(n_labeled, unknown_accuracy(self.confidence))
+        left = self._open.copy()
+        left[new] = False
         accuracy = self.sampler.estimate_accuracy(
-            rows_of(self._X, np.flatnonzero(self._open)), confidence=self.confidence
+            rows_of(self._X, np.flatnonzero(left)), confidence=self.confidence
         )
-        return Round(self.n_labeled, accuracy, self.sampler.predict(rows_of(self._X, self._stop_set)))
+        return Round(n_labeled, accuracy, self.sampler.predict(rows_of(self._X, self._stop_set)))
 
     def _estimated_savings(self) -> LabelSavings | None:
         if getattr(self.sampler, "model_", None) is None:

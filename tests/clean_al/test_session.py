@@ -7,6 +7,8 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
 from clean_al import IntelligentSampler, LabelingSession, LabelSavings, QueryByCommittee
 from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accuracy
@@ -285,3 +287,46 @@ def test_kappa_by_hand():
     # 3 of 4 agree; by chance 1/2 * 1/4 + 1/2 * 3/4 = 1/2: kappa = (3/4 - 1/2) / (1 - 1/2)
     assert _kappa(a, b) == pytest.approx(0.5)
     assert _kappa(np.array(["x", "x"]), np.array(["x", "x"])) == 1.0
+
+
+def two_labels(rows):
+    return np.stack([HIDDEN[rows], X[100:][rows, 0] > 0], axis=1).astype(int)
+
+
+def test_several_labels_are_learned_though_too_few_can_be_held_out():
+    # 20 neighbors: 20 labels are enough to learn from, the 18 of a fold are not.
+    sampler = IntelligentSampler(estimator=KNeighborsClassifier(20), random_state=0)
+    s = LabelingSession(sampler, POOL)
+    rows = s.get_next_batch(20)
+    s.submit_labels(rows, two_labels(rows))
+    assert s.n_labeled == len(s.sampler.labeled_.y) == 20
+    assert s.estimated_accuracy.method == "not known yet"
+    rows = s.get_next_batch(20)
+    s.submit_labels(rows, two_labels(rows))
+    assert s.estimated_accuracy.method == "calibrated confidence"
+
+
+class FailsOn(LogisticRegression):
+    """Fails on some numbers of rows, for a reason of its own."""
+
+    when = staticmethod(lambda n: False)
+
+    def fit(self, X, y):
+        if FailsOn.when(X.shape[0]):
+            raise RuntimeError("out of memory")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("when", [lambda n: n >= 20, lambda n: n != 20], ids=["learning", "holding out"])
+def test_labels_that_fail_leave_the_session_as_it_was(monkeypatch, when):
+    s = LabelingSession(IntelligentSampler(estimator=FailsOn(), random_state=0), POOL)
+    batch = s.get_next_batch(20)
+    monkeypatch.setattr(FailsOn, "when", staticmethod(when))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        s.submit_labels(batch, HIDDEN[batch])
+    assert (s.n_labeled, s.n_remaining, s.history) == (0, len(POOL), ())
+    assert not hasattr(s.sampler, "labeled_")
+    monkeypatch.undo()
+    s.submit_labels(batch, HIDDEN[batch])
+    assert s.n_labeled == len(s.sampler.labeled_.y) == 20
+    assert len(s.history) == 1
