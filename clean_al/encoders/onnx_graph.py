@@ -6,7 +6,6 @@ numbers of the fields are those of onnx.proto3.
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,10 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def field(number: int, value: int | bytes | str | float) -> bytes:
-    """One field: an int, a float, or anything with a length."""
+def field(number: int, value: int | bytes | str) -> bytes:
+    """One field: an int, or anything with a length."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
-    if isinstance(value, float):
-        return _varint(number << 3 | 5) + struct.pack("<f", value)
     data = value.encode() if isinstance(value, str) else value
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
@@ -51,11 +48,10 @@ class Graph:
         self._constants.append(field(5, dims + field(2, FLOAT) + field(8, name) + field(9, data)))
         return name
 
-    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """The name of the first value that an operator gives."""
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """The name of the value that an operator gives."""
         name = self._next("v")
-        names = [name, *(self._next("v") for _ in range(outputs - 1))]
-        links = b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in names) + field(4, kind)
+        links = b"".join(field(1, i) for i in inputs) + field(2, name) + field(4, kind)
         given = b"".join(field(5, _attribute(key, value)) for key, value in attributes.items())
         self._nodes.append(field(1, links + given))
         return name
