@@ -48,10 +48,11 @@ class Graph:
         self._constants.append(field(5, dims + field(2, FLOAT) + field(8, name) + field(9, data)))
         return name
 
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """The name of the value that an operator gives."""
+    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
+        """The name of the first value that an operator gives."""
         name = self._next("v")
-        links = b"".join(field(1, i) for i in inputs) + field(2, name) + field(4, kind)
+        names = [name, *(self._next("v") for _ in range(outputs - 1))]
+        links = b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in names) + field(4, kind)
         given = b"".join(field(5, _attribute(key, value)) for key, value in attributes.items())
         self._nodes.append(field(1, links + given))
         return name

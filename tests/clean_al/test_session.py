@@ -406,7 +406,7 @@ def test_wrong_options_of_a_batch_are_named(options, error, words):
 
 
 def test_a_plateau_doubts_its_windows_by_their_sample_variance():
-    # Each window is 0.02 wide: variance 0.0002, and the means differ by 0.0141 = sqrt(0.0004 / 2) or so by chance.
+    # Windows 0.02 wide have a variance of 0.0002, and their means an error of sqrt(0.0004 / 2) = 0.0141.
     values = [0.80, 0.82, 0.812, 0.832]
     assert "+1.2% in 2 rounds" in AccuracyPlateau(2).reason(
         [Round(i, known(v)) for i, v in enumerate(values)]
