@@ -204,7 +204,10 @@ def _held_out_sets(model: Any, labeled: Labeled, seed: int) -> tuple[np.ndarray,
     sure, correct = np.zeros(len(y)), np.zeros(len(y))
     n_folds = FOLDS if len(y) >= MANY else 2 * FOLDS
     for train, test in KFold(n_folds, shuffle=True, random_state=seed).split(y):
-        p = clone(model).fit(labeled.X[train], y[train]).predict_proba(labeled.X[test])
+        try:
+            p = clone(model).fit(labeled.X[train], y[train]).predict_proba(labeled.X[test])
+        except TooFewLabels:
+            return None
         sure[test], correct[test] = _all_labels(p), ((p >= 0.5) == y[test]).all(axis=1)
     return sure, correct
 

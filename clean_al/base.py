@@ -19,6 +19,7 @@ from clean_al.pool import Options, Pool, Strategy
 from clean_al.savings import LabelSavings, label_savings
 from clean_al.selection import Selection, check_multilabel, select_rows
 from clean_al.validation import (
+    check_confidence,
     check_costs,
     check_count,
     check_doubt,
@@ -150,7 +151,10 @@ class BaseSampler(BaseEstimator):
         options = self._check()
         columns = self._columns(X)
         X = self._features(X, embedding, columns, n_features=getattr(self, "n_features_in_", None))
-        pool = self._pool(X, check_embedding(embedding, X.shape[0]), options)
+        embedding = check_embedding(embedding, X.shape[0])
+        if hasattr(self, "labeled_"):
+            self.labeled_.check_same_space(embedding)
+        pool = self._pool(X, embedding, options)
         pool.columns = columns
         pool.costs, pool.doubt = check_costs(costs, len(pool)), check_doubt(doubt, len(pool))
         n = check_count(n_samples, "n_samples", high=len(pool), of=" (the rows of X)")
@@ -175,14 +179,16 @@ class BaseSampler(BaseEstimator):
         Parameters
         ----------
         X_unlabeled : array, CSR matrix or data frame of shape (n, n_features)
-            The pool of the last `select` by default.
-        confidence : float, nominal coverage of the interval
+            By default the pool of the last `select`, without the rows that have a label by now.
+        confidence : float in [0.01, 0.999], nominal coverage of the interval
         """
+        confidence = check_confidence(confidence)
         model, last = getattr(self, "model_", None), getattr(self, "selection_", None)
         if model is None:
             return unknown_accuracy(confidence)
         if X_unlabeled is None and last is not None:
-            X_unlabeled = last.pool.X
+            left = last.unlabeled(self.labeled_)
+            X_unlabeled = last.pool.X if left.all() else last.pool.X[left]
         elif X_unlabeled is not None:
             X_unlabeled = self._asked(X_unlabeled)
         return estimate_accuracy(model, self.labeled_, X_unlabeled, confidence=confidence)
@@ -192,11 +198,16 @@ class BaseSampler(BaseEstimator):
 
         Parameters
         ----------
-        target : float, default the estimated accuracy of now
+        target : float in [0, 1], default the estimated accuracy of now
+        confidence : float in [0.01, 0.999], nominal coverage of the interval
         """
+        confidence = check_confidence(confidence)
+        if target is not None:
+            check_number(target, "target", high=1.0)
         if getattr(self, "model_", None) is None:
             return None
-        value = self.estimate_accuracy() if target is None else check_number(target, "target")
+        # As it came: an estimate knows its own doubt, a bare number has none.
+        value = self.estimate_accuracy() if target is None else target
         return label_savings(self.model_, self.labeled_, value, confidence=confidence)
 
     def get_metrics(self) -> SamplingMetrics:
@@ -307,8 +318,6 @@ class BaseSampler(BaseEstimator):
             raise ValueError("X is empty: there is nothing left to select from")
         labeled: Labeled | None = getattr(self, "labeled_", None)
         points = Points(X if embedding is None else embedding)
-        if labeled is not None:
-            labeled.check_same_space(embedding)
         # Not in __init__, which by scikit-learn's convention stores parameters and nothing else.
         if not hasattr(self, "memory_"):
             self.memory_: dict[str, Any] = {}

@@ -223,23 +223,31 @@ def _checked_task(X: Any, y: Any, X_test: Any, y_test: Any, embedding: Any) -> T
     X_test = checked_rows(X_test, "X_test", n_features=X.shape[1], finite=embedding is None)
     return Task(
         X,
-        check_labels(y, X.shape[0], "y_train"),
+        _one_each(check_labels(y, X.shape[0], "y_train"), "y_train"),
         X_test,
-        check_labels(y_test, X_test.shape[0], "y_test"),
+        _one_each(check_labels(y_test, X_test.shape[0], "y_test"), "y_test"),
         check_embedding(embedding, X.shape[0]),
     )
+
+
+def _one_each(labels: np.ndarray, name: str) -> np.ndarray:
+    if labels.ndim > 1:
+        raise ValueError(
+            f"{name} has several labels per row: a comparison takes one each; compare a column at a time"
+        )
+    return labels
 
 
 def _samplers(strategies: Any, estimator: Any) -> dict[str, BaseSampler]:
     if isinstance(strategies, str):
         strategies = [strategies]
+    if not strategies:
+        raise ValueError("strategies is empty: give at least one")
     if isinstance(strategies, Mapping):
         wrong = [name for name, sampler in strategies.items() if not isinstance(sampler, BaseSampler)]
         if wrong:
             raise TypeError(f"strategies[{wrong[0]!r}] must be a sampler such as IntelligentSampler()")
         return dict(strategies)
-    if not strategies:
-        raise ValueError("strategies is empty: give at least one name")
     samplers = {name: IntelligentSampler(name, estimator=estimator) for name in strategies}
     for sampler in samplers.values():
         sampler._check()

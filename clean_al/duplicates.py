@@ -55,7 +55,7 @@ class NearCopies:
         return rows[len(taken) :]
 
     def _walk(self, chunk: np.ndarray, rows: np.ndarray, n: int, radius_sq: float) -> np.ndarray:
-        if len(chunk) == 0 or max(self.radius_sq, radius_sq) <= 0:
+        if len(chunk) == 0 or radius_sq <= 0:
             return np.append(rows, chunk[: n - len(rows)])
         X = self.pool.points.X
         blocked: Any = np.zeros(len(chunk), bool)

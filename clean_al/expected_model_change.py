@@ -10,7 +10,7 @@ from clean_al.base import BaseSampler
 from clean_al.columns import Columns
 from clean_al.pool import Options, Strategy
 from clean_al.strategies.expected_model_change import EXPECTED_MODEL_CHANGE, GRADIENT_METHODS
-from clean_al.validation import check_option, resolve_weights
+from clean_al.validation import check_embedding, check_option, resolve_weights
 
 
 class ExpectedModelChange(BaseSampler):
@@ -51,17 +51,30 @@ class ExpectedModelChange(BaseSampler):
         self.duplicate_threshold = duplicate_threshold
         self.n_jobs = n_jobs
 
-    def get_change_scores(self, X: Any) -> np.ndarray:
+    def get_change_scores(self, X: Any, *, embedding: Any = None) -> np.ndarray:
         """Expected length of the gradient for each row of X: floats of shape (n,).
+
+        Parameters
+        ----------
+        X : array, CSR matrix or data frame of shape (n, n_features)
+        embedding : array of shape (n, d), as in `fit`
+            Only needed where X has gaps or columns without numbers, which have no length of their own.
 
         Raises
         ------
         ValueError
-            Before two classes are known.
+            Before two classes are known, or without an embedding that is needed.
         """
         if getattr(self, "model_", None) is None:
             raise ValueError("the model is not fitted: call fit with labels of at least two classes first")
-        pool = self._pool(self._asked(X), None, self._options())
+        X = self._asked(X)
+        embedding = check_embedding(embedding, X.shape[0])
+        if embedding is not None:
+            self.labeled_.check_same_space(embedding)
+        pool = self._pool(X, embedding, self._options())
+        pool.columns = self.labeled_.columns
+        if embedding is None and not pool.is_numeric:
+            raise ValueError("X has gaps or columns that hold no numbers: give embedding too, as in fit")
         return EXPECTED_MODEL_CHANGE.scores(pool)
 
     def _options(self) -> Options:

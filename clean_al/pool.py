@@ -79,10 +79,11 @@ class Pool:
         """X, for those who reckon with it; the space of distances where X holds gaps or no numbers."""
         # Codes of a column of strings have no size: arithmetic on them would follow the order in which they
         # came.
-        return self.X if self.points.X is self.X or self._is_numeric else self.points.X
+        return self.X if self.points.X is self.X or self.is_numeric else self.points.X
 
     @kept
-    def _is_numeric(self) -> bool:
+    def is_numeric(self) -> bool:
+        """Whether X holds numbers alone, without gaps."""
         coded = self.columns is not None and self.columns.values
         values = self.X.data if sparse.issparse(self.X) else self.X
         # The sum is nan when any number is, without an array of bools as large as X.

@@ -17,7 +17,7 @@ import numpy as np
 
 from clean_al.columns import is_frame, is_missing
 from clean_al.pool import top
-from clean_al.validation import check_count
+from clean_al.validation import as_numbers, check_count
 
 Annotations = Mapping[Hashable, Any]
 # Two labels of an average annotator: one agreement by luck must not make somebody infallible.
@@ -68,8 +68,8 @@ def suggest_relabels(
         Annotations in another form.
     """
     annotations = _by_item(annotations)
-    p = np.asarray(probabilities, dtype=np.float64)
-    classes = np.asarray(classes)
+    p = as_numbers(probabilities, "probabilities", "shape (n_items, n_classes)")
+    classes = _checked_classes(classes)
     if p.ndim != 2 or p.shape != (len(annotations), len(classes)):
         raise ValueError(
             f"probabilities must have shape ({len(annotations)}, {len(classes)}), items by classes, "
@@ -85,6 +85,24 @@ def suggest_relabels(
     rows = top(-confidence, n, np.random.default_rng(random_state))
     labeled = np.array([bool(v) for v in votes])
     return RelabelSuggestions(rows, labeled[rows], confidence, classes[consensus])
+
+
+def _checked_classes(classes: Any) -> np.ndarray:
+    try:
+        array = np.asarray(classes)
+    except ValueError:
+        array = np.empty((0, 0))
+    if array.ndim != 1 or not all(_is_hashable(label) for label in array.tolist()):
+        raise ValueError("classes must be the labels of the columns, one each")
+    return array
+
+
+def _is_hashable(label: Any) -> bool:
+    try:
+        hash(label)
+    except TypeError:
+        return False
+    return True
 
 
 def _by_item(annotations: Any) -> list[Annotations]:
@@ -111,7 +129,7 @@ def _is_sequence_of_mappings(value: Any) -> bool:
 
 
 def _columns(item: Annotations, column: dict[Any, int], row: int) -> dict[Hashable, int]:
-    unknown = [label for label in item.values() if label not in column]
+    unknown = [label for label in item.values() if not _is_hashable(label) or label not in column]
     if unknown:
         raise ValueError(f"annotations[{row}] has the label {unknown[0]!r}, which is not among classes")
     return {annotator: column[label] for annotator, label in item.items()}

@@ -10,7 +10,9 @@ from scipy import sparse
 
 from clean_al.batches import BatchPlan, compose
 from clean_al.duplicates import NearCopies
+from clean_al.labeled import Labeled
 from clean_al.pool import Pool, Strategy
+from clean_al.row_keys import rows_among
 from clean_al.strategies.hybrid import HYBRID
 from clean_al.strategies.typiclust import TYPICLUST
 from clean_al.strategies.uncertainty import UNCERTAINTY
@@ -30,6 +32,12 @@ class Selection:
         if not self.uniform.any() or np.shape(X) != (len(self.rows), self.pool.X.shape[1]):
             return False
         return self.uniform if _same(self.pool.X[self.rows], X) else False
+
+    def unlabeled(self, labeled: Labeled | None) -> np.ndarray:
+        """A mask of the pool's rows that have no label; a label counts for one of several equal rows."""
+        if labeled is None:
+            return np.ones(len(self.pool), bool)
+        return ~rows_among(self.pool.X, labeled.X, self.rows)
 
 
 def select_rows(

@@ -14,6 +14,8 @@ from clean_al.sampler import IntelligentSampler
 from clean_al.savings import LabelSavings, label_savings
 from clean_al.stopping import Round, first_reason, make_criteria
 from clean_al.validation import (
+    as_numbers,
+    check_confidence,
     check_count,
     check_embedding,
     check_labels,
@@ -26,6 +28,7 @@ from clean_al.validation import (
 # Bloodgood & Vijay-Shanker ask for a set that is large and never changes; 2000 predictions cost little.
 STOP_SET = 2000
 PER_ITEM = ("costs", "doubt")
+SELECT_OPTIONS = ("batch_mode", "batch_diversity_threshold", "n_clusters", "exploration", *PER_ITEM)
 
 EXPORT_FORMATS: dict[str, tuple[str, str]] = {
     "label_studio": ("LabelStudioExporter", "samples"),
@@ -42,7 +45,7 @@ class LabelingSession:
     sampler : IntelligentSampler, QueryByCommittee or ExpectedModelChange, fitted or not
     X_unlabeled : array, CSR matrix or data frame of shape (n, n_features), optional
         The pool. Without it the first `get_next_batch` is given one; a sampler that has selected before
-        brings its own.
+        brings its own, without the rows that it has learned since.
     embedding : array of shape (n, d), optional
     export_format : {None, "label_studio", "cvat", "prodigy"}
         What `export_batch` writes.
@@ -95,7 +98,7 @@ class LabelingSession:
         self.sampler = sampler
         self.export_format = export_format
         self.audit_fraction = check_number(audit_fraction, "audit_fraction", high=1.0)
-        self.confidence = check_number(confidence, "confidence", low=0.01, high=0.999)
+        self.confidence = check_confidence(confidence)
         self.history: tuple[Round, ...] = ()
         self.stop_reason: str | None = None
         self._criteria = make_criteria(stopping_criteria)
@@ -140,24 +143,26 @@ class LabelingSession:
         ----------
         n_samples : int, at least 1
         X_unlabeled, embedding : the pool, if the session was made without one
-        **select : batch_mode, batch_diversity_threshold, n_clusters; costs and doubt for the
-            whole pool
+        **select : batch_mode, batch_diversity_threshold, n_clusters (or as many as are left); costs and
+            doubt for the whole pool; exploration, never below what is owed to audit_fraction
 
         Raises
         ------
         ValueError
             Without a pool, with a second pool, or when nothing is left.
         """
-        self._ensure_pool(X_unlabeled, embedding)
-        left = np.flatnonzero(self._open)
-        if len(left) == 0:
-            raise ValueError("the pool is empty: every item is labeled or skipped; ask should_stop() first")
-        n = min(check_count(n_samples, "n_samples"), len(left))
-        # Given for the pool, as rows are; the sampler only sees what is left of it.
-        for name in PER_ITEM:
-            if select.get(name) is not None:
-                select[name] = self._of_the_pool(select[name], name)[left]
-        rows, uniform = self._selected(left, n, select)
+        for name in select:
+            if name not in SELECT_OPTIONS:
+                raise TypeError(f"get_next_batch takes no {name!r}; it takes {', '.join(SELECT_OPTIONS)}")
+        had_pool = self._X is not None
+        try:
+            self._ensure_pool(X_unlabeled, embedding)
+            rows, uniform = self._next_rows(n_samples, select)
+        except BaseException:
+            # A pool that came with a refused call may come again with the corrected one.
+            if not had_pool:
+                self._X = None
+            raise
         self._batch = dict(zip(rows.tolist(), uniform.tolist(), strict=True))
         return rows
 
@@ -168,23 +173,20 @@ class LabelingSession:
         ------
         ValueError
             If a row is not in the last batch, comes twice, or was submitted before; nothing is learned then.
+        Exception
+            The classifier's own, if it fails on these labels; nothing is learned then either.
         """
         rows = self._checked_rows(rows)
         labels = check_labels(labels, len(rows), "labels")
         uniform = np.array([self._batch[row] for row in rows.tolist()], bool)
-        # First, as it can refuse: then the session still has its batch and nothing is marked.
-        self.sampler.update(
-            rows_of(self._X, rows),
-            labels,
-            embedding=None if self._embedding is None else self._embedding[rows],
-            uniform=uniform,
-        )
+        # Nothing is marked before it: the classifier can fail when it is fitted, and when it is held out.
+        done = self._learned_round(rows, labels, uniform)
         self._labeled[rows] = True
         self._open[rows] = False
         self._audited += int(uniform.sum())
         for row in rows.tolist():
             del self._batch[row]
-        self.history = (*self.history, self._round())
+        self.history = (*self.history, done)
 
     def skip(self, rows: Any) -> None:
         """Take rows of the last batch out of the pool without labels; an annotator could not decide."""
@@ -253,9 +255,23 @@ class LabelingSession:
             pool = last.pool
             X = pool.X if pool.columns is None else pool.columns.frame(pool.X)
             self._set_pool(X, None if pool.points.X is pool.X else pool.points.X)
+            self._open = last.unlabeled(getattr(self.sampler, "labeled_", None))
+
+    def _next_rows(self, n_samples: Any, select: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        left = np.flatnonzero(self._open)
+        if len(left) == 0:
+            raise ValueError("the pool is empty: every item is labeled or skipped; ask should_stop() first")
+        n = min(check_count(n_samples, "n_samples"), len(left))
+        # Given for the pool, as rows are; the sampler only sees what is left of it.
+        for name in PER_ITEM:
+            if select.get(name) is not None:
+                select[name] = self._of_the_pool(select[name], name)[left]
+        if select.get("n_clusters") is not None:
+            select["n_clusters"] = min(check_count(select["n_clusters"], "n_clusters"), len(left))
+        return self._selected(left, n, select)
 
     def _of_the_pool(self, values: Any, name: str) -> np.ndarray:
-        array = np.asarray(values)
+        array = as_numbers(values, name, "one per row of the pool")
         if array.shape != (len(self._open),):
             raise ValueError(
                 f"{name} must have one number per row of the pool, shape ({len(self._open)},), "
@@ -266,7 +282,10 @@ class LabelingSession:
     def _selected(self, left: np.ndarray, n: int, select: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Audit items are owed over all labels together, so that small batches get their share too."""
         owed = max(round((self.n_labeled + n) * self.audit_fraction) - self._audited, 0)
-        share = max(getattr(self.sampler, "exploration_weight", 0.0), min(owed, n) / n)
+        share = select.pop("exploration", None)
+        if share is None:
+            share = getattr(self.sampler, "exploration_weight", 0.0)
+        share = max(check_number(share, "exploration", high=1.0), min(owed, n) / n)
         # The pool itself while it is whole: slicing would double the memory at the first batch.
         whole = len(left) == self._X.shape[0]
         embedding = self._embedding if whole or self._embedding is None else self._embedding[left]
@@ -294,14 +313,32 @@ class LabelingSession:
             raise ValueError("rows has the same row twice: submit each row once")
         return rows.astype(np.intp)
 
-    def _round(self) -> Round:
-        model = getattr(self.sampler, "model_", None)
-        if model is None:
-            return Round(self.n_labeled, unknown_accuracy(self.confidence))
+    def _learned_round(self, rows: np.ndarray, labels: np.ndarray, uniform: np.ndarray) -> Round:
+        """The round after these labels; the sampler is as it was if anything fails."""
+        before = self.sampler.__dict__.copy()
+        try:
+            self.sampler.update(
+                rows_of(self._X, rows),
+                labels,
+                embedding=None if self._embedding is None else self._embedding[rows],
+                uniform=uniform,
+            )
+            return self._round(rows)
+        except BaseException:
+            self.sampler.__dict__.clear()
+            self.sampler.__dict__.update(before)
+            raise
+
+    def _round(self, new: np.ndarray) -> Round:
+        n_labeled = self.n_labeled + len(new)
+        if getattr(self.sampler, "model_", None) is None:
+            return Round(n_labeled, unknown_accuracy(self.confidence))
+        left = self._open.copy()
+        left[new] = False
         accuracy = self.sampler.estimate_accuracy(
-            rows_of(self._X, np.flatnonzero(self._open)), confidence=self.confidence
+            rows_of(self._X, np.flatnonzero(left)), confidence=self.confidence
         )
-        return Round(self.n_labeled, accuracy, self.sampler.predict(rows_of(self._X, self._stop_set)))
+        return Round(n_labeled, accuracy, self.sampler.predict(rows_of(self._X, self._stop_set)))
 
     def _estimated_savings(self) -> LabelSavings | None:
         if getattr(self.sampler, "model_", None) is None:

@@ -57,7 +57,7 @@ class AccuracyPlateau:
     """Stops when the mean estimate of the last rounds is not above that of as many before, beyond noise.
 
     Noise is the standard error of that difference, from the scatter within both windows, and at least half a
-    percentage point.
+    percentage point: that alone where a window is a single round, which has no scatter.
     """
 
     rounds: int
@@ -68,7 +68,9 @@ class AccuracyPlateau:
         if len(values) < 2 * self.rounds or np.isnan(values).any():
             return None
         before, after = values[: self.rounds], values[self.rounds :]
-        scatter = np.sqrt((before.var() + after.var()) / self.rounds)
+        scatter = 0.0
+        if self.rounds > 1:
+            scatter = np.sqrt((before.var(ddof=1) + after.var(ddof=1)) / self.rounds)
         gain = after.mean() - before.mean()
         if gain <= max(scatter, 0.005):
             return f"accuracy_plateau_rounds: {gain:+.1%} in {self.rounds} rounds, within noise"

@@ -148,11 +148,19 @@ def _has_missing(labels: np.ndarray) -> bool:
     return False
 
 
+def as_numbers(values: Any, name: str, of: str) -> np.ndarray:
+    """Return values as an array of floats; `of` says which numbers are wanted."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, {of}") from None
+
+
 def check_costs(costs: Any, n_rows: int) -> np.ndarray | None:
     """Return what each item costs as floats of shape (n_rows,), all above zero; None as None."""
     if costs is None:
         return None
-    array = np.asarray(costs, dtype=np.float64)
+    array = as_numbers(costs, "costs", f"one per row of X, shape ({n_rows},)")
     if array.shape != (n_rows,):
         raise ValueError(f"costs must have one number per row of X, shape ({n_rows},), not {array.shape}")
     if not np.isfinite(array).all() or (array <= 0).any():
@@ -164,10 +172,7 @@ def check_doubt(doubt: Any, n_rows: int) -> np.ndarray | None:
     """Return doubts from outside as floats of shape (n_rows,), higher for less sure; None as None."""
     if doubt is None:
         return None
-    try:
-        array = np.asarray(doubt, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"doubt must hold numbers, one per row of X, shape ({n_rows},)") from None
+    array = as_numbers(doubt, "doubt", f"one per row of X, shape ({n_rows},)")
     if array.shape != (n_rows,):
         raise ValueError(f"doubt must have one number per row of X, shape ({n_rows},), not {array.shape}")
     if not np.isfinite(array).all():
@@ -204,6 +209,11 @@ def check_number(value: Any, name: str, *, low: float = 0.0, high: float | None 
         bounds = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
         raise ValueError(f"{name} must be {bounds}, got {value!r}")
     return number
+
+
+def check_confidence(value: Any) -> float:
+    """Return the nominal coverage of an interval, a float within [0.01, 0.999]."""
+    return check_number(value, "confidence", low=0.01, high=0.999)
 
 
 def check_option(value: Any, name: str, valid: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ numbers of the fields are those of onnx.proto3.
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,10 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def field(number: int, value: int | bytes | str | float) -> bytes:
-    """One field: an int, a float, or anything with a length."""
+def field(number: int, value: int | bytes | str) -> bytes:
+    """One field: an int, or anything with a length."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
-    if isinstance(value, float):
-        return _varint(number << 3 | 5) + struct.pack("<f", value)
     data = value.encode() if isinstance(value, str) else value
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 

@@ -79,6 +79,7 @@ def _draw_until_stale(
         # side="right" steps over rows of weight zero, which have the same cumulative sum as their
         # predecessor.
         rows = np.searchsorted(cumulative, rng.random(PROPOSALS) * cumulative[-1], side="right")
+        # A sum below the normal floats rounds a draw up to itself, one row too far.
         rows = np.minimum(rows, len(weight) - 1)
         chance = rng.random(PROPOSALS) * weight[rows]
         true = weight[rows]

@@ -113,6 +113,7 @@ def test_samplers_of_ones_own_can_be_compared(digits):
     [
         ({"strategies": ["best"]}, ValueError, "strategy='best' is unknown"),
         ({"strategies": []}, ValueError, "strategies is empty"),
+        ({"strategies": {}}, ValueError, "strategies is empty"),
         ({"strategies": {"a": 1}}, TypeError, "must be a sampler"),
         ({"n_iterations": 100}, ValueError, "X_train has 1257 rows"),
         ({"n_seeds": 0}, ValueError, "n_seeds"),
@@ -122,6 +123,15 @@ def test_wrong_requests_are_refused(digits, change, error, words):
     X, X_test, y, y_test = digits
     with pytest.raises(error, match=words):
         compare_strategies(X, y, X_test, y_test, **({"n_iterations": 2} | change))
+
+
+def test_a_comparison_takes_one_label_per_row():
+    X, one = np.arange(20.0)[:, None], np.arange(20) % 2
+    several = np.stack([one, 1 - one], axis=1)
+    with pytest.raises(ValueError, match="y_train has several labels per row"):
+        compare_strategies(X, several, X, several, ["random"], 2, 5)
+    with pytest.raises(ValueError, match="y_test has several labels per row"):
+        compare_strategies(X, one, X, several, ["random"], 2, 5)
 
 
 def write_csv(path, rows):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 from sklearn.datasets import make_blobs
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from clean_al import ExpectedModelChange, IntelligentSampler, QueryByCommittee
@@ -257,3 +258,38 @@ def test_an_item_ten_times_as_dear_comes_later(strategy):
         sampler.select(X, 1, costs=[0, 1, 1, 1])
     with pytest.raises(ValueError, match="one number per row"):
         sampler.select(X, 1, costs=[1, 1])
+
+
+def test_change_scores_are_the_same_with_an_embedding():
+    X = np.array([[0.0, 0.0], [2.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+    plain = ExpectedModelChange(random_state=0).fit(X, [0, 1, 1, 0])
+    embedded = ExpectedModelChange(random_state=0).fit(X, [0, 1, 1, 0], embedding=X[:, :1])
+    # The mean length of p - e_y of two classes is 2 sqrt(2) p (1 - p); a row (3, 4, 1) is sqrt(26) long.
+    p = plain.model_.predict_proba(X)[:, 0]
+    by_hand = 2 * np.sqrt(2) * p * (1 - p) * np.sqrt([1, 5, 26, 2])
+    np.testing.assert_allclose(plain.get_change_scores(X), by_hand)
+    np.testing.assert_allclose(embedded.get_change_scores(X), by_hand)
+    np.testing.assert_allclose(embedded.get_change_scores(X, embedding=X[:, :1]), by_hand)
+    with pytest.raises(ValueError, match="embedding has 2 columns, in fit it had 1"):
+        embedded.get_change_scores(X, embedding=X)
+
+
+def test_change_scores_of_gaps_take_their_lengths_from_the_embedding():
+    X = np.array([[0.0], [np.nan], [3.0], [4.0]] * 5)
+    embedding = np.array([[0.0], [1.0], [2.0], [3.0]] * 5)
+    sampler = ExpectedModelChange(HistGradientBoostingClassifier(min_samples_leaf=2), random_state=0)
+    sampler.fit(X, [0, 0, 1, 1] * 5, embedding=embedding)
+    with pytest.raises(ValueError, match="X has gaps or columns that hold no numbers: give embedding too"):
+        sampler.get_change_scores(X)
+    p = sampler.model_.predict_proba(X[:4])[:, 0]
+    by_hand = 2 * np.sqrt(2) * p * (1 - p) * np.sqrt([1, 2, 5, 10])
+    np.testing.assert_allclose(sampler.get_change_scores(X[:4], embedding=embedding[:4]), by_hand)
+
+
+def test_lazy_draws_of_vanishing_weights_stay_within_the_pool():
+    def sq_distances(rows, picks):
+        return np.full((len(np.arange(3)[rows]), len(picks)), 5e-324)
+
+    rows = lazy_d2(3, 2, 1, sq_distances, np.random.default_rng(0), np.array([1.0, 1.0, 1.0]))
+    assert len(set(rows.tolist())) == len(rows)
+    assert set(rows.tolist()) <= {0, 1, 2}

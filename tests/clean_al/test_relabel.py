@@ -44,11 +44,24 @@ def test_a_second_label_adds_confidence():
         ([{}, {}], [[0.5, 0.5]], "probabilities must have shape"),
         ([{}], [[0.5, 0.9]], "add up to 1"),
         ([{}], [[np.nan, 1.0]], "finite"),
+        (
+            [{"ann": ["a"]}],
+            [[0.5, 0.5]],
+            r"annotations\[0\] has the label \['a'\], which is not among classes",
+        ),
+        ([{}], [["x", "y"]], "probabilities must hold numbers"),
+        ([{}], [[0.5], [0.5, 0.5]], "probabilities must hold numbers"),
     ],
 )
 def test_wrong_input_is_named(annotations, p, words):
     with pytest.raises(ValueError, match=words):
         suggest_relabels(annotations, p, ["a", "b"], 1)
+
+
+@pytest.mark.parametrize("classes", [[["a"], ["b"]], [["a"], ["b", "c"]], "a", np.array([{}, {}])])
+def test_classes_are_one_label_each(classes):
+    with pytest.raises(ValueError, match="classes must be the labels of the columns"):
+        suggest_relabels([{}], [[0.5, 0.5]], classes, 1)
 
 
 PROBABILITIES = [[0.8, 0.2], [0.3, 0.7], [0.55, 0.45], [0.4, 0.6]]

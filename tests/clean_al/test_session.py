@@ -6,11 +6,15 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
 from clean_al import IntelligentSampler, LabelingSession, LabelSavings, QueryByCommittee
 from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accuracy
 from clean_al.calibration import fit_calibration, mean_calibrated
+from clean_al.row_keys import rows_among
 from clean_al.stopping import AccuracyPlateau, MinAccuracy, Round, StablePredictions, _kappa, first_reason
 
 X, Y = make_classification(900, 6, n_informative=4, random_state=0)
@@ -285,3 +289,132 @@ def test_kappa_by_hand():
     # 3 of 4 agree; by chance 1/2 * 1/4 + 1/2 * 3/4 = 1/2: kappa = (3/4 - 1/2) / (1 - 1/2)
     assert _kappa(a, b) == pytest.approx(0.5)
     assert _kappa(np.array(["x", "x"]), np.array(["x", "x"])) == 1.0
+
+
+def two_labels(rows):
+    return np.stack([HIDDEN[rows], X[100:][rows, 0] > 0], axis=1).astype(int)
+
+
+def test_several_labels_are_learned_though_too_few_can_be_held_out():
+    # 20 neighbors: 20 labels are enough to learn from, the 18 of a fold are not.
+    sampler = IntelligentSampler(estimator=KNeighborsClassifier(20), random_state=0)
+    s = LabelingSession(sampler, POOL)
+    rows = s.get_next_batch(20)
+    s.submit_labels(rows, two_labels(rows))
+    assert s.n_labeled == len(s.sampler.labeled_.y) == 20
+    assert s.estimated_accuracy.method == "not known yet"
+    rows = s.get_next_batch(20)
+    s.submit_labels(rows, two_labels(rows))
+    assert s.estimated_accuracy.method == "calibrated confidence"
+
+
+class FailsOn(LogisticRegression):
+    """Fails on some numbers of rows, for a reason of its own."""
+
+    when = staticmethod(lambda n: False)
+
+    def fit(self, X, y):
+        if FailsOn.when(X.shape[0]):
+            raise RuntimeError("out of memory")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("when", [lambda n: n >= 20, lambda n: n != 20], ids=["learning", "holding out"])
+def test_labels_that_fail_leave_the_session_as_it_was(monkeypatch, when):
+    s = LabelingSession(IntelligentSampler(estimator=FailsOn(), random_state=0), POOL)
+    batch = s.get_next_batch(20)
+    monkeypatch.setattr(FailsOn, "when", staticmethod(when))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        s.submit_labels(batch, HIDDEN[batch])
+    assert (s.n_labeled, s.n_remaining, s.history) == (0, len(POOL), ())
+    assert not hasattr(s.sampler, "labeled_")
+    monkeypatch.undo()
+    s.submit_labels(batch, HIDDEN[batch])
+    assert s.n_labeled == len(s.sampler.labeled_.y) == 20
+    assert len(s.history) == 1
+
+
+@pytest.mark.parametrize(
+    "convert", [np.asarray, sparse.csr_matrix, np.float32], ids=["dense", "sparse", "float32"]
+)
+def test_a_session_that_takes_a_pool_over_leaves_out_what_is_labeled(convert):
+    pool = convert(POOL[:60])
+    sampler = IntelligentSampler(random_state=0)
+    first = sampler.select(pool, 20)
+    sampler.update(pool[first], HIDDEN[first])
+    second = sampler.select(pool, 20)  # the whole pool again, as the guard keeps labeled rows away
+    sampler.update(pool[second[:15]], HIDDEN[second[:15]])
+    s = LabelingSession(sampler, audit_fraction=1.0)
+    rows = s.get_next_batch(60)
+    assert set(rows.tolist()) == set(range(60)) - {*first.tolist(), *second[:15].tolist()}
+    assert s.n_labeled == 0
+
+
+def test_one_label_takes_one_of_several_equal_rows_from_the_pool():
+    pool = np.array([[0.0], [0.0], [0.0], [1.0], [1.0], [2.0]])
+    labeled = np.array([[1.0], [0.0], [0.0], [7.0]])
+    mask = rows_among(pool, labeled, np.array([2, 4]))
+    assert mask.tolist() == [True, False, True, False, True, False]
+    assert not rows_among(pool, np.zeros((3, 2)), np.array([0])).any()
+
+
+def test_the_pool_of_an_estimate_holds_no_row_that_is_labeled():
+    sampler = IntelligentSampler(random_state=0)
+    rows = sampler.select(POOL[:80], 40)
+    sampler.update(POOL[rows], HIDDEN[rows])
+    left = np.setdiff1d(np.arange(80), rows)
+    by_itself, given = sampler.estimate_accuracy(), sampler.estimate_accuracy(POOL[left])
+    assert vars(by_itself) == vars(given)
+    assert by_itself == given
+
+
+def test_more_clusters_than_are_left_are_as_many_as_are_left():
+    s = LabelingSession(IntelligentSampler(random_state=0), POOL[:25])
+    clustered = {"batch_mode": "clustered", "n_clusters": 10}
+    rows = s.get_next_batch(20, **clustered)
+    s.submit_labels(rows, HIDDEN[rows])
+    assert sorted([*rows, *s.get_next_batch(20, **clustered)]) == list(range(25))
+
+
+def test_a_batch_may_be_explored_beyond_its_audit():
+    s = session(audit_fraction=0.1)
+    for share, drawn in ((None, 2), (0.5, 10), (0.0, 2), (1.0, 20)):
+        s.get_next_batch(20, exploration=share)
+        assert s.sampler.uniform_.sum() == drawn
+
+
+def test_a_refused_batch_does_not_keep_its_pool():
+    s = LabelingSession(IntelligentSampler(random_state=0))
+    with pytest.raises(ValueError, match="batch_mode"):
+        s.get_next_batch(5, X_unlabeled=POOL, batch_mode="wild")
+    assert len(s.get_next_batch(5, X_unlabeled=POOL)) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"X": POOL}, TypeError, "takes no 'X'; it takes batch_mode"),
+        ({"exploration": 2}, ValueError, "exploration must be between 0 and 1"),
+        ({"n_clusters": 2.5}, TypeError, "n_clusters must be an integer"),
+        ({"costs": ["a"] * len(POOL)}, ValueError, "costs must hold numbers, one per row of the pool"),
+        ({"doubt": [[1], [1, 2]]}, ValueError, "doubt must hold numbers, one per row of the pool"),
+    ],
+)
+def test_wrong_options_of_a_batch_are_named(options, error, words):
+    with pytest.raises(error, match=words):
+        session().get_next_batch(5, **options)
+
+
+def test_a_plateau_doubts_its_windows_by_their_sample_variance():
+    # Windows 0.02 wide have a variance of 0.0002, and their means an error of sqrt(0.0004 / 2) = 0.0141.
+    values = [0.80, 0.82, 0.812, 0.832]
+    assert "+1.2% in 2 rounds" in AccuracyPlateau(2).reason(
+        [Round(i, known(v)) for i, v in enumerate(values)]
+    )
+    values = [0.80, 0.82, 0.815, 0.835]
+    assert AccuracyPlateau(2).reason([Round(i, known(v)) for i, v in enumerate(values)]) is None
+
+
+def test_a_plateau_of_one_round_is_half_a_point():
+    assert AccuracyPlateau(1).reason([Round(1, known(0.8)), Round(2, known(0.806))]) is None
+    assert AccuracyPlateau(1).reason([Round(1, known(0.8)), Round(2, known(0.804))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from backend.learning.answers import Answer, Guess
 from backend.learning.labeling_config import Choice, ControlTag, choices_in
 from backend.learning.learned.base import How, Learned
-from backend.learning.learned.items import ItemScorer
+from backend.learning.learned.items import MOST_ITEMS, ItemScorer
 from backend.learning.learned.one_of import OneOf
 from backend.learning.learned.set_of import SetOf, learn_sets
 from backend.learning.tasks import Data, Tasks
@@ -49,6 +50,10 @@ class Offer:
         for choice in self._choices(data):
             found[choice.answer] = choice.value
         return found
+
+    def rated_on(self, data: Data) -> dict[Any, str]:
+        """Return the first MOST_ITEMS of them: what a scorer rates, so that the two align."""
+        return dict(islice(self.on(data).items(), MOST_ITEMS))
 
     def paths_on(self, data: Data) -> dict[Any, Any]:
         """Return for each path of a nested choice the choice's own answer."""
@@ -142,7 +147,7 @@ class ChosenItems(Learned):
     @classmethod
     def learned(cls, tasks: Tasks, answers: Sequence[Any], how: How, offer: Offer) -> Self | str:
         """Return a model of these answers, or why there cannot be one yet."""
-        offers = [offer.on(data) for data in tasks.data]
+        offers = [offer.rated_on(data) for data in tasks.data]
         chosen = [_texts_of(a, o, offer, d) for a, o, d in zip(answers, offers, tasks.data, strict=True)]
         pairs = [
             (one, other)
@@ -159,7 +164,7 @@ class ChosenItems(Learned):
         is_chosen = np.array(
             [t in picked for of_task, picked in zip(texts, chosen, strict=True) for t in of_task]
         )
-        odds = LogisticRegression(C=1.0).fit(scores[:, None], is_chosen[: len(scores)])
+        odds = LogisticRegression(C=1.0).fit(scores[:, None], is_chosen)
         return cls(offer, scorer, float(odds.coef_[0, 0]), float(odds.intercept_[0]))
 
     def guess(self, tasks: Tasks) -> list[Guess]:
@@ -181,7 +186,7 @@ class ChosenItems(Learned):
         return cls(_offer_from(values), scorer, float(values["slope"]), float(values["offset"]))
 
     def _chances(self, tasks: Tasks) -> list[tuple[list[Any], np.ndarray]]:
-        offers = [self.offer.on(data) for data in tasks.data]
+        offers = [self.offer.rated_on(data) for data in tasks.data]
         scores = self.scorer.scores_of([list(offered.values()) for offered in offers])
         return [(list(o), self._likely(s)) for o, s in zip(offers, scores, strict=True)]
 

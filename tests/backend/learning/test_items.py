@@ -206,6 +206,26 @@ class TestOfferedChoices:
         again = LEARNED["chosen by their texts"].from_state((json.loads(json.dumps(values)), arrays), {})
         np.testing.assert_allclose(again.doubt(asked), learned.doubt(asked))
 
+    @pytest.mark.parametrize("config", [OFFERED, SEVERAL], ids=["one", "several"])
+    def test_choices_beyond_a_thousand_do_not_shift_those_of_later_tasks(self, config: str) -> None:
+        data: list[dict[str, object]] = [
+            {"v": [1.0], "o": [f"awful {i}", f"fine {i}", f"awful {i} as well"]} for i in range(20)
+        ]
+        given = [frozenset({f"fine {i}"}) for i in range(20)]
+        # One more than is rated: what is chosen there counts as not seen.
+        many: dict[str, object] = {"v": [1.0], "o": [*(f"awful so {i}" for i in range(1000)), "fine so"]}
+        learned = one(config).learn(with_numbers([many, *data]), [frozenset({"fine so"}), *given], how(21))
+        assert isinstance(learned, ChosenItems)
+        assert learned.slope > 0
+        asked = with_numbers([{"v": [1.0], "o": ["awful indeed", "fine indeed"]}, many])
+        found, of_many = learned.guess(asked)
+        assert found.answer == frozenset({"fine indeed"})
+        assert "fine so" not in of_many.answer
+        # Alone, its one choice that was taken is not among the rated ones.
+        assert isinstance(
+            ChosenItems.learned(with_numbers([many]), [{"fine so"}], how(1), learned.offer), str
+        )
+
     def test_aliases_and_paths_are_known(self) -> None:
         nested = OFFERED.replace('toName="t"', 'toName="t" allowNested="true" choice="multiple"')
         options = [{"value": "Animal", "alias": "an", "children": [{"value": "Cat"}]}, {"value": "Plant"}]
