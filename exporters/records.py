@@ -89,6 +89,7 @@ class KeyFrame(NamedTuple):
     outside: bool = False
     occluded: bool = False
     attributes: tuple[tuple[str, str], ...] = ()
+    z_order: int = 0
 
 
 class Track(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from exporters.declared import DeclaredAttribute, DeclaredLabel
@@ -30,6 +30,7 @@ class Labels:
         """Start with (label, color) pairs, in the order in which the task is to offer them."""
         self._names: dict[str, tuple[str, str]] = {}
         self._attributes: dict[str, dict[str, None]] = {}
+        self._part_names: dict[str, dict[str, tuple[str, str]]] = {}
         self._parts: dict[str, dict[str, dict[str, None]]] = {}
         self._declared: dict[tuple[str, str], DeclaredAttribute] = {}
         self._colors: dict[str, str] = {}
@@ -46,19 +47,16 @@ class Labels:
         return known
 
     def _new(self, label: str) -> tuple[str, str]:
-        text = label if isinstance(label, str) else str(label)
-        name, how = ILLEGAL.sub(REPLACEMENT, text), ""
-        if name != text:
-            how = "label had characters that XML cannot hold"
-        # As CVAT's form trims them: labels that differ in blanks only would be two of one name.
-        name = " ".join(name.split()) or UNNAMED
-        if len(name) > LONGEST_NAME:
-            name, how = _shorten(name), f"label cut to {LONGEST_NAME} characters"
-        if name in self._attributes:
-            # Trimmed to the same as another label: CVAT would refuse two of one name.
-            name, how = _shorten(f"{name} {_digest(text)}"), "label renamed: equal to another after trimming"
+        name, how = _accepted(label, self._attributes)
         self._attributes[name] = {}
         return name, how
+
+    def part_name(self, name: str, label: str) -> tuple[str, str]:
+        """Return (the name of a skeleton's element in CVAT, how it differs), for a skeleton of this name."""
+        known = self._part_names.setdefault(name, {})
+        if label not in known:
+            known[label] = _accepted(label, {taken for taken, _ in known.values()})
+        return known[label]
 
     def has(self, name: str, attribute: str) -> None:
         """Note that a shape of this label carries this attribute."""
@@ -103,6 +101,22 @@ class Labels:
         """Return the `<labels>` element of the document's head."""
         rows = [_label_xml(label) for label in self.specification()]
         return "<labels>\n" + "".join(rows) + "      </labels>"
+
+
+def _accepted(label: str, taken: Container[str]) -> tuple[str, str]:
+    """Return (a name that CVAT accepts beside those that are taken, how it differs from the label)."""
+    text = label if isinstance(label, str) else str(label)
+    name, how = ILLEGAL.sub(REPLACEMENT, text), ""
+    if name != text:
+        how = "label had characters that XML cannot hold"
+    # As CVAT's form trims them: labels that differ in blanks only would be two of one name.
+    name = " ".join(name.split()) or UNNAMED
+    if len(name) > LONGEST_NAME:
+        name, how = shortened(name), f"label cut to {LONGEST_NAME} characters"
+    if name in taken:
+        # Trimmed to the same as another label: CVAT would refuse two of one name.
+        name, how = shortened(f"{name} {_digest(text)}"), "label renamed: equal to another after trimming"
+    return name, how
 
 
 def _attribute(name: str, declared: DeclaredAttribute | None = None) -> dict[str, Any]:
@@ -155,7 +169,8 @@ def _digest(text: str) -> str:
     return hashlib.blake2s(text.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
 
 
-def _shorten(name: str) -> str:
+def shortened(name: str) -> str:
+    """Return a name of no more than 64 characters; names that differ stay apart."""
     if len(name) <= LONGEST_NAME:
         return name
     # Seven for a blank and six hexadecimal digits, so that labels alike in their first 57 characters stay

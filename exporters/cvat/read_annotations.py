@@ -6,7 +6,7 @@ their places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from exporters.label_studio.read_shapes import ANSWERS
@@ -14,7 +14,6 @@ from exporters.records import Annotation, Answer, FrameRange, Geometry, KeyFrame
 
 Draft = tuple[Region, str]
 Key = tuple[bool, str | None, str | None, bool, float | None]
-_OURS = frozenset(("annotator", "ground_truth", "model_version", "annotation_score", "priority", "score"))
 _PLAIN_ANSWERS = frozenset(ANSWERS) - {"choices", "taxonomy"}
 
 
@@ -29,16 +28,20 @@ class Told(NamedTuple):
 
 def tell(source: str, attributes: tuple[tuple[str, str], ...]) -> Told:
     """Return what source and attributes say."""
-    told = {name: value for name, value in attributes if name in _OURS}
-    key = (
-        source == "auto",
-        told.get("annotator"),
-        told.get("model_version"),
-        told.get("ground_truth") == "true",
-        _float(told.get("annotation_score")),
-    )
-    rest = tuple(pair for pair in attributes if pair[0] not in _OURS)
-    return Told(key, rest, _float(told.get("score")), _float(told.get("priority")))
+    told: dict[str, Any] = {}
+    rest = []
+    for name, text in attributes:
+        read = _OURS.get(name)
+        value = None if read is None or name in told else read(text)
+        if value is None:
+            # A label can have an attribute of its own by one of our names: what is not as we write it is its.
+            rest.append((name, text))
+        else:
+            told[name] = value
+    get = told.get
+    is_truth = get("ground_truth") is not None
+    key = (source == "auto", get("annotator"), get("model_version"), is_truth, get("annotation_score"))
+    return Told(key, tuple(rest), get("score"), get("priority"))
 
 
 def annotations_of(drafts: Sequence[Draft]) -> tuple[tuple[Annotation, ...], float | None]:
@@ -117,6 +120,14 @@ def _float(text: str | None) -> float | None:
     return number if number - number == 0 else None
 
 
+_OURS: Mapping[str, Callable[[str], Any]] = {
+    "annotator": str,
+    "model_version": str,
+    "ground_truth": lambda text: True if text == "true" else None,
+    **dict.fromkeys(("annotation_score", "priority", "score"), _float),
+}
+
+
 def video_annotations(
     tracks: Sequence[Draft], tagged: Mapping[int, Sequence[Draft]]
 ) -> tuple[tuple[Annotation, ...], float | None]:
@@ -141,5 +152,6 @@ def video_annotations(
 
 def _one_frame(region: Region, frame: int) -> Region:
     shape: Geometry = region.shape  # type: ignore[assignment]
-    keys = (KeyFrame(frame, shape, False, region.occluded), KeyFrame(frame + 1, shape, True))
-    return region._replace(shape=Track(keys), occluded=False)
+    first = KeyFrame(frame, shape, False, region.occluded, (), region.z_order)
+    keys = (first, first._replace(frame=frame + 1, outside=True, occluded=False))
+    return region._replace(shape=Track(keys), occluded=False, z_order=0)

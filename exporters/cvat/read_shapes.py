@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 
 from exporters.cvat.write_shapes import CORNERS
@@ -18,8 +18,11 @@ from exporters.records import (
     Points,
     Polygon,
     Polyline,
+    Region,
+    Skeleton,
     new,
 )
+from exporters.report import Ledger
 
 Given = Mapping[str, str]
 LARGEST_WHOLE = 1 << 31
@@ -101,9 +104,12 @@ PARTS: dict[str, Callable[[Given], Geometry]] = {
 }
 
 
-def source_of(given: Given) -> str:
-    """Return who made a shape: manual, auto, semi-auto or file."""
-    return given.get("source", "manual")
+def source_of(given: Given, ledger: Ledger) -> str:
+    """Return who made a shape, manual or auto; the other two, semi-auto and file, are counted."""
+    source = given.get("source", "manual")
+    if source not in ("manual", "auto"):
+        ledger.change("attribute", f"source {source[:20]!r}: as manual")
+    return source
 
 
 def whole(text: str | None) -> int | None:
@@ -113,6 +119,14 @@ def whole(text: str | None) -> int | None:
     except ValueError:
         return None
     return number if 0 <= number < LARGEST_WHOLE else None
+
+
+def skeleton_of(parts: Iterable[Region]) -> Skeleton:
+    """Return the skeleton of these parts; `ValueError` where there are none."""
+    made = Skeleton(tuple(parts))
+    if not made.elements:
+        raise ValueError("has no point inside the picture")
+    return made
 
 
 def frame_number(text: str | None) -> int:

@@ -61,7 +61,7 @@ class VideoTasks:
         group = whole(given.get("group_id")) or 0
         track = Track(kept, head.length)
         region = Region(track, (given["label"],), attributes=(*attributes, *own), group=group)
-        self.task_of(head, given).tracks.append((region, source_of(given)))
+        self.task_of(head, given).tracks.append((region, source_of(given, self._ledger)))
 
     def add_on_frame(self, image: Given, draft: Draft, head: TaskHead) -> None:
         """Add a shape or a tag that stands on one frame; `ValueError` when the image is no frame."""

@@ -8,7 +8,7 @@ from xml.parsers import expat
 
 from exporters.cvat.read_annotations import Key, Told, joined, tell
 from exporters.cvat.read_meta import DocumentHead, read_head
-from exporters.cvat.read_shapes import PARTS, Given, frame_number, reason, source_of, whole
+from exporters.cvat.read_shapes import PARTS, Given, frame_number, reason, skeleton_of, source_of, whole
 from exporters.cvat.read_videos import VideoTasks
 from exporters.declared import Declared
 from exporters.errors import InputError
@@ -229,7 +229,10 @@ class CvatParser:
             elif self._image is None:
                 self._ledger.drop(shape.kind, "stands outside an image and a track", self._place())
             elif self._is_frame:
-                draft = (self._region(shape, tuple(shape.attributes), None), source_of(shape.given))
+                draft = (
+                    self._region(shape, tuple(shape.attributes), None),
+                    source_of(shape.given, self._ledger),
+                )
                 head = self._head.of(self._image.get("task_id"))
                 self._videos.add_on_frame(self._image, draft, head)
             else:
@@ -241,7 +244,7 @@ class CvatParser:
 
     def _put(self, shape: Shape) -> None:
         """Add a shape of an image to the annotation that its attributes tell."""
-        key = (source_of(shape.given), tuple(shape.attributes))
+        key = (source_of(shape.given, self._ledger), tuple(shape.attributes))
         told = self._known.get(key)
         if told is None:
             told = tell(*key)
@@ -251,6 +254,8 @@ class CvatParser:
                 self._known[key] = told
         group, rest, score, priority = told
         if priority is not None:
+            if self._priority not in (None, priority):
+                self._ledger.change("attribute", "'priority' differs within an image: the last stands")
             self._priority = priority
         region = self._region(shape, rest, score)
         if group in self._groups:
@@ -264,7 +269,7 @@ class CvatParser:
         read = PARTS.get(kind)
         if kind == "tag":
             return Region(Answer("choices", labels), (), None, score, "", attributes)
-        made: Geometry | Skeleton = _skeleton(shape) if read is None else read(given)
+        made: Geometry | Skeleton = skeleton_of(shape.parts) if read is None else read(given)
         is_occluded, z_order = given.get("occluded") == "1", given.get("z_order", "0")
         # Most shapes, by the shortest way.
         if z_order == "0" and "group_id" not in given:
@@ -281,12 +286,13 @@ class CvatParser:
         if shape.kind != "skeleton":
             made: Geometry | Skeleton = PARTS[shape.kind](given)
         elif shape.parts or not self._frames:
-            made = _skeleton(shape)
+            made = skeleton_of(shape.parts)
         else:
             # All its points are outside: it has left the picture, and stays where it was last seen.
             made, is_outside = self._frames[-1].shape, True
         frame = frame_number(given["frame"])
-        self._frames.append(KeyFrame(frame, made, is_outside, is_occluded, tuple(shape.attributes)))
+        own, z_order = tuple(shape.attributes), int(given.get("z_order", "0"))
+        self._frames.append(KeyFrame(frame, made, is_outside, is_occluded, own, z_order))
 
     def _end_track(self) -> None:
         given, self._track = self._track or {}, None
@@ -322,12 +328,6 @@ class CvatParser:
             if label.kind == "part":
                 continue
             self._declared.labels.setdefault(label.name, label)
-
-
-def _skeleton(shape: Shape) -> Skeleton:
-    if not shape.parts:
-        raise ValueError("has no point inside the picture")
-    return Skeleton(tuple(shape.parts))
 
 
 def read_cvat(

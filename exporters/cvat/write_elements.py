@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from exporters.cvat.clamp import clamped
 from exporters.cvat.groups import group_numbers, skeletons
-from exporters.cvat.labels import UNNAMED, Labels
+from exporters.cvat.labels import LONGEST_NAME, UNNAMED, Labels, shortened
 from exporters.cvat.options import CvatOptions
 from exporters.cvat.write_shapes import DRAW
 from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of, plain
@@ -37,7 +37,7 @@ class Provenance:
         if annotation.score is not None:
             found.append(("annotation_score", number(annotation.score)))
         if item.priority is not None:
-            found.append(("priority", f"{item.priority:g}"))
+            found.append(("priority", number(item.priority)))
         self.attributes: Attributes = tuple(found)
         self.text = attributes_text(self.attributes)
 
@@ -58,8 +58,9 @@ def attributes_text(attributes: Iterable[tuple[str, str]]) -> str:
 
 def number(value: float) -> str:
     """Return a score as text."""
-    # Short, since it is repeated with every shape.
-    return f"{value:.6g}"
+    # Short where that says the same, since it is repeated with every shape.
+    text = f"{value:.6g}"
+    return text if float(text) == value else repr(float(value))
 
 
 class Elements:
@@ -88,12 +89,14 @@ class Elements:
         openings = self._openings.setdefault((origin.source, origin.attributes), {})
         tail, clamp, boxes = origin.text, self._clamp, 0
         for region in regions:
-            shape, labels, _, score, _, attributes, captions, group, z_order, occluded, _ = region
+            shape, labels, _, score, _, attributes, captions, group, z_order, occluded, parent = region
             if (
                 isinstance(shape, Box)
                 and score is None
                 and len(labels) == 1
-                and not (shape[4] or attributes or captions or group or z_order or occluded or clamp)
+                and not (
+                    shape[4] or attributes or captions or group or z_order or occluded or parent or clamp
+                )
             ):
                 opening = openings.get(labels[0])
                 if opening is None:
@@ -168,7 +171,7 @@ class Elements:
             hows.append(SHAPE_PER_LABEL if labels else NO_LABEL)
         own = self.own_attributes(region, origin)
         hows.extend(faults(own))
-        hows.extend(self.repeated(region, origin))
+        hows.extend(self.left_out(region, origin))
         rows = []
         for label in labels or (UNNAMED,):
             opening, renamed = self.opening(label, origin.source, own)
@@ -187,14 +190,21 @@ class Elements:
         # CVAT's XML has no place for a score: an attribute that the label declares is kept, any other is
         # dropped.
         own = () if region.score is None else (("score", number(region.score)),)
-        return (*own, *origin.attributes, *region.attributes, *caption_attributes(region.captions))
+        said = (*region.attributes, *caption_attributes(region.captions))
+        return (*own, *origin.attributes, *[(shortened(name), value) for name, value in said])
 
-    def repeated(self, region: Region, origin: Provenance) -> list[str]:
-        """Return what is said of a region of which two attributes have one name."""
+    def left_out(self, region: Region, origin: Provenance) -> list[str]:
+        """Return how what is said of a region differs from what `own_attributes` tells of it."""
+        hows = [] if region.parent is None else ["its parent left out"]
+        if not (region.attributes or region.captions):
+            return hows
         values: dict[str, str] = {}
-        told = self._told(region, origin) if region.attributes or region.captions else ()
-        lost = [name for name, value in told if values.setdefault(name, value) != value]
-        return ["of two attributes of one name the first stands"] if lost else []
+        if [1 for name, value in self._told(region, origin) if values.setdefault(name, value) != value]:
+            hows.append("of two attributes of one name the first stands")
+        names = [name for name, _ in (*region.attributes, *caption_attributes(region.captions))]
+        if max(map(len, names)) > LONGEST_NAME:
+            hows.append(f"name of an attribute cut to {LONGEST_NAME} characters")
+        return hows
 
     def _skeleton(self, region: Region, skeleton: Skeleton, origin: Provenance, item: Item) -> list[str]:
         label = region.labels[0] if region.labels else UNNAMED
@@ -204,18 +214,30 @@ class Elements:
         hows = [
             renamed,
             *faults(own),
-            *faults(pair for part in skeleton.elements for pair in part.attributes),
+            *self.left_out(region, origin),
+            *self.part_faults(label, skeleton),
         ]
-        self.ledger.settle("skeleton", [how for how in hows if how], item.place)
-        head = f'    <skeleton{opening} z_order="{region.z_order}">{attributes_text(own)}\n'
+        self.ledger.settle("skeleton", dict.fromkeys(how for how in hows if how), item.place)
+        more = ' occluded="1"' if region.occluded else ""
+        more += f' group_id="{region.group}"' if region.group else ""
+        head = f'    <skeleton{opening}{more} z_order="{region.z_order}">{attributes_text(own)}\n'
         return [f"{head}{body}    </skeleton>\n"]
+
+    def part_faults(self, label: str, skeleton: Skeleton) -> list[str]:
+        """Return how the elements of a skeleton differ from what they are in the document."""
+        name, parts = self.labels.name(label)[0], skeleton.elements
+        hows = [self.labels.part_name(name, part.labels[0] if part.labels else UNNAMED)[1] for part in parts]
+        hows += faults(pair for part in parts for pair in part.attributes)
+        if len({part.score for part in parts}) > 1:
+            hows.append("one score for all: the lowest of its points")
+        return [how for how in hows if how]
 
     def skeleton_parts(self, label: str, skeleton: Skeleton, source: str, ending: str = "") -> str:
         """Return the elements of a skeleton; its label learns of them."""
         name, _ = self.labels.name(label)
         rows = []
         for part in skeleton.elements:
-            part_label = " ".join((part.labels[0] if part.labels else UNNAMED).split())[:64]
+            part_label, _ = self.labels.part_name(name, part.labels[0] if part.labels else UNNAMED)
             self.labels.part(name, part_label, [attribute for attribute, _ in part.attributes])
             element, geometry = DRAW[type(part.shape)](part.shape)
             rows.append(
@@ -225,7 +247,7 @@ class Elements:
         return "".join(rows)
 
     def _tags(self, region: Region, answer: Answer, origin: Provenance, item: Item) -> list[str]:
-        hows: list[str] = []
+        hows = self.left_out(region, origin)
         rows = []
         for label, own in self.tag_labels(region, answer, origin):
             hows.extend(faults(own))
@@ -254,4 +276,4 @@ def faults(attributes: Iterable[tuple[str, str]]) -> list[str]:
 
 def caption_attributes(captions: tuple[Caption, ...]) -> Attributes:
     """Return what was answered about a region as attributes."""
-    return tuple((caption.name[:64], "\n".join(map(plain, caption.values))) for caption in captions)
+    return tuple((caption.name, "\n".join(map(plain, caption.values))) for caption in captions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporters.contract import Job
 from exporters.cvat.labels import UNNAMED
-from exporters.cvat.write_elements import why_left_out
+from exporters.cvat.write_elements import number, why_left_out
 from exporters.files import OutputFile, beside
 from exporters.paths import media_name
 from exporters.records import Annotation, AudioSpan, Item, Region, name_of
@@ -40,16 +40,22 @@ class SoundTable:
         if not isinstance(span, AudioSpan):
             self._ledger.drop(name_of(span), "CVAT's audio table has regions only", item.place)
             return
-        hows = []
+        if span.end < 0.0:
+            self._ledger.drop("audio region", "lies before the sound", item.place)
+            return
+        hows = ["began before the sound: cut to it"] if span.start < 0.0 else []
+        if annotation._replace(regions=(), relations=(), id=None, annotator=None) != Annotation():
+            hows.append("left out of its annotation: model, score and ground truth")
         if len(region.labels) != 1:
             hows.append("several labels: one row for each" if region.labels else f"had no label: {UNNAMED!r}")
         hows += ["channel left out"] if span.channel is not None else []
-        hows += ["answers about the region left out"] if region.captions else []
+        hows += ["answers about the region left out"] if region.captions or region.attributes else []
+        hows += ["its parent left out"] if region.parent is not None else []
         for label in region.labels or (UNNAMED,):
-            score = "" if region.score is None else f"{region.score:.6g}"
+            score = "" if region.score is None else number(region.score)
             cells = (
                 media_name(item.media) or item.media,
-                clock(span.start),
+                clock(max(span.start, 0.0)),
                 clock(span.end),
                 label,
                 score,
@@ -69,7 +75,7 @@ class SoundTable:
 
 
 def clock(seconds: float) -> str:
-    """Return HH:MM:SS.ffffff.
+    """Return HH:MM:SS.ffffff for a time from 0 on.
 
     >>> clock(3661.5)
     '01:01:01.500000'

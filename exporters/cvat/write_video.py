@@ -82,7 +82,7 @@ class Videos:
 
 def _document(name: str, size: int, labels: Labels, body: str, item: Item) -> bytes:
     extra = ""
-    if item.width:
+    if item.width and item.height:
         sides = f"<width>{item.width}</width><height>{item.height}</height>"
         extra = f"      <original_size>{sides}</original_size>\n"
     return head(name, size, "interpolation", labels, extra) + (body + "</annotations>\n").encode()
@@ -117,15 +117,15 @@ class VideoBody:
             elif type(shape) is FrameRange:
                 self._range(region, shape, origin)
             elif type(shape) is Answer:
-                how = "about the whole video: a tag on its first frame"
-                self._tag([0], self._elements.tag_labels(region, shape, origin), origin)
-                self._ledger.change(shape.kind, how, self._item.place)
+                hows = ["about the whole video: a tag on its first frame"]
+                hows += self._tag([0], self._elements.tag_labels(region, shape, origin), region, origin)
+                self._ledger.settle(shape.kind, dict.fromkeys(hows), self._item.place)
             else:
                 self._ledger.drop(name_of(shape), "CVAT videos have no such shape", self._item.place)
 
     def _track(self, region: Region, track: Track, origin: Provenance) -> None:
         own = self._elements.own_attributes(region, origin)
-        hows = faults(own)
+        hows = [*faults(own), *self._elements.left_out(region, origin)]
         if len(region.labels) != 1:
             hows.append(SHAPE_PER_LABEL if region.labels else NO_LABEL)
         frames = _within(track)
@@ -139,13 +139,20 @@ class VideoBody:
         for label in region.labels or (UNNAMED,):
             opening, renamed = self._elements.opening(label, origin.source, own)
             hows += [renamed] if renamed else []
+            hows += self._frame_faults(label, frames)
             group = f' group_id="{region.group}"' if region.group else ""
             rows = "".join(self._key_frame(frame, region.z_order, inner, label, origin) for frame in frames)
             self._tracks.append(f'  <track id="{len(self._tracks)}"{opening}{group}>\n{rows}  </track>\n')
         self._ledger.settle("track", dict.fromkeys(hows), self._item.place)
 
+    def _frame_faults(self, label: str, frames: list[KeyFrame]) -> list[str]:
+        hows = [how for frame in frames for how in faults(frame.attributes)]
+        shapes = [frame.shape for frame in frames]
+        drawn = [shape for shape in shapes if isinstance(shape, Skeleton)]
+        return hows + [how for shape in drawn for how in self._elements.part_faults(label, shape)]
+
     def _key_frame(self, frame: KeyFrame, z_order: int, inner: str, label: str, origin: Provenance) -> str:
-        own = inner + attributes_text(frame.attributes)
+        own, z_order = inner + attributes_text(frame.attributes), frame.z_order or z_order
         head = (
             f' frame="{frame.frame}" keyframe="1" outside="{frame.outside:d}" occluded="{frame.occluded:d}"'
         )
@@ -166,23 +173,28 @@ class VideoBody:
             return
         own = self._elements.own_attributes(region, origin)
         pairs = [(label, own) for label in region.labels or (UNNAMED,)]
-        self._tag(range(shape.start, shape.end + 1), pairs, origin)
-        self._ledger.change("frame range", "a tag on each of its frames", self._item.place)
+        hows = ["a tag on each of its frames"]
+        hows += self._tag(range(shape.start, shape.end + 1), pairs, region, origin)
+        self._ledger.settle("frame range", dict.fromkeys(hows), self._item.place)
 
     def _tag(
         self,
         frames: Iterable[int],
         pairs: list[tuple[str, tuple[tuple[str, str], ...]]],
+        region: Region,
         origin: Provenance,
-    ) -> None:
-        rows = []
+    ) -> list[str]:
+        """Put tags on frames; return how they differ from what the region says."""
+        rows, hows = [], self._elements.left_out(region, origin)
         for label, own in pairs:
-            opening, _ = self._elements.opening(label, origin.source, own)
+            opening, renamed = self._elements.opening(label, origin.source, own)
+            hows += [renamed, *faults(own)] if renamed else faults(own)
             rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
         for frame in frames:
             self._tagged += 1
             self._tags.setdefault(frame, []).extend(rows)
             self._size = max(self._size, frame + 1)
+        return hows
 
 
 def _within(track: Track) -> list[KeyFrame]:

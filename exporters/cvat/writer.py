@@ -20,6 +20,8 @@ from exporters.paths import media_name
 from exporters.records import Item
 from exporters.xml_text import escape
 
+_ONE_SIDE = "one side of the picture is not known: the other left out"
+
 
 class CvatWriter:
     """Writes images into one document; its head, which lists the labels, is put before the body at the end.
@@ -51,6 +53,8 @@ class CvatWriter:
         if item.kind == "image":
             self._body.write(self._image(item).encode("utf-8", "replace"))
         elif item.kind == "video":
+            if bool(item.width) != bool(item.height):
+                self._ledger.change("item", _ONE_SIDE, item.place)
             self._videos.write(item)
             self._leave_data(item)
         elif item.kind == "audio":
@@ -93,6 +97,8 @@ class CvatWriter:
             found = self._options.size_of(item.media) or self._options.size_of(media_name(item.media))
             if found is None:
                 self._unsized += 1
+                if width or height:
+                    self._ledger.change("item", _ONE_SIDE, item.place)
                 return ""
             width, height = found
         return f' width="{width}" height="{height}"'

@@ -9,6 +9,7 @@ from exporters.contract import Job
 from exporters.errors import InputError
 from exporters.files import beside
 from exporters.json_stream import dump_told
+from exporters.label_studio.known_keys import annotations_in
 
 # What Label Studio gives to a task anew when it is imported, or computes itself.
 _SERVER_KEYS = frozenset(("drafts", "_priority", "_score"))
@@ -46,8 +47,8 @@ class TaskCopier:
         if "data" not in task and not {"annotations", "predictions", "completions"} & task.keys():
             done = {"data": done}
         if "completions" in done:
-            # Label Studio before 1.0 called them so.
-            done["annotations"] = done.pop("completions")
+            del done["completions"]
+            done["annotations"] = annotations_in(task) or []
         self._ledger.carried["annotation"] += len(done.get("annotations") or ())
         drafts = task.get("drafts")
         if drafts and isinstance(drafts, list):

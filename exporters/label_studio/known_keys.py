@@ -53,6 +53,17 @@ _ANSWERED = frozenset(ANSWERS) - {"number", "datetime"}
 _OF_ANSWER = {kind: VALUE | {kind} for kind in ANSWERS} | {"pairwise": VALUE | {"selected"}}
 
 
+def annotations_in(task: Mapping[str, Any]) -> Any:
+    """Return what a task holds as annotations; Label Studio before 1.0 called them completions."""
+    now, before = task.get("annotations"), task.get("completions")
+    if not before or before == now:
+        return now
+    if not isinstance(now or [], list | tuple):
+        return now
+    # A task that went through both has both, and each can be filled.
+    return [*now, *before] if now and isinstance(before, list | tuple) else before
+
+
 def note_unknown(
     thing: Mapping[Any, Any], known: frozenset[str], what: str, place: str, ledger: Ledger
 ) -> None:

@@ -13,6 +13,7 @@ from exporters.label_studio.known_keys import (
     EARLIER,
     TASK,
     TASK_READ,
+    annotations_in,
     note_misplaced,
     note_unknown,
     result_lists,
@@ -111,8 +112,8 @@ class TaskReader:
 
     def _annotations(self, task: Task, place: str) -> list[Entry]:
         entries = task.get("annotations")
-        if entries is None:
-            entries = task.get("completions")
+        if "completions" in task:
+            entries = annotations_in(task)
         said = self._entries(entries, "annotation", place) if entries else []
         meta = task.get("meta")
         if isinstance(meta, dict) and isinstance(meta.get("annotators"), list):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from threading import Lock
 from typing import Any
 
 from exporters.errors import InputError
@@ -29,6 +30,7 @@ _MEDIA_NAMES = frozenset(name for names in KEYS.values() for name in names)
 _SIZES = ("original_width", "original_height")
 # Where data and control share a name, the CSV calls the data so.
 _RENAMED = "_data_"
+_LIMIT = Lock()
 
 
 def is_row(thing: Row) -> bool:
@@ -38,18 +40,17 @@ def is_row(thing: Row) -> bool:
 
 def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield (row, place) of a CSV or TSV file: texts, and what is JSON as its value."""
-    # A cell can hold all brush strokes of a picture; csv stops at 128 KiB by default.
-    csv.field_size_limit(LARGEST_ITEM)
     lines = _lines(file, name)
     first = next(lines, "")
     reader = csv.reader(
         _chained(first, lines), delimiter="\t" if first.count("\t") > first.count(",") else ","
     )
     try:
-        header = next(reader, [])
+        cells_of = _unlimited(reader)
+        header = next(cells_of, [])
         if len(set(header)) < len(header):
             raise InputError(f"{name}: two columns of one name")
-        for cells in reader:
+        for cells in cells_of:
             place = f"{name}, line {reader.line_num}"
             if not cells:
                 continue
@@ -58,6 +59,22 @@ def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]
             yield {key: _cell(key, cell, place) for key, cell in zip(header, cells, strict=True)}, place
     except csv.Error as error:
         raise InputError(f"{name}, line {reader.line_num}: not CSV ({error})") from None
+
+
+def _unlimited(reader: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Yield the rows of a reader, whatever the size of their cells."""
+    while True:
+        # A cell can hold all brush strokes of a picture; csv stops at 128 KiB by default. The limit is
+        # the whole process's: it holds for one row, and no other thread restores it meanwhile.
+        with _LIMIT:
+            before = csv.field_size_limit(LARGEST_ITEM)
+            try:
+                cells = next(reader, None)
+            finally:
+                csv.field_size_limit(before)
+        if cells is None:
+            return
+        yield cells
 
 
 def _lines(file: Readable, name: str) -> Iterator[str]:

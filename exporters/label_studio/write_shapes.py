@@ -99,7 +99,7 @@ def _track(track: Track, width: int, height: int) -> Made:
             box = bounding_box(frame.shape)
             frame, how = frame._replace(shape=box), "track: as its bounding boxes"
         frames.append(frame)
-    if any(frame.attributes or frame.occluded for frame in frames):
+    if any(frame.attributes or frame.occluded or frame.z_order for frame in frames):
         how = how or "what changes from frame to frame left out"
     count = track.length or frames[-1].frame + 1
     sequence = _sequence(frames, width, height)

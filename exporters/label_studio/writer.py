@@ -91,6 +91,9 @@ class TaskMaker:
 
     def _annotation(self, annotation: Annotation) -> dict[str, Any]:
         made: dict[str, Any] = {"result": self._results(annotation)}
+        if annotation.score is not None or annotation.model_version is not None:
+            how = "score and model left out: in Label Studio predictions alone have them"
+            self._ledger.change("annotation", how, self._item.place)
         if annotation.cancelled:
             made["was_cancelled"] = True
         if annotation.ground_truth:
@@ -103,6 +106,9 @@ class TaskMaker:
             made["model_version"] = annotation.model_version
         if annotation.score is not None:
             made["score"] = annotation.score
+        if annotation.annotator is not None or annotation.ground_truth or annotation.cancelled:
+            how = "annotator and ground truth left out: in Label Studio annotations alone have them"
+            self._ledger.change("prediction", how, self._item.place)
         return made
 
     def _results(self, annotation: Annotation) -> list[Result]:
@@ -158,9 +164,9 @@ class TaskMaker:
             why = "the size of the picture is not known: give sizes or image_root"
             self._ledger.drop(name_of(shape), why, self._item.place)
             return []
-        if isinstance(shape, Skeleton):
-            return self._skeleton(region, shape)
         try:
+            if isinstance(shape, Skeleton):
+                return self._skeleton(region, shape)
             kind, values, how = MAKE[type(shape)](shape, *(self._size or (0, 0)))
         except ValueError as error:
             self._ledger.drop(name_of(shape), str(error), self._item.place)
@@ -205,7 +211,13 @@ class TaskMaker:
             element = part._replace(id=f"{region.id}-{len(made)}", parent=region.id, score=region.score)
             kind, values, _ = MAKE[type(part.shape)](part.shape, *(self._size or (0, 0)))
             made += [self._result(element, kind, value, i) for i, value in enumerate(values)]
-        self._ledger.change("skeleton", "as its key points, with one parent", self._item.place)
+        hows = ["as its key points, with one parent"]
+        parts = skeleton.elements
+        if region.attributes or any(part.attributes or part.occluded for part in (region, *parts)):
+            hows.append("attributes and what is occluded left out")
+        if region.z_order:
+            hows.append("z_order left out")
+        self._ledger.settle("skeleton", hows, self._item.place)
         return made
 
     def _about(self, region: Region) -> list[Result]:
@@ -216,9 +228,8 @@ class TaskMaker:
         return [self._said(region, kind, name, values, True) for kind, name, values in own]
 
     def _answer(self, region: Region, answer: Answer) -> list[Result]:
-        about = [("textarea", name, (value,)) for name, value in region.attributes]
         made = [self._said(region, answer.kind, region.control, answer.values, False)]
-        if about:
+        if region.attributes:
             self._ledger.change(answer.kind, "attributes of a tag left out", self._item.place)
         else:
             self._ledger.carried[answer.kind] += 1
