@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS, VERSION = sorted(PROJECT["optional-dependencies"]), PROJECT["version"]
 PACKAGES = ("backend", "clean_al", "exporters")
-NOT_CODE = {".html", ".css", ".js", ".lua"}
+NOT_CODE = {".html", ".css", ".js", ".lua", ".txt"}
 WITHOUT_THE_SDK = """
 import sys
 class Finder:
