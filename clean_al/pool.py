@@ -35,6 +35,7 @@ class Options:
     gradient_method: str = "empirical"
     disagreement_method: str = "jensen_shannon"
     n_jobs: int | None = None
+    wanted: str | None = None
 
 
 @dataclass(eq=False)

@@ -8,8 +8,12 @@ from clean_al.base import BaseSampler
 from clean_al.columns import Columns
 from clean_al.pool import Options, Strategy
 from clean_al.strategies import DIVERSITY_METHODS, STRATEGIES
+from clean_al.strategies.find import wanted_label
 from clean_al.uncertainty import UNCERTAINTY_METHODS
 from clean_al.validation import check_option, resolve_weights
+
+# The default gives way to a goal; a strategy that was asked for does not.
+FINDING = ("auto", "find")
 
 
 class IntelligentSampler(BaseSampler):
@@ -28,6 +32,10 @@ class IntelligentSampler(BaseSampler):
         to 1; None is what is left, in equal parts if both are None.
     exploration_weight : float in [0, 1], default 0.0
         Share of every batch that is drawn uniformly at random, whatever the strategy. `uniform_` tells which.
+    goal : None or "find:<label>"
+        Find as many items of this label as can be, instead of learning the boundary: the strategy "find"
+        takes the most probable ones first. Of several labels per item it is the column's number. A label that
+        the model does not know yet is waited for by "auto".
     estimator : None, str or scikit-learn classifier
         None is logistic regression. It is cloned; one without predict_proba may have decision_function.
     random_state : None, int, numpy Generator or RandomState
@@ -65,6 +73,7 @@ class IntelligentSampler(BaseSampler):
         uncertainty_weight: float | None = None,
         diversity_weight: float | None = None,
         exploration_weight: float = 0.0,
+        goal: str | None = None,
         estimator: Any = None,
         random_state: Any = None,
         duplicate_threshold: float = 0.05,
@@ -76,6 +85,7 @@ class IntelligentSampler(BaseSampler):
         self.uncertainty_weight = uncertainty_weight
         self.diversity_weight = diversity_weight
         self.exploration_weight = exploration_weight
+        self.goal = goal
         self.estimator = estimator
         self.random_state = random_state
         self.duplicate_threshold = duplicate_threshold
@@ -86,10 +96,15 @@ class IntelligentSampler(BaseSampler):
         check_option(self.uncertainty_method, "uncertainty_method", UNCERTAINTY_METHODS)
         check_option(self.diversity_method, "diversity_method", DIVERSITY_METHODS)
         weights = resolve_weights(self.uncertainty_weight, self.diversity_weight, self.exploration_weight)
-        return Options(weights, self.uncertainty_method, self.diversity_method, n_jobs=self.n_jobs)
+        wanted = wanted_label(self.goal)
+        if wanted is not None and self.strategy not in FINDING:
+            raise ValueError(f"goal={self.goal!r} goes with strategy='find', not {self.strategy!r}")
+        return Options(
+            weights, self.uncertainty_method, self.diversity_method, n_jobs=self.n_jobs, wanted=wanted
+        )
 
     def _strategy(self) -> Strategy:
-        return STRATEGIES[self.strategy]
+        return STRATEGIES[self.strategy if self.goal is None else "find"]
 
     def _estimators(self) -> list[Any]:
         return [self.estimator]

@@ -13,6 +13,7 @@ from clean_al.strategies.diversity import DIVERSITY, DIVERSITY_METHODS
 from clean_al.strategies.dropquery import DROPQUERY
 from clean_al.strategies.expected_model_change import EXPECTED_MODEL_CHANGE
 from clean_al.strategies.facility_location import FACILITY_LOCATION
+from clean_al.strategies.find import FIND
 from clean_al.strategies.hybrid import HYBRID
 from clean_al.strategies.kmeans import KMEANS
 from clean_al.strategies.max_herding import MAX_HERDING
@@ -45,4 +46,5 @@ STRATEGIES: dict[str, Strategy] = {
     "uncertainty_herding": UNCERTAINTY_HERDING,
     "dropquery": DROPQUERY,
     "tcm": TCM,
+    "find": FIND,
 }
