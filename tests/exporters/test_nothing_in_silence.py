@@ -349,3 +349,13 @@ def test_prodigy_keeps_the_one_side_of_a_picture_that_is_known(tmp_path, side):
         side: 640
     }
     assert report.lossless
+
+
+def test_a_group_with_a_skeleton_becomes_a_relation_to_a_region_that_is_there(tmp_path):
+    skeleton = f'<skeleton label="s" source="manual" group_id="5" z_order="0">{PARTS}</skeleton>'
+    box = f"<box{BOX}/>".replace("/>", ' group_id="5"/>')
+    text, report = converted(tmp_path, "in.xml", image(skeleton, box), ".json")
+    results = json.loads(text)[0]["annotations"][0]["result"]
+    (link,) = [item for item in results if item["type"] == "relation"]
+    assert (link["from_id"], link["to_id"]) == (results[0]["id"], results[2]["id"])
+    assert hows(report, "relation") == {"with the first key point of a skeleton": 1}
