@@ -359,3 +359,13 @@ def test_a_group_with_a_skeleton_becomes_a_relation_to_a_region_that_is_there(tm
     (link,) = [item for item in results if item["type"] == "relation"]
     assert (link["from_id"], link["to_id"]) == (results[0]["id"], results[2]["id"])
     assert hows(report, "relation") == {"with the first key point of a skeleton": 1}
+
+
+def test_the_score_and_the_priority_of_a_task_without_a_place_in_cvat_are_counted(tmp_path):
+    (shown,) = task(rectangle())
+    _, report = converted(tmp_path, "in.json", [{**shown, "_priority": 2.0}], ".xml")
+    assert report.lossless
+    _, report = converted(tmp_path, "in.json", [{**shown, "_score": 0.5}], ".xml")
+    assert hows(report, "item") == {"its score and, of a sound, its priority left out": 1}
+    _, report = converted(tmp_path, "in.json", [{**task()[0], "_priority": 2.0}], ".xml")
+    assert hows(report, "item") == {"its priority left out: it has no shape to keep it": 1}
