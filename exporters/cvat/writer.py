@@ -63,6 +63,9 @@ class CvatWriter:
         else:
             self._refuse(item)
             return
+        if item.score is not None or (item.priority is not None and item.kind == "audio"):
+            how = "its score and, of a sound, its priority left out"
+            self._ledger.change("item", how, item.place)
         self._ledger.items += 1
 
     def _leave_data(self, item: Item) -> None:
@@ -83,6 +86,8 @@ class CvatWriter:
         for annotation in item.annotations:
             if not self._elements.is_left_out(annotation, item):
                 rows.extend(self._elements.of_image(annotation, item))
+        if item.priority is not None and len(rows) == 1:
+            self._ledger.change("item", "its priority left out: it has no shape to keep it", item.place)
         rows.append("  </image>\n")
         if self._options.sidecars:
             self._list(name, item)

@@ -114,17 +114,18 @@ class TaskMaker:
     def _results(self, annotation: Annotation) -> list[Result]:
         results: list[Result] = []
         groups: dict[int, list[str]] = {}
-        known: set[str] = set()
+        known: dict[str, str] = {}
         taken = {region.id for region in annotation.regions}
         for region in annotation.regions:
             key = region.id or self._new_id(taken)
             made = self._region(region._replace(id=key))
             results.extend(made)
             if made:
-                known.add(key)
+                # A skeleton is its points there: a link to it ends at the first of them.
+                known[key] = made[0]["id"]
                 groups.setdefault(region.group, []).append(key)
         links = [*annotation.relations, *self._of_groups(groups)]
-        results.extend(self._relation(link) for link in links if self._has_ends(link, known))
+        results.extend(self._relation(link, known) for link in links if self._has_ends(link, known))
         return results
 
     def _new_id(self, taken: set[str | None]) -> str:
@@ -145,15 +146,18 @@ class TaskMaker:
                 self._ledger.handed["relation"] += len(keys) - 1
         return links
 
-    def _has_ends(self, link: Relation, known: set[str]) -> bool:
+    def _has_ends(self, link: Relation, known: dict[str, str]) -> bool:
         if link.from_id in known and link.to_id in known:
-            self._ledger.carried["relation"] += 1
+            is_moved = known[link.from_id] != link.from_id or known[link.to_id] != link.to_id
+            hows = ["with the first key point of a skeleton"] if is_moved else []
+            self._ledger.settle("relation", hows, self._item.place)
             return True
         self._ledger.drop("relation", "an end of it is missing", self._item.place)
         return False
 
-    def _relation(self, link: Relation) -> Result:
-        made = {"type": "relation", "from_id": link.from_id, "to_id": link.to_id, "direction": link.direction}
+    def _relation(self, link: Relation, known: dict[str, str]) -> Result:
+        ends = {"from_id": known[link.from_id], "to_id": known[link.to_id]}
+        made = {"type": "relation", **ends, "direction": link.direction}
         return {**made, "labels": list(link.labels)} if link.labels else made
 
     def _region(self, region: Region) -> list[Result]:

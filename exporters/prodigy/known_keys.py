@@ -31,6 +31,9 @@ _SPAN: dict[str, Any] = {
     **dict.fromkeys(_words("pattern input_hash hidden id"), (str, int, bool)),
     **dict.fromkeys(_words("points center"), list),
     "attributes": dict,
+    "occluded": bool,
+    **dict.fromkeys(_words("z_order group_id"), int),
+    "parent_id": str,
 }
 _RELATION: dict[str, Any] = {
     **dict.fromkeys(_words("head child"), _NUMBER),

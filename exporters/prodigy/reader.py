@@ -13,6 +13,7 @@ from exporters.label_studio.read_texts import rendered
 from exporters.prodigy.known_keys import note_unknown
 from exporters.prodigy.read_links import LinkReader
 from exporters.prodigy.read_sessions import by_input
+from exporters.prodigy.write_spans import FURTHER
 from exporters.records import (
     FARTHEST,
     Annotation,
@@ -223,17 +224,42 @@ def _region(span: Task, shape: Any, key: str) -> Region:
     captions: tuple[Caption, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     if isinstance(attributes, dict):
-        lists = {name: value for name, value in attributes.items() if isinstance(value, list)}
-        captions = tuple(Caption("textarea", name, tuple(value)) for name, value in lists.items())
-        pairs = tuple((name, str(value)) for name, value in attributes.items() if name not in lists)
+        found = {name: _caption(name, value) for name, value in attributes.items()}
+        captions = tuple(caption for caption in found.values() if caption is not None)
+        pairs = tuple((name, str(value)) for name, value in attributes.items() if found[name] is None)
     return Region(
         shape,
         () if label is None else (str(label),),
         str(own) if own is not None else key,
         number(span.get("score")),
-        attributes=pairs,
-        captions=captions,
+        "",
+        pairs,
+        captions,
+        **_further_of(span),
     )
+
+
+def _caption(name: str, said: Any) -> Caption | None:
+    """Return an answer about a region as our writer keeps it; None for an attribute."""
+    if isinstance(said, list):
+        return Caption("textarea", name, tuple(said))
+    if isinstance(said, dict) and said.get("type") in ANSWERS and isinstance(said.get("values"), list):
+        return Caption(said["type"], name, _values(said["values"]))
+    return None
+
+
+def _further_of(span: Task) -> dict[str, Any]:
+    """Return what our writer keeps beside what Prodigy knows of a span; other types are counted."""
+    group, z_order, occluded, parent = map(span.get, FURTHER)
+    found: dict[str, Any] = {"group": group, "z_order": z_order, "parent": parent, "occluded": occluded}
+    return {
+        key: _FURTHER[key](value)
+        for key, value in found.items()
+        if value and isinstance(value, _FURTHER[key])
+    }
+
+
+_FURTHER: dict[str, type] = {"group": int, "z_order": int, "occluded": bool, "parent": str}
 
 
 def _text_span(span: Task, task: Task) -> TextSpan:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from exporters.geometry import corners, ellipse_outline
-from exporters.records import AudioSpan, Box, Ellipse, Mask, Point, Polygon, Region
+from exporters.records import AudioSpan, Box, Caption, Ellipse, Mask, Point, Polygon, Region
 
 Span = dict[str, Any]
+FURTHER = ("group_id", "z_order", "occluded", "parent_id")
 Drawn = tuple[list[Span], str]
 
 
@@ -78,7 +79,23 @@ def dressed(span: Span, region: Region, label: str) -> Span:
     if region.score is not None:
         span["score"] = region.score
     if region.attributes or region.captions:
-        said = dict(region.attributes)
-        said.update((caption.name, list(caption.values)) for caption in region.captions)  # type: ignore[misc]
-        span["attributes"] = said
+        # Turned around, since a dict keeps the last of one name: here, as in CVAT, the first stands.
+        said = [(caption.name, _answer(caption)) for caption in reversed(region.captions)]
+        said += reversed(region.attributes)
+        span["attributes"] = dict(reversed(dict(said).items()))
+    # Prodigy has none of these: keys of our own, which its interface passes over and our reader takes back.
+    further = zip(FURTHER, (region.group, region.z_order, region.occluded, region.parent), strict=True)
+    span.update((key, value) for key, value in further if value)
     return span
+
+
+def _answer(caption: Caption) -> Any:
+    """Return an answer about a region: a text as its lines, any other with its type."""
+    values = list(caption.values)
+    return values if caption.kind == "textarea" else {"type": caption.kind, "values": values}
+
+
+def of_one_name(region: Region) -> str:
+    """Return how a region differs of which two attributes or answers have one name."""
+    names = [name for name, _ in region.attributes] + [caption.name for caption in region.captions]
+    return "of two attributes of one name the first stands" if len(set(names)) < len(names) else ""

@@ -9,7 +9,7 @@ from exporters.json_stream import dump
 from exporters.prodigy.hashes import input_hash, with_hashes
 from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.types import TaskType, task_type
-from exporters.prodigy.write_spans import DRAW, Span, dressed, upright
+from exporters.prodigy.write_spans import DRAW, Span, dressed, of_one_name, upright
 from exporters.prodigy.write_texts import TextTask
 from exporters.records import Annotation, Answer, AudioSpan, Box, Item, Region, TextSpan, name_of, plain
 
@@ -82,7 +82,9 @@ class ProdigyWriter:
     def _input(self, item: Item) -> dict[str, Any]:
         task: dict[str, Any] = {item.kind: item.media}
         if item.width is not None:
-            task["width"], task["height"] = item.width, item.height
+            task["width"] = item.width
+        if item.height is not None:
+            task["height"] = item.height
         return task
 
     def _fill(self, task: dict[str, Any], item: Item, annotation: Annotation) -> None:
@@ -91,17 +93,19 @@ class ProdigyWriter:
         texts: list[Region] = []
         boxes = 0
         for region in annotation.regions:
-            shape, labels, key, score, _, attributes, captions, *_ = region
+            shape, labels, key, score, _, attributes, captions, group, z_order, occluded, parent = region
             if type(shape) is Box and not shape[4] and len(labels) == 1:
                 # Most regions, by the shortest way.
                 span = upright(shape)
                 span["label"] = labels[0]
                 if key is not None:
                     span["id"] = key
-                if score is not None or attributes or captions:
-                    dressed(span, region, labels[0])
                 spans.append(span)
-                boxes += 1
+                if score is not None or attributes or captions or group or z_order or occluded or parent:
+                    dressed(span, region, labels[0])
+                    self._count(region, "", item)
+                else:
+                    boxes += 1
                 continue
             if type(shape) is Answer:
                 self._answer(task, region, shape, item)
@@ -156,10 +160,12 @@ class ProdigyWriter:
 
     def _count(self, region: Region, how: str, item: Item) -> None:
         kind = name_of(region.shape)
-        if not how and len(region.labels) == 1:
+        clash = of_one_name(region)
+        if not (how or clash) and len(region.labels) == 1:
             self._ledger.carried[kind] += 1
             return
         hows = [how] if how else []
+        hows += [clash] if clash else []
         if len(region.labels) != 1:
             several = "several labels: one span for each"
             hows.append(several if region.labels else f"had no label: {UNNAMED!r}")
@@ -175,7 +181,7 @@ class ProdigyWriter:
             answers.setdefault(control, {"type": answer.kind, "values": []})["values"].extend(values)
             is_same = answers[control]["type"] == answer.kind
             how = "" if is_same else "put to an answer of another type: its control has the same name"
-        if region.captions or region.attributes:
+        if region.captions or region.attributes or region.score is not None or region.parent is not None:
             how = how or "what was said about the answer left out"
         self._ledger.settle(answer.kind, [how] if how else [], item.place)
 

@@ -281,3 +281,91 @@ def test_one_side_of_a_picture_is_no_size_in_cvat_and_counted(tmp_path):
         text, report = converted(tmp_path, "in.jsonl", {kind: name, **line}, ".xml")
         assert "None" not in text
         assert len(hows(report, "item")) == 1
+
+
+def test_prodigy_keeps_what_cvat_says_of_a_shape(tmp_path):
+    given = (
+        'source="manual" occluded="1" xtl="1.00" ytl="1.00" xbr="2.00" ybr="2.00" z_order="3" group_id="5"'
+    )
+    polygon = 'source="manual" occluded="1" points="1.00,1.00;2.00,1.00;2.00,2.00" z_order="-1" group_id="5"'
+    document = image(f'<box label="p" {given}/><polygon label="q" {polygon}/>')
+    text, report = converted(tmp_path, "in.xml", document, ".jsonl")
+    spans = json.loads(text)["spans"]
+    assert [(s["occluded"], s["z_order"], s["group_id"]) for s in spans] == [(True, 3, 5), (True, -1, 5)]
+    assert report.lossless
+    back, report = converted(tmp_path, "in.jsonl", text, ".xml")
+    assert f'<box label="p" {given}>' in back
+    assert f'<polygon label="q" {polygon}>' in back
+    assert report.lossless
+
+
+def test_a_span_of_prodigy_has_none_of_these_keys_where_there_is_nothing_to_say(tmp_path):
+    text, _ = converted(tmp_path, "in.json", task(rectangle()), ".jsonl")
+    (span,) = json.loads(text)["spans"]
+    assert not {"occluded", "z_order", "group_id", "parent_id", "attributes"} & span.keys()
+
+
+def test_a_parent_comes_back_through_prodigy(tmp_path):
+    text, report = converted(tmp_path, "in.json", task(rectangle(), rectangle("b", parentID="a")), ".jsonl")
+    assert [span.get("parent_id") for span in json.loads(text)["spans"]] == [None, "a"]
+    assert report.lossless
+    back, _ = converted(tmp_path, "in.jsonl", text, ".json")
+    assert [item.get("parentID") for item in json.loads(back)[0]["annotations"][0]["result"]] == [None, "a"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("choices", {"choices": ["big"]}),
+        ("taxonomy", {"taxonomy": [["animal", "dog"]]}),
+        ("rating", {"rating": 4}),
+        ("textarea", {"text": ["two", "lines"]}),
+    ],
+)
+def test_an_answer_about_a_region_keeps_its_type_through_prodigy(tmp_path, kind, value):
+    answer = {"id": "a", "type": kind, "from_name": "about", "to_name": "image", "value": value}
+    text, report = converted(tmp_path, "in.json", task(rectangle(), answer), ".jsonl")
+    assert report.lossless
+    back, _ = converted(tmp_path, "in.jsonl", text, ".json")
+    _, told = json.loads(back)[0]["annotations"][0]["result"]
+    assert (told["id"], told["type"], told["value"]) == ("a", kind, value)
+
+
+def test_of_two_answers_of_one_name_about_a_region_prodigy_keeps_the_first_and_counts(tmp_path):
+    answers = [
+        {"id": "a", "type": "textarea", "from_name": "n", "to_name": "image", "value": {"text": [text]}}
+        for text in ("one", "two")
+    ]
+    text, report = converted(tmp_path, "in.json", task(rectangle(), *answers), ".jsonl")
+    assert json.loads(text)["spans"][0]["attributes"] == {"n": ["one"]}
+    assert hows(report, "box") == {"of two attributes of one name the first stands": 1}
+
+
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_prodigy_keeps_the_one_side_of_a_picture_that_is_known(tmp_path, side):
+    line = {"image": "a.png", side: 640, "answer": "accept", "label": "x"}
+    text, report = converted(tmp_path, "in.jsonl", line, ".jsonl")
+    assert {key: value for key, value in json.loads(text).items() if key in ("width", "height")} == {
+        side: 640
+    }
+    assert report.lossless
+
+
+def test_a_group_with_a_skeleton_becomes_a_relation_to_a_region_that_is_there(tmp_path):
+    skeleton = f'<skeleton label="s" source="manual" group_id="5" z_order="0">{PARTS}</skeleton>'
+    box = f"<box{BOX}/>".replace("/>", ' group_id="5"/>')
+    text, report = converted(tmp_path, "in.xml", image(skeleton, box), ".json")
+    results = json.loads(text)[0]["annotations"][0]["result"]
+    (link,) = [item for item in results if item["type"] == "relation"]
+    assert (link["from_id"], link["to_id"]) == (results[0]["id"], results[2]["id"])
+    assert hows(report, "relation") == {"with the first key point of a skeleton": 1}
+
+
+def test_the_score_and_the_priority_of_a_task_without_a_place_in_cvat_are_counted(tmp_path):
+    (shown,) = task(rectangle())
+    _, report = converted(tmp_path, "in.json", [{**shown, "_priority": 2.0}], ".xml")
+    assert report.lossless
+    _, report = converted(tmp_path, "in.json", [{**shown, "_score": 0.5}], ".xml")
+    assert hows(report, "item") == {"its score and, of a sound, its priority left out": 1}
+    _, report = converted(tmp_path, "in.json", [{**task()[0], "_priority": 2.0}], ".xml")
+    assert hows(report, "item") == {"its priority left out: it has no shape to keep it": 1}
