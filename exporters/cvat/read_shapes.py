@@ -46,14 +46,15 @@ def read_box(given: Given) -> Box:
     """Return the box; one with its corners swapped is put right."""
     left, top = float(given["xtl"]), float(given["ytl"])
     width, height = float(given["xbr"]) - left, float(given["ybr"]) - top
-    if not (-FARTHEST <= left <= FARTHEST and -FARTHEST <= top <= FARTHEST) or (
-        not (-FARTHEST <= width <= FARTHEST and -FARTHEST <= height <= FARTHEST)
-    ):
-        _finite(left, top, width, height)
+    # Most boxes, by the shortest way.
+    is_plain = left >= 0.0 and top >= 0.0 and width >= 0.0 and height >= 0.0 and "rotation" not in given
+    if is_plain and left + top + width + height <= FARTHEST:
+        return new(Box, (left, top, width, height, 0.0))
+    _finite(left, top, width, height)
     if width < 0.0 or height < 0.0:
         left, top = min(left, left + width), min(top, top + height)
         width, height = abs(width), abs(height)
-    return new(Box, (left, top, width, height, _angle(given) if "rotation" in given else 0.0))
+    return Box(left, top, width, height, _angle(given) if "rotation" in given else 0.0)
 
 
 def _points(given: Given, least: int) -> tuple[Point, ...]:

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from exporters.cvat.read_annotations import Key, Told, joined, tell
-from exporters.cvat.read_meta import DocumentHead, read_head
+from exporters.cvat.read_meta import DocumentHead, TaskHead, read_head
 from exporters.cvat.read_shapes import PARTS, Given, frame_number, reason, skeleton_of, source_of, whole
 from exporters.cvat.read_videos import VideoTasks
 from exporters.declared import Declared
@@ -46,7 +46,6 @@ class CvatParser:
         self._parser.EndElementHandler = self._end
         self._items: list[Item] = []
         self._image: Given | None = None
-        self._is_frame = False
         self._groups: dict[Key, list[Region]] = {}
         self._priority: float | None = None
         # All shapes of an annotation say the same: it is taken apart once.
@@ -60,6 +59,8 @@ class CvatParser:
         self._text: list[str] = []
         self._meta: TreeBuilder | None = None
         self._head = DocumentHead({})
+        # The task of the image that is open.
+        self._owner = TaskHead()
         self._videos = VideoTasks(name, ledger, video)
         self._root: str | None = None
         # How deep inside an element that is not known, or inside the head.
@@ -133,7 +134,7 @@ class CvatParser:
             self._refuse(tag)
         elif tag == "image":
             self._image, self._groups, self._priority, self._held = given, {}, None, 0
-            self._is_frame = self._head.of(given.get("task_id")).is_video
+            self._owner = self._head.of(given.get("task_id"))
         elif tag == "track":
             self._track, self._frames, self._track_attributes = given, [], []
         elif tag == "meta":
@@ -228,13 +229,12 @@ class CvatParser:
                 self._key_frame(shape)
             elif self._image is None:
                 self._ledger.drop(shape.kind, "stands outside an image and a track", self._place())
-            elif self._is_frame:
+            elif self._owner.is_video:
                 draft = (
                     self._region(shape, tuple(shape.attributes), None),
                     source_of(shape.given, self._ledger),
                 )
-                head = self._head.of(self._image.get("task_id"))
-                self._videos.add_on_frame(self._image, draft, head)
+                self._videos.add_on_frame(self._image, draft, self._owner)
             else:
                 self._put(shape)
         except (ValueError, KeyError) as error:
@@ -244,7 +244,8 @@ class CvatParser:
 
     def _put(self, shape: Shape) -> None:
         """Add a shape of an image to the annotation that its attributes tell."""
-        key = (source_of(shape.given, self._ledger), tuple(shape.attributes))
+        attributes = tuple(shape.attributes) if shape.attributes else ()
+        key = (source_of(shape.given, self._ledger), attributes)
         told = self._known.get(key)
         if told is None:
             told = tell(*key)
@@ -307,20 +308,20 @@ class CvatParser:
     def _end_image(self) -> None:
         given, self._image = self._image or {}, None
         width, height = whole(given.get("width")), whole(given.get("height"))
-        head = self._head.of(given.get("task_id"))
-        if self._is_frame:
+        if self._owner.is_video:
             if width and height:
-                self._videos.task_of(head, given).size = (width, height)
+                self._videos.task_of(self._owner, given).size = (width, height)
             return
         name = given.get("name", "")
         if not name:
             self._ledger.drop("item", "image without a name", self._place())
             return
-        told = {"subset": given.get("subset"), "task": head.name if self._head.is_project else None}
-        data = {key: value for key, value in told.items() if value}
-        found = joined(self._groups)
-        item = Item("image", name, given.get("id"), width, height, data, found, self._priority)
-        self._items.append(item._replace(place=f"image {name}"))
+        data = {"subset": given["subset"]} if given.get("subset") else {}
+        if self._head.is_project and self._owner.name:
+            data["task"] = self._owner.name
+        found, place = joined(self._groups), f"image {name}"
+        told = ("image", name, given.get("id"), width, height, data, found, self._priority, None, True, place)
+        self._items.append(new(Item, told))
 
     def _read_meta(self, meta: Element) -> None:
         self._head = read_head(meta)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from exporters.label_studio.guess import guess_shown
 from exporters.label_studio.labeling_config import OTHER, LabelingConfig, ObjectTag
 from exporters.label_studio.value_expression import as_text
+from exporters.records import new
 
 # An annotation or prediction, its results on one object, and whether it is a prediction.
 Entry = tuple[Mapping[str, Any], list[Any], bool]
@@ -33,16 +34,18 @@ class Grouper:
         self._config = config
         self._shown = _media(config)
         self._only: ObjectTag | None = None
+        # Once: it looks at every tag of the config.
+        self._repeats = config.has_repeater
         first = next(iter(self._shown.values()), None)
-        if first is not None and len(self._shown) == 1 and not (first.is_list or config.has_repeater):
+        if first is not None and len(self._shown) == 1 and not (first.is_list or self._repeats):
             self._only = first
 
     def groups(self, data: Mapping[str, Any], said: list[Entry]) -> list[Group]:
         """Return what the task shows; the first is what it is about."""
-        if self._config.has_repeater:
-            self._shown = _media(self._config.for_task(data))
         if self._only is not None:
-            return [Group(self._only, 0, _medium(data, self._only, 0), said)]
+            return [new(Group, (self._only, 0, _medium(data, self._only, 0), said))]
+        if self._repeats:
+            self._shown = _media(self._config.for_task(data))
         return self._group(data, said)
 
     def _group(self, data: Mapping[str, Any], said: list[Entry]) -> list[Group]:

@@ -36,12 +36,14 @@ def read_box(value: Value, width: int, height: int) -> Box:
     scale_x, scale_y = width / 100.0, height / 100.0
     left, top = value["x"] * scale_x, value["y"] * scale_y
     wide, high = value["width"] * scale_x, value["height"] * scale_y
+    angle = value.get("rotation")
+    # Most boxes, by the shortest way.
+    is_plain = left >= 0.0 and top >= 0.0 and wide >= 0.0 and high >= 0.0 and not angle
+    if is_plain and left + top + wide + high <= FARTHEST:
+        return new(Box, (left, top, wide, high, 0.0))
     # `not <=` and not `>`: nan is refused as well.
     if not abs(left) + abs(top) + abs(wide) + abs(high) <= FARTHEST:
         raise ValueError(_why_not(left + top + wide + high))
-    angle = value.get("rotation")
-    if not angle and wide >= 0.0 and high >= 0.0:
-        return new(Box, (left, top, wide, high, 0.0))
     return box_from_corner(left, top, wide, high, _finite(angle or 0.0))
 
 

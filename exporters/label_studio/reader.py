@@ -11,6 +11,8 @@ from exporters.label_studio.known_keys import (
     ANNOTATION,
     ANNOTATION_READ,
     EARLIER,
+    PLAIN_ANNOTATIONS,
+    PLAIN_TASKS,
     TASK,
     TASK_READ,
     annotations_in,
@@ -24,7 +26,7 @@ from exporters.label_studio.read_texts import Dialogue, rendered, text_key
 from exporters.label_studio.value_expression import as_text
 from exporters.options import Options, Size
 from exporters.paths import media_name
-from exporters.records import Annotation, Item
+from exporters.records import Annotation, Item, new
 from exporters.report import Ledger
 
 Task = Mapping[str, Any]
@@ -63,14 +65,11 @@ class TaskReader:
             size = None if width is None or height is None else (width, height)
             done = tuple([self._annotation(part, read, size, place) for part in parts])
             priority, score = get("_priority"), get("_score")
-            told = (
-                None if priority is None else number(priority),
-                None if score is None else number(score),
-                i == 0,
-                place,
-            )
             further = {} if i else _further(data, task, shown)
-            yield Item(kind, media, get("id"), width, height, further, done, *told)
+            priority = None if priority is None else number(priority)
+            score = None if score is None else number(score)
+            told = (kind, media, get("id"), width, height, further, done, priority, score, i == 0, place)
+            yield new(Item, told)
 
     def _count_parts(self, groups: list[Group], said: int) -> None:
         # What was said about several objects is handed on once for each.
@@ -99,12 +98,11 @@ class TaskReader:
             if data is not None:
                 raise InputError(f"{place}: data must be an object, not {type(data).__name__}")
             data = {}
-        if data is not task:
-            if not task.keys() <= TASK:
-                note_unknown(task, TASK, "a task", place, self._ledger)
-            note_misplaced(task, TASK_READ, place, self._ledger)
-        else:
+        if data is task:
             note_misplaced(data, frozenset(), place, self._ledger)
+        elif not PLAIN_TASKS.has(task):
+            note_unknown(task, TASK, "a task", place, self._ledger)
+            note_misplaced(task, TASK_READ, place, self._ledger)
         drafts = task.get("drafts")
         if drafts and isinstance(drafts, list):
             self._ledger.drop("draft", "stays behind", place, len(drafts))
@@ -138,17 +136,16 @@ class TaskReader:
             result = entry.get("result") if isinstance(entry, dict) else None
             if isinstance(result, list):
                 said.append((entry, result, kind == "prediction"))
-                if not EARLIER.isdisjoint(entry):
-                    self._count_earlier(entry)
-                note_misplaced(entry, ANNOTATION_READ, place, self._ledger)
-                if not entry.keys() <= ANNOTATION:
-                    note_unknown(entry, ANNOTATION, "an annotation", place, self._ledger)
+                if not PLAIN_ANNOTATIONS.has(entry):
+                    self._note_further(entry, place)
             else:
                 why = "has no result list" if isinstance(entry, dict) else "only an id, without its content"
                 self._ledger.drop(kind, why, place)
         return said
 
-    def _count_earlier(self, entry: Mapping[str, Any]) -> None:
+    def _note_further(self, entry: Mapping[str, Any], place: str) -> None:
+        note_misplaced(entry, ANNOTATION_READ, place, self._ledger)
+        note_unknown(entry, ANNOTATION, "an annotation", place, self._ledger)
         # What an annotator began with, and what stood there before: nobody's answer any more.
         count = sum(len(result_lists(entry.get(key))) for key in EARLIER if entry.get(key))
         if count:
@@ -206,7 +203,7 @@ class TaskReader:
             # An export with users in full has an object here; the email means something outside this Label
             # Studio.
             by = by.get("email") or by.get("id")
-        return Annotation(
+        told = (
             regions,
             relations,
             is_prediction,
@@ -216,7 +213,9 @@ class TaskReader:
             None if score is None else number(score),
             bool(head.get("was_cancelled") or head.get("skipped")),
             bool(head.get("ground_truth") or head.get("honeypot")),
+            False,
         )
+        return new(Annotation, told)
 
 
 _TEXTS = frozenset(("text", "html", "paragraphs"))

@@ -1,7 +1,7 @@
 """Broken inputs of every format: each ends in an account or in an error by name, never in anything else.
 
 A minute of it runs here. `CLEAN_AL_FUZZ=100000 pytest tests/exporters/test_fuzz.py` tries as many inputs, and
-`CLEAN_AL_SEED=7` others. What once failed is kept in `corpus.FOUND`.
+`CLEAN_AL_SEED=7` others.
 """
 
 import copy
