@@ -244,8 +244,7 @@ class CvatParser:
 
     def _put(self, shape: Shape) -> None:
         """Add a shape of an image to the annotation that its attributes tell."""
-        attributes = tuple(shape.attributes) if shape.attributes else ()
-        key = (source_of(shape.given, self._ledger), attributes)
+        key = (source_of(shape.given, self._ledger), tuple(shape.attributes) if shape.attributes else ())
         told = self._known.get(key)
         if told is None:
             told = tell(*key)
