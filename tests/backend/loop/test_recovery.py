@@ -17,7 +17,7 @@ from backend.loop.marks import lock_key
 from backend.loop.publish import VERSION_PREFIX, clean_up
 from backend.loop.round import RoundReport
 from backend.services import Services
-from backend.store import snapshot as snapshot_module
+from backend.store import snapshot_file
 from backend.store.files import write_json
 from backend.store.models import Published
 from backend.store.progress import Progress, ProgressFile
@@ -93,7 +93,7 @@ def test_who_was_superseded_does_not_say_how_it_went(
 def test_a_worker_that_stopped_in_mid_write_does_not_block_the_next_one(
     services: Services, label_studio: LabelStudio, project_id: int, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(snapshot_module, "LOCKED_SECONDS", 0.05)
+    monkeypatch.setattr(snapshot_file, "LOCKED_SECONDS", 0.05)
     label_studio.import_tasks(project_id, [{"data": {"text": "a"}}, {"data": {"text": "b"}}])
     snapshot = Snapshot(tmp_path / "snapshot.sqlite")
     snapshot.refresh(label_studio, project_id)
