@@ -243,7 +243,7 @@ def test_the_image_starts_a_command_that_exists_and_its_environment_is_known() -
     assert json.loads(re.search(r"^CMD (.*)$", DOCKERFILE, re.MULTILINE)[1])[0] in COMMANDS
     block = re.search(r"^ENV (.*?[^\\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)[1]
     names = set(re.findall(r"([A-Z_]+)=", block))
-    assert names - KNOWN == {"PYTHONUNBUFFERED"}
+    assert names - KNOWN == {"PYTHONUNBUFFERED", "ORT_DISABLE_TELEMETRY"}
 
 
 def test_what_the_image_copies_exists_and_is_let_through(tmp_path: Path) -> None:
