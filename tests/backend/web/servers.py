@@ -30,7 +30,7 @@ class Slow:
         Path(sys.argv[1] + "-asked").open("a").write("x")
         while not Path(sys.argv[1] + "-go").exists():
             time.sleep(0.02)
-        return [{"result": [], "score": 0.5} for _ in tasks], "v1"
+        return [{"result": [{"value": {}}], "score": 0.5} for _ in tasks], "v1"
     def model_version(self, project_id):
         return "v1"
 serve_web(predictor=Slow(), settings=""",

@@ -10,6 +10,7 @@ import pytest
 
 from backend.errors import ModelStoreError
 from backend.web import ml_protocol
+from tests.backend.web.conftest import SHOWN
 
 CONFIG = (
     '<View><Text name="t" value="$text"/><Choices name="c" toName="t"><Choice value="a"/></Choices></View>'
@@ -96,7 +97,7 @@ def test_predict_answers_one_result_per_task_in_order(client, predictor):
 def test_stored_predictions_queue_behind_the_head_whose_scores_are_below_1(client, predictor):
     """Label Studio stores an answer under the published version and serves the lowest score first."""
     predictor.predict = lambda project_id, tasks: (
-        [{"result": [], "score": s} for s in (0.0, 0.5, None)],
+        [{"result": SHOWN, "score": s} for s in (0.0, 0.5, None)],
         "v7",
     )
     scores = [result["score"] for result in predict(client, [{"id": n} for n in (1, 2, 3)]).json["results"]]
@@ -113,6 +114,13 @@ def test_before_there_is_a_model_each_task_gets_no_prediction_and_label_studio_s
 def test_every_prediction_names_its_version(client):
     results = predict(client, [{"id": 1}, {"id": 2}]).json["results"]
     assert [result["model_version"] for result in results] == ["v7", "v7"]
+
+
+def test_a_task_that_is_shown_nothing_gets_no_prediction(client, predictor):
+    """An empty one would be stored, and hide what other models have predicted."""
+    predictor.predict = lambda project_id, tasks: ([{"result": r, "score": 1.0} for r in (SHOWN, [])], "v7")
+    shown, nothing = predict(client, [{"id": 1}, {"id": 2}]).json["results"]
+    assert (shown["result"], nothing) == (SHOWN, [])
 
 
 def test_no_tasks_get_no_results(client):
