@@ -1,6 +1,6 @@
 """Labels until four of five images that a detector has got wrong are found, beside simpler orders.
 
-    python -m benchmarks detector_doubt
+    python -m benchmarks.detector_doubt
 
 The detector is planted: images of up to six boxes and five labels, of each of which its confidence is off in
 a way of its own, as a detector's is on labels that it has seldom seen. An annotator corrects the images in
