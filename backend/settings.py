@@ -64,8 +64,13 @@ class Settings(BaseSettings):
     max_media: int = Field(64 * 2**20, ge=1024, validation_alias=_named("CLEAN_AL_MAX_MEDIA"))
     estimator: str | None = Field(None, validation_alias=_named("CLEAN_AL_ESTIMATOR"))
     seed: int = Field(0, ge=0, validation_alias=_named("CLEAN_AL_SEED"))
+    cvat_url: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_URL"))
+    cvat_token: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_TOKEN"))
+    cvat_user: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_USER"))
+    cvat_password: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_PASSWORD"))
+    cvat_org: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_ORG"))
 
-    @field_validator("label_studio_url", "public_url")
+    @field_validator("label_studio_url", "public_url", "cvat_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:

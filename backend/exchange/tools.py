@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from backend.exchange import prodigy_dataset, prodigy_stream
+from backend.exchange import cvat_pull, cvat_push, prodigy_dataset, prodigy_stream
 from backend.exchange.errand import Tool
 
 TOOLS: dict[str, Tool] = {
+    "cvat": Tool("CVAT", cvat_push.push, cvat_pull.pull, "task"),
     "prodigy": Tool("Prodigy", prodigy_stream.push, prodigy_dataset.pull, "task", is_stream=True),
 }
