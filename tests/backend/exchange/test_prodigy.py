@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -256,6 +260,38 @@ def test_a_pull_that_ended_in_the_middle_goes_on_where_it_ended(
     assert said.code == 1
     fake.heal()
     assert counts(pulled(call, words, source)) == {"carried": 2, "joined": 1}
+    assert [len(label_studio.task(task)["annotations"]) for task in tasks] == [1, 1, 1]
+
+
+def test_a_pull_that_was_killed_goes_on_and_adds_nothing_twice(
+    call: Call,
+    services: Services,
+    fake: FakeLabelStudio,
+    label_studio: FullLabelStudio,
+    words: int,
+    tasks: list[int],
+    dataset: Callable[..., str],
+) -> None:
+    texts = ("Ann won", "Bo lost", "Cy left")
+    source = dataset(*(answered(task, text) for task, text in zip(tasks, texts, strict=True)))
+    fake.fail("slow", path="/api/tasks/.*/annotations/", method="POST", seconds=0.5, times=9)
+    env = os.environ | {
+        "LABEL_STUDIO_URL": fake.url,
+        "LABEL_STUDIO_API_KEY": fake.token,
+        "MODEL_DIR": str(services.settings.model_dir),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+    }
+    command = [sys.executable, "-m", "backend.cli", "pull", str(words), "--from", "prodigy", source]
+    with subprocess.Popen(command, env=env) as process:
+        # The second is on its way: its answer will find nobody.
+        while len(fake.seen("POST", "/api/tasks/.*/annotations/")) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    fake.heal()
+    account = pulled(call, words, source)
+    assert counts(account)["joined"] >= 1
+    assert sum(counts(account).values()) == 3
     assert [len(label_studio.task(task)["annotations"]) for task in tasks] == [1, 1, 1]
 
 
