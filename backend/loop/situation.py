@@ -21,6 +21,7 @@ from backend.learning.tasks import ReadData, ReadPredictions, Tasks
 from backend.learning.vectorize import packages_there
 from backend.loop.encoding import with_encoded
 from backend.loop.foreign import ForeignDoubt
+from backend.loop.goal import Goal, goal_of
 from backend.loop.observe import foreign_versions
 from backend.loop.options import ProjectOptions, project_options
 from backend.loop.stages import Stages
@@ -45,6 +46,7 @@ class Situation:
     others : how many predictions each of other models' versions has in the project
     foreign : how doubtful the predictions that the option `predictions` names make tasks; None without it
     notes : what whoever looks after the project should know
+    goal : what is looked for, where that is asked for
     encoded : which encoded rows are among the features, and how many of them are there
     """
 
@@ -59,6 +61,7 @@ class Situation:
     others: Mapping[str, int] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
     encoded: tuple[str, ...] = ()
+    goal: Goal | None = None
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -168,7 +171,11 @@ def _situation(
         notes = (*notes, f"orders without learning: {questions.why_none}")
     else:
         notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
-    return Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+    goal, why_none = goal_of(options.goal, asked)
+    told = goal.told(labels) if goal else why_none
+    notes = (*notes, told) if told else notes
+    seen = Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+    return replace(seen, goal=goal)
 
 
 def _must_be_orderable(pool: PoolFeatures) -> None:
