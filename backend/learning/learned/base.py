@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from backend.learning.answers import Guess
+from backend.learning.answers import Answer, Guess
 from backend.learning.tasks import Tasks
 from backend.learning.vectorize import State
 from clean_al import IntelligentSampler
@@ -59,6 +59,10 @@ class Learned(ABC):
         Only the order counts: doubts of several questions are compared by their ranks.
         """
         return np.array([1 - guess.confidence for guess in self.guess(tasks)])
+
+    def chances(self, tasks: Tasks, is_wanted: Callable[[Answer], bool]) -> np.ndarray | None:
+        """Return how likely each task's answer is a wanted one; None where the model knows of none."""
+        return None
 
     def groups(self, tasks: Tasks) -> np.ndarray | None:
         """Return a number for each task: of those with the same, a batch should hold one; None: no groups."""
