@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,7 +13,7 @@ from backend.loop.learn import Lesson, learn
 from backend.loop.lease import Lease
 from backend.loop.prefill import results_for
 from backend.loop.priorities import Chooser, Head, as_predictions
-from backend.loop.publish import VERSION_PREFIX, clean_up, is_served, serve_head, stop_serving
+from backend.loop.publish import clean_up, is_served, new_version, serve_head, stop_serving
 from backend.loop.report import NOT_ORDERABLE, RoundReport, report_on
 from backend.loop.situation import Situation, look
 from backend.loop.stages import Stages
@@ -53,7 +52,7 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
                 keep_insight(store.folder(project_id), situation, None, published, accuracies, accuracies)
             return report_on(situation, outcome, published, lease.fence, accuracies, None, stages.seconds)
 
-    version = _new_version(lease.fence)
+    version = new_version(lease.fence)
     with stages("learn"):
         lesson, model = learn(situation, services.settings, version, published, accuracies)
     with stages("choose"):
@@ -148,8 +147,3 @@ def _published(
         audit_due=labels_until_audit(before, situation.labels.task_ids, situation.options),
         labels=len(situation.labels),
     )
-
-
-def _new_version(fence: int) -> str:
-    """Return a name that no earlier round had, even in a store that was wiped; later ones sort after."""
-    return f"{VERSION_PREFIX}{fence:06d}-{secrets.token_hex(3)}"
