@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,10 @@ from backend.exchange.account import Account
 from backend.label_studio.client import LabelStudio
 from backend.services import Services
 from backend.settings import Settings, read_settings
+from backend.store.titles import read_title
+
+if TYPE_CHECKING:
+    from backend.store.models import ModelStore
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 project_argument = click.argument("project", metavar="PROJECT")
@@ -50,6 +54,22 @@ def project_number(name: str) -> int | None:
     """Return the id that a PROJECT argument is; None for a title."""
     # int() would also take signs, underscores and other alphabets' digits, which may be titles.
     return int(name) if re.fullmatch("[0-9]{1,18}", name) else None
+
+
+def known_project(store: ModelStore, name: str) -> int | None:
+    """Return the project of this id or title that MODEL_DIR knows, without asking Label Studio."""
+    ids = store.project_ids()
+    number = project_number(name)
+    if number in ids:
+        return number
+    titled = [i for i in ids if read_title(store.folder(i)) == name]
+    return titled[0] if len(titled) == 1 else None
+
+
+def known_or_resolved(world: Services, name: str) -> int:
+    """Return a project's id from MODEL_DIR where that knows it, else from Label Studio."""
+    known = known_project(world.store, name)
+    return resolve_project(world.label_studio, name) if known is None else known
 
 
 def resolve_project(label_studio: LabelStudio, name: str) -> int:
