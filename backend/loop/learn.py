@@ -126,6 +126,10 @@ def learn(
             learned[name] = found
     seen = _seen(situation, settings, published)
     lesson = Lesson(learned, missing, seen, situation.options.question_weights, situation.foreign, given)
+    if situation.foreign is not None and seen.strategy == "auto":
+        # What is asked for is where another model is wrong: the most doubtful tasks themselves, spread out,
+        # and not those that cover the most doubt.
+        seen.set_params(strategy="hybrid")
     if not learned:
         if situation.foreign is None:
             seen.set_params(strategy="typiclust")
