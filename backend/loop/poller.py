@@ -17,11 +17,14 @@ from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
 from backend.loop.observe import observe
 from backend.loop.promoter import promote_until
+from backend.loop.shard_jobs import ask_for_shards
 from backend.services import Services
 from backend.store.connection import Connection, bind, is_connected, read_connection
 from backend.store.poll_note import note_poll
 from backend.store.progress import Progress, ProgressFile
 from backend.store.queue_note import QueueNote
+from backend.store.titles import note_title
+from backend.store.wishes import rests, wished_rollback
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ LONGEST_PAUSE = 60.0
 LOOKS_AT_ONCE = 8
 # A job that was taken from the queue may need this long to begin its round, and clear its mark.
 SECONDS_TO_BEGIN = 3.0
+SHARDS_EVERY = 10.0
 
 _LEAD = """
 local leader = text(KEYS[1])
@@ -55,6 +59,7 @@ class Poller:
     _failures: dict[int, int] = field(default_factory=dict)
     _looks: dict[int, Future[None]] = field(default_factory=dict)
     _lost: dict[int, tuple[str, float]] = field(default_factory=dict)
+    _next_shards: float = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
@@ -99,6 +104,17 @@ class Poller:
                 looks.append(self._begin_look(project_id, progress))
         for done in wait(looks, timeout=TICK).done:
             done.result()
+        self._ask_for_shards(connected)
+
+    def _ask_for_shards(self, connected: list[int]) -> None:
+        """Queue what is still to be encoded where a worker has died at it, or the queue was lost."""
+        now = time.monotonic()
+        if now < self._next_shards:
+            return
+        self._next_shards = now + SHARDS_EVERY
+        for project_id in connected:
+            settings = self.services.settings
+            ask_for_shards(self.services.redis, self.services.store, project_id, settings.job_timeout)
 
     def _is_due(self, project_id: int) -> bool:
         self._looks = {i: look for i, look in self._looks.items() if not look.done()}
@@ -126,6 +142,7 @@ class Poller:
         try:
             seen = observe(self.services.label_studio, project_id)
             bind(self.services.store, project_id, seen["bound_to"])
+            note_title(self.services.store.folder(project_id), seen["title"])
         except LabelStudioNotFound as error:
             self._note(project_id, str(error), gone=True)
             pause = LONGEST_PAUSE
@@ -155,7 +172,7 @@ class Poller:
                     self._mark(project_id, f"{why} was lost")
 
     def _wake_the_dead(self, project_id: int, progress: Progress) -> None:
-        """Ask for a new round where one began, has not ended, and nobody holds the lease any more."""
+        """Ask for a new round where one died or failed, or a rollback is asked for and not done."""
         if progress.running_since is not None:
             ago = time.time() - progress.running_since
             # Begun in the future: the clock was set back since.
@@ -163,8 +180,13 @@ class Poller:
                 self._mark(project_id, "a round died")
         elif progress.failures and progress.may_try_again(time.time()):
             self._mark(project_id, "a round failed")
+        elif wished_rollback(self.services.store.folder(project_id)) and progress.may_try_again(time.time()):
+            self._mark(project_id, "a rollback is asked for")
 
     def _mark(self, project_id: int, reason: str) -> None:
+        if rests(self.services.store.folder(project_id)):
+            # What is seen now will be seen again when the pause is over.
+            return
         DirtyMarker.of(self.services).mark_dirty(project_id, reason, delay=0.0)
 
     def _leads(self) -> bool:
