@@ -66,8 +66,13 @@ class Settings(BaseSettings):
     text_encoder: str = Field("auto", validation_alias=_named("CLEAN_AL_TEXT_ENCODER"))
     image_encoder: str = Field("auto", validation_alias=_named("CLEAN_AL_IMAGE_ENCODER"))
     seed: int = Field(0, ge=0, validation_alias=_named("CLEAN_AL_SEED"))
+    cvat_url: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_URL"))
+    cvat_token: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_TOKEN"))
+    cvat_user: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_USER"))
+    cvat_password: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_PASSWORD"))
+    cvat_org: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_ORG"))
 
-    @field_validator("label_studio_url", "public_url")
+    @field_validator("label_studio_url", "public_url", "cvat_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:

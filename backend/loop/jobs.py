@@ -21,6 +21,7 @@ from backend.errors import (
     BackendError,
     LabelingConfigError,
     LabelStudioNotFound,
+    ModelStoreError,
     ProjectNotOrderable,
     QueueUnavailable,
     RoundSuperseded,
@@ -32,6 +33,7 @@ from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
 from backend.loop.publish import SAMPLING
 from backend.loop.report import RoundReport
+from backend.loop.rollback import roll_back
 from backend.loop.round import run_round, step_back
 from backend.loop.shard_jobs import (
     MOST_TRIES,
@@ -47,6 +49,8 @@ from backend.settings import read_settings
 from backend.store.connection import bind, is_connected
 from backend.store.models import ModelStore
 from backend.store.progress import ProgressFile
+from backend.store.titles import note_title
+from backend.store.wishes import forget_rollback, rests, wished_rollback
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +61,8 @@ ROUNDS = frozenset({ROUND, "backend.jobs.perform_round"})
 FORCE_SECONDS = 3600
 RESULT_SECONDS, FAILURE_SECONDS = 600, 86_400
 LONGEST_PAUSE = 60.0
+# How a round of a paused project ends: nothing was read, nothing written.
+PAUSED = "paused"
 # For a work horse that is killed; a round that fails by itself is repeated by the poll, with growing pauses.
 AFTER_DEATH = Retry(max=3, interval=[1, 10, 30])
 
@@ -202,6 +208,9 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
     if not is_connected(store, project_id):
         redis.delete(pending_key(project_id), begun_key(project_id))
         return "not connected"
+    if rests(store.folder(project_id)):
+        redis.delete(pending_key(project_id), begun_key(project_id))
+        return PAUSED
     published = store.published(project_id)
     # It clears the mark before anything is read: an event from now on must ask for another round.
     with take_lease(
@@ -210,6 +219,10 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
         if lease is None:
             DirtyMarker.of(services).mark_dirty(project_id, "busy", delay=services.settings.lease / 3)
             return "busy"
+        # Again: whoever pauses writes the note first, and then takes the lease from a round that has it.
+        if rests(store.folder(project_id)):
+            _note_end(redis, project_id, lease)
+            return PAUSED
         return _hold_round(services, project_id, lease)
 
 
@@ -280,8 +293,12 @@ def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
 def _round(services: Services, project_id: int, lease: Lease, progress: ProgressFile) -> RoundReport:
     redis = services.redis
     covers = observe(services.label_studio, project_id)
+    note_title(services.store.folder(project_id), covers["title"])
     bind(services.store, project_id, covers["bound_to"])
     force = redis.get(force_key(project_id))
+    wished = wished_rollback(services.store.folder(project_id))
+    if wished is not None:
+        return _rolled_back(services, project_id, lease, wished)
     try:
         report = run_round(services, project_id, lease, force=force is not None)
     except (LabelingConfigError, ProjectNotOrderable) as error:
@@ -296,6 +313,23 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
     if force is not None:
         # Only now: a forced round that fails is repeated as one. Another wish, that came since, stands.
         forget_if_same(redis, force_key(project_id), force)
+    return report
+
+
+def _rolled_back(services: Services, project_id: int, lease: Lease, version: str) -> RoundReport:
+    folder = services.store.folder(project_id)
+    progress = ProgressFile(folder)
+    try:
+        report = roll_back(services, project_id, lease, version)
+    except ModelStoreError:
+        # A wish that cannot be granted must not stand in the way of rounds.
+        forget_rollback(folder, version)
+        raise
+    lease.check()
+    # What the last round has covered still is all that was learned: labels given since are to be noticed.
+    served = serving({"model_version": report.version, "sampling": SAMPLING})
+    progress.succeed(asdict(report), (progress.read().covers or {}) | served)
+    forget_rollback(folder, version)
     return report
 
 

@@ -23,6 +23,8 @@ from backend.store.connection import Connection, bind, is_connected, read_connec
 from backend.store.poll_note import note_poll
 from backend.store.progress import Progress, ProgressFile
 from backend.store.queue_note import QueueNote
+from backend.store.titles import note_title
+from backend.store.wishes import rests, wished_rollback
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +142,7 @@ class Poller:
         try:
             seen = observe(self.services.label_studio, project_id)
             bind(self.services.store, project_id, seen["bound_to"])
+            note_title(self.services.store.folder(project_id), seen["title"])
         except LabelStudioNotFound as error:
             self._note(project_id, str(error), gone=True)
             pause = LONGEST_PAUSE
@@ -169,7 +172,7 @@ class Poller:
                     self._mark(project_id, f"{why} was lost")
 
     def _wake_the_dead(self, project_id: int, progress: Progress) -> None:
-        """Ask for a new round where one began, has not ended, and nobody holds the lease any more."""
+        """Ask for a new round where one died or failed, or a rollback is asked for and not done."""
         if progress.running_since is not None:
             ago = time.time() - progress.running_since
             # Begun in the future: the clock was set back since.
@@ -177,8 +180,13 @@ class Poller:
                 self._mark(project_id, "a round died")
         elif progress.failures and progress.may_try_again(time.time()):
             self._mark(project_id, "a round failed")
+        elif wished_rollback(self.services.store.folder(project_id)) and progress.may_try_again(time.time()):
+            self._mark(project_id, "a rollback is asked for")
 
     def _mark(self, project_id: int, reason: str) -> None:
+        if rests(self.services.store.folder(project_id)):
+            # What is seen now will be seen again when the pause is over.
+            return
         DirtyMarker.of(self.services).mark_dirty(project_id, reason, delay=0.0)
 
     def _leads(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from backend.errors import ProjectNotOrderable
+from backend.label_studio.records import Annotation
 from backend.learning.controls import Control, read_questions
 from backend.learning.inputs import Values, choose_inputs, read_values, with_spare
 from backend.learning.labeling_config import config_digest, shown_objects
@@ -44,6 +45,7 @@ class Situation:
     open : ids of the tasks that still want annotations
     data, predictions : read these of tasks, see `Tasks`
     others : how many predictions each of other models' versions has in the project
+    annotations : yields each annotated task's id and its annotations, oldest first
     foreign : how doubtful the predictions that the option `predictions` names make tasks; None without it
     notes : what whoever looks after the project should know
     goal : what is looked for, where that is asked for
@@ -62,6 +64,7 @@ class Situation:
     foreign: Callable[[Tasks], np.ndarray] | None = None
     encoded: tuple[str, ...] = ()
     goal: Goal | None = None
+    annotations: Callable[[], Iterable[tuple[int, Sequence[Annotation]]]] = tuple
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -175,7 +178,7 @@ def _situation(
     told = goal.told(labels) if goal else why_none
     notes = (*notes, told) if told else notes
     seen = Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
-    return replace(seen, goal=goal)
+    return replace(seen, goal=goal, annotations=snapshot.annotations)
 
 
 def _must_be_orderable(pool: PoolFeatures) -> None:

@@ -18,6 +18,8 @@ from backend.store.healing import make_room, sound_report
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 # Bytes of the history; some thousand rounds.
 LARGEST_HISTORY = 4 * 2**20
+# Of a round's outcomes, those after which something else is served than before.
+PUBLISHED = ("published", "rolled back")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class ProgressFile:
 
     def succeed(self, report: dict[str, Any], covers: dict[str, Any]) -> None:
         """Note a finished round and what it has covered."""
-        published = report.get("outcome") == "published"
+        published = report.get("outcome") in PUBLISHED
         rounds = self.rounds() + published
         if published:
             self._note(report)

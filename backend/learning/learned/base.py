@@ -68,6 +68,11 @@ class Learned(ABC):
         """Return a number for each task: of those with the same, a batch should hold one; None: no groups."""
         return None
 
+    @property
+    def columns(self) -> tuple[Answer, ...]:
+        """What each class of the sampler stands for: an answer, or a member of one; () without a sampler."""
+        return ()
+
     @abstractmethod
     def state(self) -> State:
         """Return JSON values and arrays, all that `from_state` needs besides the estimators."""
