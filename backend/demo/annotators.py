@@ -54,6 +54,7 @@ class LoopAnnotator:
     def run(self) -> None:
         """Label up to the budget; after each batch wait for the round and measure its model."""
         n = 0
+        # The order that stands before any label is a round's as well.
         self._measure(self._await_round(n), n)
         while n < BUDGET:
             stop = next_stop(n, self._pool.options.batch_size)

@@ -57,11 +57,13 @@ class Demo:
         board = Board(console, tuple(DATASETS))
         with ExitStack() as stack:
             stack.enter_context(interruptible())
+            # A server that is just ending may still write into it.
             folder = Path(
                 stack.enter_context(TemporaryDirectory(prefix="clean-al-demo-", ignore_cleanup_errors=True))
             )
             with board.shown():
                 board.phase("starting Label Studio and clean-al serve")
+                # First, since it takes longest and waits for nothing that follows.
                 band = Band(folder)
                 stack.callback(band.stop)
                 servers = stack.enter_context(Servers(self.binary, folder, self.out / "serve.log", SEED))
@@ -88,6 +90,7 @@ class Demo:
         def label(name: str) -> None:
             pairs.append(_label_pair(servers, board, DATASETS[name](), anna, twin))
 
+        # A server that dies ends all annotators at once, instead of each one's patience.
         together([partial(label, name) for name in DATASETS], also=servers.check)
         return pairs
 

@@ -100,6 +100,7 @@ class LabeledPool:
         """Return the project as a round sees it once the tasks at these rows of the pool are labeled."""
         ids, rows = self._pool.task_ids, np.sort(rows)
         labels = ProjectLabels((Labels(self.control, ids[rows], tuple(self.truth[rows].tolist())),))
+        # One annotator per task: what is labeled is closed.
         is_open = np.ones(len(ids), dtype=bool)
         is_open[rows] = False
         project = {"id": 0, "label_config": self.label_config}
@@ -162,6 +163,7 @@ def loop_rounds(pool: LabeledPool) -> Iterator[tuple[np.ndarray, float]]:
             return
         head = choose(lesson, situation, pool.settings.seed)
         n_served = next_stop(len(rows), pool.options.batch_size) - len(rows)
+        # Task ids begin at 1, rows at 0.
         rows = np.concatenate([rows, situation.candidates[head.rows][:n_served] - 1])
 
 
@@ -179,6 +181,7 @@ def curve_of(rounds: Iterable[tuple[np.ndarray, float]], target: float, most: in
     """Return the curve up to the budget, and on until it reaches an accuracy or has `most` labels."""
     curve: Curve = []
     for rows, accuracy in rounds:
+        # Without labels both arms give the same constant guess: no point of a curve.
         if len(rows):
             curve.append((len(rows), accuracy))
         if len(rows) >= most or (len(rows) >= BUDGET and accuracy >= target):

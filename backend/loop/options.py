@@ -55,6 +55,7 @@ class ProjectOptions(BaseModel):
     min_labels: int = Field(2, ge=2)
     prefill: Literal["confident", "always", "never"] = "confident"
     exploration: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
+    target_accuracy: float | None = Field(None, gt=0, lt=1, allow_inf_nan=False)
     predictions: str | None = None
     estimator: str | None = None
     features: tuple[str, ...] = Field((), max_length=1000)

@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.learning.accuracy import Accuracy, accuracy_now, read_accuracies
 from backend.loop.audit import audited_head, labels_until_audit, remembered_draws
+from backend.loop.insights.keep import keep_insight
 from backend.loop.learn import Lesson, learn
 from backend.loop.lease import Lease
 from backend.loop.prefill import results_for
@@ -47,6 +48,8 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
             served = is_served(services.label_studio, situation.project, published)
         if served:
             outcome = "nothing new"
+            with stages("know"):
+                keep_insight(store.folder(project_id), situation, None, published, accuracies, accuracies)
             return report_on(situation, outcome, published, lease.fence, accuracies, None, stages.seconds)
 
     version = new_version(lease.fence)
@@ -71,7 +74,11 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         clean_up(services.label_studio, project_id, published, lease)
     # Last: annotators do not wait for it.
     with stages("estimate"):
-        accuracies = estimate(lesson, situation, accuracies, anew=force)
+        before, accuracies = accuracies, estimate(lesson, situation, accuracies, anew=force)
+    with stages("know"):
+        lease.check()
+        folder = store.folder(project_id)
+        keep_insight(folder, situation, lesson, published, before, accuracies, anew=force)
     return report_on(situation, "published", published, lease.fence, accuracies, lesson, stages.seconds)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from backend.errors import ProjectNotOrderable
+from backend.label_studio.records import Annotation
 from backend.learning.controls import Control, read_questions
 from backend.learning.inputs import Values, choose_inputs, read_values, with_spare
 from backend.learning.labeling_config import config_digest, shown_objects
@@ -42,6 +43,7 @@ class Situation:
     open : ids of the tasks that still want annotations
     data, predictions : read these of tasks, see `Tasks`
     others : how many predictions each of other models' versions has in the project
+    annotations : yields each annotated task's id and its annotations, oldest first
     foreign : how doubtful the predictions that the option `predictions` names make tasks; None without it
     notes : what whoever looks after the project should know
     """
@@ -56,6 +58,7 @@ class Situation:
     predictions: ReadPredictions | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
+    annotations: Callable[[], Iterable[tuple[int, Sequence[Annotation]]]] = tuple
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -161,7 +164,17 @@ def _situation(
         notes = (*notes, f"orders without learning: {questions.why_none}")
     else:
         notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
-    return Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+    return Situation(
+        project,
+        options,
+        pool,
+        labels,
+        ids[is_open],
+        snapshot.data,
+        notes,
+        snapshot.predictions,
+        annotations=snapshot.annotations,
+    )
 
 
 def _must_be_orderable(pool: PoolFeatures) -> None:

@@ -155,6 +155,7 @@ class Insight:
 
     Attributes
     ----------
+    target : the accuracy that the project wants (option `target_accuracy`), or None
     head : the queue's first tasks, in its order
     suspects : the likeliest wrong label first
     problems : what could not be computed, or was damaged since, each named in a sentence
@@ -162,6 +163,7 @@ class Insight:
 
     curve: tuple[CurvePoint, ...] = ()
     stop: StopAdvice = StopAdvice()
+    target: FiniteFloat | None = None
     savings: SavedLabels | None = None
     per_label: tuple[LabelQuality, ...] = ()
     confusion: tuple[ConfusedPair, ...] = ()
@@ -199,7 +201,8 @@ def load_insight(folder: Path) -> Insight:
     stored = read_json(path)
     if not isinstance(stored, dict):
         return Insight(problems=(_damaged("it"),)) if path.exists() else Insight()
-    found: dict[str, Any] = {}
+    target = stored.get("target")
+    found: dict[str, Any] = {"target": float(target) if isinstance(target, int | float) else None}
     problems = _texts(stored.get("problems"))
     for name, kind in SINGLES.items():
         value = stored.get(name)

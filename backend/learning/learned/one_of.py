@@ -47,6 +47,10 @@ class OneOf(Learned):
         made.sampler = sampler
         return made
 
+    @property
+    def columns(self) -> tuple[Answer, ...]:
+        return self.answers
+
     def probabilities(self, tasks: Tasks) -> np.ndarray:
         """Return the probability of each answer for each task; shape (n_tasks, n_answers)."""
         found = class_probabilities(self.classifier, tasks.features.X)

@@ -51,6 +51,10 @@ class SetOf(Learned):
         made.sampler = sampler
         return made
 
+    @property
+    def columns(self) -> tuple[Answer, ...]:
+        return self.labels
+
     def probabilities(self, tasks: Tasks) -> np.ndarray:
         """Return the probability of each label for each task; shape (n_tasks, n_labels)."""
         return self.classifier.predict_proba(tasks.features.X)[:, : len(self.labels)]
