@@ -27,6 +27,7 @@ from backend.errors import (
     RoundSuperseded,
     UnexpectedFailure,
 )
+from backend.loop.encoding import PUT_OFF, encode_shard, give_up
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
@@ -34,6 +35,14 @@ from backend.loop.publish import SAMPLING
 from backend.loop.report import RoundReport
 from backend.loop.rollback import roll_back
 from backend.loop.round import run_round, step_back
+from backend.loop.shard_jobs import (
+    MOST_TRIES,
+    SHARD,
+    ask_for_shards,
+    count_try,
+    forget_tries,
+    is_one_shard,
+)
 from backend.loop.stages import LABEL_STUDIO_STAGES
 from backend.services import Services
 from backend.settings import read_settings
@@ -68,14 +77,19 @@ def ask_for_forced_round(redis: Redis, project_id: int) -> None:
 
 
 class RoundJob(Job):
-    """An RQ job that can be nothing but a round: whoever can write to Redis must not choose what runs."""
+    """An RQ job that can be nothing but a round, or a shard to encode for one.
+
+    Whoever can write to Redis must not choose what runs.
+    """
 
     @property
     def func(self) -> Any:
-        honest = self.func_name in ROUNDS and self.instance is None and not self.kwargs
-        if not honest or not _is_one_project(self.args):
-            raise PermissionError("only rounds of projects run here")
-        return perform_round
+        if self.instance is None and not self.kwargs:
+            if self.func_name in ROUNDS and _is_one_project(self.args):
+                return perform_round
+            if self.func_name == SHARD and is_one_shard(self.args):
+                return perform_shard
+        raise PermissionError("only rounds of projects, and shards of them, run here")
 
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> Self:
@@ -212,6 +226,38 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
         return _hold_round(services, project_id, lease)
 
 
+def perform_shard(project_id: int, name: str, services: Services | None = None) -> str:
+    """Encode one shard of a project's tasks and return how it ended; this is what RQ calls between rounds."""
+    services = services or Services(read_settings())
+    redis, store, settings = services.redis, services.store, services.settings
+    if not is_connected(store, project_id):
+        return "not connected"
+    marker, rounds = DirtyMarker.of(services), round_queue(redis)
+
+    def ask_for_round(reason: str) -> None:
+        marker.mark_dirty(project_id, reason)
+
+    if not count_try(redis, project_id, name):
+        give_up(services, project_id, name, f"its worker failed {MOST_TRIES} times at one shard; see the log")
+        ask_for_round("an encoder fails")
+        return "given up"
+    try:
+        outcome = encode_shard(services, project_id, name, lambda: rounds.count == 0, ask_for_round)
+    except RedisError as error:
+        return f"broken off: {why_unavailable(error)}"
+    except Exception as error:  # noqa: BLE001  as for a round
+        what = kind_and_place(error)
+        logger.error(
+            "project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__))
+        )
+        raise UnexpectedFailure(what) from None
+    forget_tries(redis, project_id, name)
+    if outcome != PUT_OFF:
+        ask_for_shards(redis, store, project_id, settings.job_timeout)
+    logger.info("project %s: %s", project_id, outcome)
+    return outcome
+
+
 def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
     progress = ProgressFile(services.store.folder(project_id))
     progress.begin()
@@ -263,6 +309,7 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
     if report.head:
         covers |= serving({"model_version": report.version, "sampling": SAMPLING})
     progress.succeed(asdict(report), covers)
+    ask_for_shards(redis, services.store, project_id, services.settings.job_timeout)
     if force is not None:
         # Only now: a forced round that fails is repeated as one. Another wish, that came since, stands.
         forget_if_same(redis, force_key(project_id), force)

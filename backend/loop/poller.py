@@ -17,6 +17,7 @@ from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
 from backend.loop.observe import observe
 from backend.loop.promoter import promote_until
+from backend.loop.shard_jobs import ask_for_shards
 from backend.services import Services
 from backend.store.connection import Connection, bind, is_connected, read_connection
 from backend.store.poll_note import note_poll
@@ -35,6 +36,7 @@ LONGEST_PAUSE = 60.0
 LOOKS_AT_ONCE = 8
 # A job that was taken from the queue may need this long to begin its round, and clear its mark.
 SECONDS_TO_BEGIN = 3.0
+SHARDS_EVERY = 10.0
 
 _LEAD = """
 local leader = text(KEYS[1])
@@ -57,6 +59,7 @@ class Poller:
     _failures: dict[int, int] = field(default_factory=dict)
     _looks: dict[int, Future[None]] = field(default_factory=dict)
     _lost: dict[int, tuple[str, float]] = field(default_factory=dict)
+    _next_shards: float = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
@@ -101,6 +104,17 @@ class Poller:
                 looks.append(self._begin_look(project_id, progress))
         for done in wait(looks, timeout=TICK).done:
             done.result()
+        self._ask_for_shards(connected)
+
+    def _ask_for_shards(self, connected: list[int]) -> None:
+        """Queue what is still to be encoded where a worker has died at it, or the queue was lost."""
+        now = time.monotonic()
+        if now < self._next_shards:
+            return
+        self._next_shards = now + SHARDS_EVERY
+        for project_id in connected:
+            settings = self.services.settings
+            ask_for_shards(self.services.redis, self.services.store, project_id, settings.job_timeout)
 
     def _is_due(self, project_id: int) -> bool:
         self._looks = {i: look for i, look in self._looks.items() if not look.done()}

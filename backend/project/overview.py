@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backend.learning.accuracy import Accuracy, read_accuracy
+from backend.loop.encoding import encoding_notes
 from backend.loop.report import NOT_ORDERABLE
 from backend.store.connection import is_connected, is_damaged, read_connection
 from backend.store.files import read_record
@@ -94,7 +95,7 @@ def _status(store: ModelStore, project_id: int) -> ProjectStatus:
         last_round=report.get("ended_at"),
         seconds=dict(report.get("seconds", {})),
         problem=problem and printable(problem),
-        notes=[printable(note) for note in report.get("notes", [])],
+        notes=[printable(note) for note in (*report.get("notes", []), *encoding_notes(folder))],
         accuracy=read_accuracy(report),
     )
 
