@@ -276,6 +276,10 @@ class LabelStudio:
             "POST", f"/api/tasks/{task_id}/annotations/", body={"result": result, **fields}
         )
 
+    def update_annotation(self, annotation_id: int, **fields: Any) -> Json:
+        """Return the annotation with these fields set."""
+        return self._http.call("PATCH", f"/api/annotations/{annotation_id}/", body=fields)
+
     # Webhooks and ML backends
 
     def webhooks(self, project_id: int) -> list[Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from backend.learning.accuracy import Accuracy
 from backend.learning.labels import Labels
@@ -19,6 +20,8 @@ MOST_REASONS = 8
 
 # The outcome of a round in a project of which not even an order can be made.
 NOT_ORDERABLE = "cannot be ordered"
+# The outcome of serving an earlier model again.
+ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class RoundReport:
     ----------
     labels : tasks with an answer to any question
     classes, accuracy : those of the first question
+    restored : the earlier version whose model is served again; None after a round that has learned
+    options : the project's options that the round went by
     """
 
     project: int
@@ -65,6 +70,8 @@ class RoundReport:
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     ended_at: str = ""
+    restored: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def report_on(
@@ -105,6 +112,7 @@ def report_on(
         notes=(*situation.notes, *_notes(situation, missing)),
         seconds=seconds,
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        options=situation.options.model_dump(mode="json"),
     )
 
 
