@@ -240,11 +240,12 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
         report = run_round(services, project_id, lease, force=force is not None)
     except (LabelingConfigError, ProjectNotOrderable) as error:
         report = step_back(services, project_id, lease, error)
-        covers |= serving(services.label_studio.project(project_id))
+        covers |= serving(services.label_studio.project(project_id), {})
     # Who was outlived does not say how it went: another worker's word stands, or will.
     lease.check()
-    if report.head:
-        covers |= serving({"model_version": report.version, "sampling": SAMPLING})
+    if report.head and report.version:
+        now = {"model_version": report.version, "sampling": SAMPLING}
+        covers |= serving(now, {report.version: report.stored or covers["served"]})
     progress.succeed(asdict(report), covers)
     if force is not None:
         # Only now: a forced round that fails is repeated as one. Another wish, that came since, stands.

@@ -44,6 +44,7 @@ class Situation:
     others : how many predictions each of other models' versions has in the project
     foreign : how doubtful the predictions that the option `predictions` names make tasks; None without it
     notes : what whoever looks after the project should know
+    means : what there was to read media with
     """
 
     project: dict[str, Any]
@@ -53,6 +54,7 @@ class Situation:
     open: np.ndarray
     data: ReadData
     notes: tuple[str, ...] = ()
+    means: str = ""
     predictions: ReadPredictions | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
@@ -116,6 +118,11 @@ def look(services: Services, project_id: int, stages: Stages, *, anew: bool = Fa
         return _with_others(situation, snapshot, others)
 
 
+def means_of(services: Services) -> str:
+    """Return what there is to read media with: with other settings or packages more may be readable."""
+    return f"{services.media.means} {packages_there()}"
+
+
 def _with_others(situation: Situation, snapshot: Snapshot, others: Mapping[str, int]) -> Situation:
     """Return the situation with what other models have predicted in the project."""
     version = situation.options.predictions
@@ -161,7 +168,10 @@ def _situation(
         notes = (*notes, f"orders without learning: {questions.why_none}")
     else:
         notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
-    return Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+    read, means = snapshot.data, means_of(services)
+    return Situation(
+        project, options, pool, labels, ids[is_open], read, notes, means, predictions=snapshot.predictions
+    )
 
 
 def _must_be_orderable(pool: PoolFeatures) -> None:
@@ -194,7 +204,7 @@ def _features(
         return read_values(inputs, _data(snapshot, wanted), services.media.of_project(project["id"]))
 
     store = FeatureStore(services.store.folder(project["id"]) / "features")
-    means = f"{services.media.means} {packages_there()}"
+    means = means_of(services)
     pool = store.refresh(inputs, ids, versions, read, services.settings.seed, means)
     spare = with_spare(inputs, shown, sample)
     if spare == inputs or pool.features.readable.any():
