@@ -27,6 +27,7 @@ from backend.errors import (
     RoundSuperseded,
     UnexpectedFailure,
 )
+from backend.log_context import about
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
@@ -209,7 +210,8 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
         if rests(store.folder(project_id)):
             _note_end(redis, project_id, lease)
             return PAUSED
-        return _hold_round(services, project_id, lease)
+        with about(project=project_id, round=lease.fence):
+            return _hold_round(services, project_id, lease)
 
 
 def _hold_round(services: Services, project_id: int, lease: Lease) -> str:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError, ForeignProject, LabelStudioNotFound, QueueUnavailable
+from backend.loop.heartbeat import POLL, beating
 from backend.loop.jobs import DirtyMarker, round_jobs, why_unavailable
 from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
+from backend.loop.notify import notify_until
 from backend.loop.observe import observe
 from backend.loop.promoter import promote_until
 from backend.services import Services
@@ -65,6 +67,9 @@ class Poller:
             target=promote_until, args=(self.services, stop), name="promote", daemon=True
         )
         promote.start()
+        beating(self.services, POLL, stop)
+        tell = threading.Thread(target=notify_until, args=(self.services, stop), name="notify", daemon=True)
+        tell.start()
         while not stop.wait(TICK):
             try:
                 if self._leads():

@@ -12,7 +12,9 @@ from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.problems import answer_errors
+from backend.web.process_gauges import ProcessGauges
 from backend.web.project_gauges import ProjectGauges
+from backend.web.readiness import Readiness
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
 BLUEPRINTS = (operations.blueprint, dashboard.blueprint, webhooks.blueprint, ml_protocol.blueprint)
@@ -40,6 +42,7 @@ def create_app(
     # With a registry of this app's own: the library's global one refuses a second app in one process.
     metrics = Metrics()
     metrics.registry.register(ProjectGauges(ModelStore(settings.model_dir)))
+    metrics.registry.register(ProcessGauges(settings))
     app.extensions[EXTENSION] = WebState(
         settings=settings,
         gate=Gate.of(settings),
@@ -47,6 +50,7 @@ def create_app(
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
         label_configs=SeenTexts(),
+        readiness=Readiness(settings),
     )
     metrics.time_requests(app)
     answer_errors(app)

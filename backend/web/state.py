@@ -13,6 +13,7 @@ from backend.web.auth import Gate
 from backend.web.collaborators import Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
+from backend.web.readiness import Readiness
 
 EXTENSION = "clean_al"
 
@@ -47,6 +48,7 @@ class WebState:
     predictor: Predictor
     metrics: Metrics
     label_configs: SeenTexts
+    readiness: Readiness
 
 
 def web_state(app: Flask | None = None) -> WebState:
