@@ -223,6 +223,13 @@ class TestDamage:
         assert "the queue does not work" in text
         assert "Redis does not answer: ConnectionError (since 20" in text
 
+    def test_the_queue_server_is_away_and_nobody_has_noted_it_yet(self, tmp_path: Path) -> None:
+        make_project(tmp_path)
+        text = get(client_of(tmp_path, redis_url="redis://127.0.0.1:1/0"), "/3").text
+        assert "the queue does not work" in text
+        assert "Redis does not answer: ConnectionError; the last order stands" in text
+        assert "402" in text, "what is on disk is shown all the same"
+
     def test_a_project_that_was_never_connected_is_not_found(self, tmp_path: Path) -> None:
         answer = client_of(tmp_path).get("/dashboard/77")
         assert answer.status_code == 404
