@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, str] = {
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
     "label_errors": "Labels: are planted errors found",
     "export_speed": "Exporters: tasks per second beside other tools",
+    "page_speed": "The page: time to answer",
 }
 RESULTS = Path(__file__).parent / "results"
 HEAD = """# Benchmarks

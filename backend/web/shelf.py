@@ -45,8 +45,8 @@ class StatusShelf:
         return found
 
     def one(self, project_id: int) -> ProjectStatus:
-        """Return the state of one project."""
-        return self._one(project_id, _signature(self._store.root, (QUEUE_FILE,)))
+        """Return the state of one project, read now: its notes come from more files than these."""
+        return project_status(self._store, project_id)
 
     def _one(self, project_id: int, queue: Signature) -> ProjectStatus:
         # Before the files are read: what changes meanwhile is read again next time.

@@ -81,6 +81,6 @@ def charts(facts: ProjectFacts) -> list[tuple[str, Any]]:
     if not facts.insight.curve:
         return []
     return [
-        (name, draw(facts.insight.curve, facts.marks, *size))
+        (name, draw(facts.insight.curve, facts.marks, *size, facts.insight.target))
         for name, size in (("wide", WIDE), ("narrow", NARROW))
     ]

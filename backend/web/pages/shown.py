@@ -14,6 +14,7 @@ LONGEST = 300
 # Controls but tab and newline, and halves of characters: a page cannot hold them.
 UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 NOTHING = Markup("–")
+_BEGIN, _END = Markup("<bdi>"), Markup("</bdi>")
 
 
 def shown(text: Any, longest: int = LONGEST) -> Markup:
@@ -22,7 +23,7 @@ def shown(text: Any, longest: int = LONGEST) -> Markup:
     cut = UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", whole[:longest])
     more = f"… ({len(whole):,} characters)" if len(whole) > longest else ""
     # Without <bdi> a mark in a title could turn around what stands after it.
-    return Markup("<bdi>{}</bdi>{}").format(cut, more)
+    return _BEGIN + escape(cut) + _END + more
 
 
 def percent(share: float | None, digits: int = 0) -> str:
