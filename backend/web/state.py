@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from flask import Flask, current_app
@@ -15,7 +15,7 @@ from backend.web.auth import Gate
 from backend.web.collaborators import Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
-from backend.web.shelf import StatusShelf
+from backend.web.shelf import FileShelf, StatusShelf
 
 EXTENSION = "clean_al"
 
@@ -51,6 +51,7 @@ class WebState:
     metrics: Metrics
     label_configs: SeenTexts
     statuses: StatusShelf
+    files: FileShelf = field(default_factory=FileShelf)
 
     @cached_property
     def services(self) -> Services:

@@ -56,7 +56,8 @@ def project_page(project_id: int, *, done: str | None = None, refusal: Refusal |
     """
     if not store().folder(project_id).is_dir():
         raise NotFound(f"the loop was never on for project {project_id}")
-    facts = Reading(store(), web_state().statuses.one(project_id)).facts(
+    state = web_state()
+    facts = Reading(store(), state.statuses.one(project_id), state.files).facts(
         *(page_number(request.args.get(name, "")) for name in ("queue", "rounds", "suspects"))
     )
     return page(
