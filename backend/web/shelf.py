@@ -1,12 +1,14 @@
-"""The states of all projects, each read again only when its files have changed."""
+"""What pages read from MODEL_DIR, each file again only when it has changed."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from backend.loop.heartbeat import Alive
 from backend.project.overview import ProjectStatus, project_status
@@ -31,7 +33,37 @@ QUEUE_FILE = "queue.json"
 # Seconds for which the answer who is alive is good: a page that is renewed must not ask for each project.
 GOOD_FOR = 2.0
 AskAlive = Callable[[], Alive]
+MOST_FILES = 200
 Signature = tuple[tuple[int, int, int] | None, ...]
+Content = TypeVar("Content")
+
+
+class FileShelf:
+    """Keeps what files held that were read last; threads share it, and must not change what they get."""
+
+    def __init__(self, most: int = MOST_FILES):
+        self._kept: OrderedDict[str, tuple[tuple[int, int, int], Any]] = OrderedDict()
+        self._most = most
+        self._lock = threading.Lock()
+
+    def read(self, path: Path, read: Callable[[], Content]) -> Content:
+        """Return what `read` makes of a file, without reading it while it is the same."""
+        name = str(path)
+        # Before the file is read: what changes meanwhile is read again next time.
+        stamp = _stamp(name)
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is not None and kept[0] == stamp:
+                self._kept.move_to_end(name)
+                found: Content = kept[1]
+                return found
+        content = read()
+        if stamp is not None:
+            with self._lock:
+                self._kept[name] = (stamp, content)
+                while len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
+        return content
 
 
 class StatusShelf:
@@ -61,8 +93,8 @@ class StatusShelf:
         return found
 
     def one(self, project_id: int) -> ProjectStatus:
-        """Return the state of one project."""
-        return self._one(project_id, _signature(self._store.root, (QUEUE_FILE,)), self._who_is_alive())
+        """Return the state of one project, read now: its notes come from more files than these."""
+        return project_status(self._store, project_id, self._who_is_alive())
 
     def _who_is_alive(self) -> Alive | None:
         if self._ask_alive is None:

@@ -91,6 +91,18 @@ def test_pictures_and_sounds_are_fetched_only_when_they_are_seen(tmp_path: Path)
     assert [a["preload"] for a in page.all("audio")] == ["none"]
 
 
+def test_what_a_round_learns_meanwhile_is_shown_at_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    client = client_of(tmp_path)
+    assert "You can stop" in get(client, "/3").text
+    save_insight(project, replace(INSIGHT, stop=replace(INSIGHT.stop, verdict="go on"), target=0.95))
+    text = get(client, "/3").text
+    assert "Go on labeling" in text
+    assert "The target is 95%." in text
+    (project / "insight.json").unlink()
+    assert "When to stop is not known yet" in get(client, "/3").text
+
+
 class TestCurve:
     POINTS = (CurvePoint(0, 0.5, 0.4, 0.6), CurvePoint(100, 0.9, 0.8, 1.0))
 
