@@ -7,7 +7,6 @@ import secrets
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Self
 
 from redis import Redis
@@ -18,9 +17,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from backend.errors import (
-    BackendError,
     LabelingConfigError,
-    LabelStudioNotFound,
     ModelStoreError,
     ProjectNotOrderable,
     QueueUnavailable,
@@ -28,6 +25,7 @@ from backend.errors import (
     UnexpectedFailure,
 )
 from backend.loop.encoding import PUT_OFF, encode_shard, give_up
+from backend.loop.failures import kind_and_place, note_failure, why_unavailable
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
@@ -193,14 +191,6 @@ class DirtyMarker:
         )
 
 
-def why_unavailable(error: Exception) -> str:
-    """Return what is wrong with the queue server, in its own words where it has some, never its address."""
-    if isinstance(error, ResponseError):
-        # Of an error inside a script, the server's words come first, and the script's name after them.
-        return f"Redis refuses: {str(error).partition(' script:')[0][:200]}"
-    return f"Redis does not answer: {type(error).__name__}"
-
-
 def perform_round(project_id: int, services: Services | None = None) -> str:
     """Run one round of a project and return how it ended; this is what RQ calls."""
     services = services or Services(read_settings())
@@ -274,7 +264,7 @@ def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
         if lease.is_lost():
             logger.warning("project %s: %s, after the lease was lost", project_id, type(error).__name__)
             return "superseded"
-        return _note_failure(progress, project_id, error)
+        return note_failure(progress, project_id, error)
     finally:
         # Where this is not reached, or the round's end was not noted, the poll finds it begun and not ended.
         if progress.read().running_since is None:
@@ -336,29 +326,3 @@ def _rolled_back(services: Services, project_id: int, lease: Lease, version: str
 def _note_end(redis: Redis, project_id: int, lease: Lease) -> None:
     with suppress(RedisError):
         forget_if_same(redis, begun_key(project_id), lease.fence)
-
-
-def _note_failure(progress: ProgressFile, project_id: int, error: Exception) -> str:
-    """Note why a round failed and return how that is called; raise what nobody expected."""
-    if isinstance(error, LabelStudioNotFound):
-        progress.fail(f"{error}; was the project deleted? then: clean-al disconnect {project_id} --forget")
-        return "gone"
-    if isinstance(error, BackendError):
-        after = progress.fail(str(error))
-        logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
-        return "failed"
-    what = kind_and_place(error)
-    progress.fail(what)
-    logger.error("project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__)))
-    # RQ writes down what is raised: of an error whose words may quote a task, only its kind goes there.
-    raise UnexpectedFailure(what) from None
-
-
-def kind_and_place(error: Exception) -> str:
-    """Return what kind of error it is and where it was raised; its words may quote a task, or a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [
-        frame for frame in frames if "backend" in frame.filename or "clean_al" in frame.filename
-    ] or frames
-    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-    return f"{type(error).__name__}{place}; the log has more"

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError, ForeignProject, LabelStudioNotFound, QueueUnavailable
-from backend.loop.jobs import DirtyMarker, round_jobs, why_unavailable
+from backend.loop.failures import why_unavailable
+from backend.loop.jobs import DirtyMarker, round_jobs
 from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
 from backend.loop.observe import observe
