@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         "INFO", validation_alias=_named("LOG_LEVEL")
     )
     public_url: str | None = Field(None, validation_alias=_named("CLEAN_AL_PUBLIC_URL"))
+    label_studio_public_url: str | None = Field(
+        None, validation_alias=_named("CLEAN_AL_LABEL_STUDIO_PUBLIC_URL")
+    )
     workers: int = Field(1, ge=1, le=64, validation_alias=_named("CLEAN_AL_WORKERS"))
     debounce: Seconds = Field(2.0, validation_alias=_named("CLEAN_AL_DEBOUNCE"))
     poll_interval: Seconds = Field(5.0, validation_alias=_named("CLEAN_AL_POLL_INTERVAL"))
@@ -72,7 +75,7 @@ class Settings(BaseSettings):
     cvat_password: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_PASSWORD"))
     cvat_org: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_ORG"))
 
-    @field_validator("label_studio_url", "public_url", "cvat_url")
+    @field_validator("label_studio_url", "public_url", "label_studio_public_url", "cvat_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:

@@ -1,4 +1,4 @@
-"""How a round that failed is noted and told: by kind and place, never in words that may quote a task."""
+"""How a round that failed is called, in the status, in the log and in RQ's books."""
 
 from __future__ import annotations
 
