@@ -481,4 +481,7 @@ def test_a_damaged_file_names_the_place_and_what_came_before_stays(
     path.write_text(json.dumps(answered(tasks[0], "Ann won", accept=["sport"])) + '\n{"text": "Bo')
     said = call("pull", str(words), "--from", "prodigy", str(path))
     assert said.code == 1
+    assert "carried        1  annotation" in said.err
+    assert "nothing was lost" not in said.err
     assert "cut.jsonl" in said.err
+    assert len(label_studio.task(tasks[0])["annotations"]) == 1
