@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, str] = {
     "text_representation": "Sampler: features of texts for few labels and for many",
     "encoders": "Encoders: what they add, how fast, in what memory",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
+    "label_errors": "Labels: are planted errors found",
     "export_speed": "Exporters: tasks per second beside other tools",
 }
 RESULTS = Path(__file__).parent / "results"

@@ -17,6 +17,7 @@ from clean_al.sampler import IntelligentSampler
 from clean_al.savings import LabelSavings
 from clean_al.session import LabelingSession
 from clean_al.strategies import STRATEGIES
+from clean_al.suspects import SuspectLabels, suspect_labels
 from clean_al.text import TextRepresentation
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ __all__ = [
     "SamplingMetrics",
     "Strategy",
     "StrategyComparison",
+    "SuspectLabels",
     "TextEncoder",
     "TextRepresentation",
     "compare_strategies",
     "find_encoder",
     "join_blocks",
     "suggest_relabels",
+    "suspect_labels",
 ]
 
 # Not imported above: choosing needs nothing of the file formats, and `clean_al` may lean on `exporters` only

@@ -13,22 +13,18 @@ from typing import Any
 import numpy as np
 from scipy import stats
 from scipy.special import expit
-from sklearn.base import clone
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from clean_al.calibration import fit_calibration, log_odds, mean_calibrated
-from clean_al.fitting import TooFewLabels, fitted
+from clean_al.held_out import all_labels, held_out_predictions
 from clean_al.labeled import Labeled
 from clean_al.learners import class_probabilities
 from clean_al.multilabel import PerLabelClassifier
 from clean_al.pool import scored_in_blocks
 
-FOLDS = 5
 # Enough for a standard error; the ends of the interval come from Student's t, not from quantiles.
 BOOTSTRAPS = 200
 # Of 30 the mean residual is off by some 0.06 (at 85 % accuracy), about MODEL_DOUBT: enough to correct.
 ENOUGH_UNIFORM = 30
-MANY = 200
 # How far calibrated confidence alone was off on real data (one standard error).
 MODEL_DOUBT = 0.05
 UNKNOWN = "not known yet"
@@ -158,65 +154,9 @@ def pool_confidence(model: Any, X: Any) -> np.ndarray:
     """The highest class probability of every row; of several labels, that of all of them together."""
     if X is None or X.shape[0] == 0:
         return np.empty(0)
-    measure = _all_labels if isinstance(model, PerLabelClassifier) else _highest
+    measure = all_labels if isinstance(model, PerLabelClassifier) else _highest
     return scored_in_blocks(class_probabilities, measure, model, X, None)
 
 
 def _highest(probabilities: np.ndarray) -> np.ndarray:
     return probabilities.max(axis=1)
-
-
-def _all_labels(probabilities: np.ndarray) -> np.ndarray:
-    """How likely every yes and no is right, as if labels were independent."""
-    return np.maximum(probabilities, 1 - probabilities).prod(axis=1)
-
-
-def held_out_predictions(model: Any, labeled: Labeled, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Confidence and correctness (0 or 1) of every labeled item, by models that did not see it.
-
-    An item with several labels is right when all of them are. None when there are too few labels to hold any
-    out.
-    """
-    y = labeled.y
-    if labeled.multilabel:
-        return _held_out_sets(model, labeled, seed)
-    if len(y) < 2 * FOLDS or np.unique(y, return_counts=True)[1].max() == len(y):
-        return None
-    sure, correct = np.full(len(y), np.nan), np.zeros(len(y))
-    for train, test in _folds(y, seed):
-        # Their rows stay nan, so that the answer is "not known" and no estimate of the easier rest.
-        if len(np.unique(y[train])) < 2:
-            continue
-        try:
-            refit = fitted(clone(model), labeled.X[train], y[train])
-        except TooFewLabels:
-            return None
-        p = class_probabilities(refit, labeled.X[test])
-        sure[test] = p.max(axis=1)
-        correct[test] = refit.classes_[p.argmax(axis=1)] == y[test]
-    return None if np.isnan(sure).any() else (sure, correct)
-
-
-def _held_out_sets(model: Any, labeled: Labeled, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
-    y = labeled.y
-    if len(y) < 2 * FOLDS:
-        return None
-    sure, correct = np.zeros(len(y)), np.zeros(len(y))
-    n_folds = FOLDS if len(y) >= MANY else 2 * FOLDS
-    for train, test in KFold(n_folds, shuffle=True, random_state=seed).split(y):
-        try:
-            p = clone(model).fit(labeled.X[train], y[train]).predict_proba(labeled.X[test])
-        except TooFewLabels:
-            return None
-        sure[test], correct[test] = _all_labels(p), ((p >= 0.5) == y[test]).all(axis=1)
-    return sure, correct
-
-
-def _folds(y: np.ndarray, seed: int) -> Any:
-    """Every class in every fold where there are enough of it; more folds while labels are few."""
-    n_folds = FOLDS if len(y) >= MANY else 2 * FOLDS
-    # scikit-learn warns where a class has fewer members than there are folds, and cannot keep its promise
-    # anyway.
-    rarest = np.unique(y, return_counts=True)[1].min()
-    kind = StratifiedKFold if rarest >= n_folds else KFold
-    return kind(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(y)), y)

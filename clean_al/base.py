@@ -11,6 +11,7 @@ from clean_al.accuracy import AccuracyEstimate, estimate_accuracy, unknown_accur
 from clean_al.batches import BATCH_MODES, DEFAULT_DIVERSITY_THRESHOLD, BatchPlan
 from clean_al.columns import Columns, FrameClassifier, is_frame, listed
 from clean_al.fitting import TooFewLabels, fitted, predicted
+from clean_al.held_out import held_out_probabilities
 from clean_al.labeled import Labeled
 from clean_al.learners import make_learner
 from clean_al.metrics import SamplingMetrics, batch_diversity, batch_efficiency
@@ -209,6 +210,14 @@ class BaseSampler(BaseEstimator):
         # As it came: an estimate knows its own doubt, a bare number has none.
         value = self.estimate_accuracy() if target is None else target
         return label_savings(self.model_, self.labeled_, value, confidence=confidence)
+
+    def held_out_probabilities(self) -> np.ndarray | None:
+        """Probabilities of each labeled item by copies of the model that did not see it; None while too few.
+
+        Shape (n_labeled, n_classes), columns as `labeled_.classes`; `estimate_accuracy` shares its fits.
+        """
+        model = getattr(self, "model_", None)
+        return None if model is None else held_out_probabilities(model, self.labeled_)
 
     def get_metrics(self) -> SamplingMetrics:
         """Figures about the last batch and the labels so far; formulas are in `SamplingMetrics`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,7 @@ class Labeled:
     embedding : array of shape (n, d) in the space of distances, or None where that is X
     uniform : bool array of shape (n,), which items were drawn uniformly at random
     columns : the columns of the frames that X was made of, or None
+    memory : what was found out about these labels and is asked for more than once
     """
 
     X: Any
@@ -32,6 +33,7 @@ class Labeled:
     embedding: np.ndarray | None
     uniform: np.ndarray
     columns: Columns | None = None
+    memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def multilabel(self) -> bool:

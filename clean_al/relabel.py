@@ -149,8 +149,8 @@ def _confidence(votes: list[dict[Hashable, int]], consensus: np.ndarray, p: np.n
     agreement = _agreement(votes, consensus)
     labeled = np.array([bool(v) for v in votes])
     right = float(np.mean(p[labeled].argmax(axis=1) == consensus[labeled])) if labeled.any() else 1.0
-    model_weight = _skill(right, base)
-    weights = {annotator: _skill(a, base) for annotator, a in agreement.items()}
+    model_weight = skill(right, base)
+    weights = {annotator: skill(a, base) for annotator, a in agreement.items()}
     # Goh & Mueller's imaginary annotator: as weighty as the average voice, and sure of nothing (1 / k).
     nobody = float(np.mean([model_weight, *weights.values()]))
     k = p.shape[1]
@@ -188,7 +188,7 @@ def _agreement(votes: list[dict[Hashable, int]], consensus: np.ndarray) -> dict[
     return {a: (agreed[a] + PRIOR_LABELS * mean) / (asked[a] + PRIOR_LABELS) for a in everyone}
 
 
-def _skill(accuracy: float, base: float) -> float:
-    """How much of the base rate's errors are avoided; a little even for the unskilled."""
+def skill(accuracy: float, base: float) -> float:
+    """Return how much of the base rate's errors are avoided; a little even for the unskilled."""
     # The floor below keeps a pool of nearly one class from dividing by zero.
     return max(1 - (1 - accuracy) / max(1 - base, 0.05), 0.05)

@@ -6,7 +6,14 @@ import sys
 
 import click
 
-from backend.cli.common import as_json, project_argument, project_number, resolve_project, services, show
+from backend.cli.common import (
+    as_json,
+    known_or_resolved,
+    project_argument,
+    resolve_project,
+    services,
+    show,
+)
 from backend.cli.terminal import say
 from backend.errors import QueueUnavailable, SettingsError
 from backend.loop.jobs import DirtyMarker
@@ -74,9 +81,7 @@ def disconnect(project: str, forget: bool, as_json: bool) -> None:
       clean-al disconnect 1
     """
     world = services()
-    number = project_number(project)
-    known = number is not None and number in world.store.project_ids()
-    project_id = number if number is not None and known else resolve_project(world.label_studio, project)
+    project_id = known_or_resolved(world, project)
     changes = connection.disconnect(world, project_id, forget=forget)
     if as_json:
         show({"project": project_id, "changes": changes})

@@ -9,10 +9,10 @@ from redis.exceptions import RedisError
 
 from backend.cli.common import as_json, project_argument, resolve_project, services, show
 from backend.cli.terminal import say
-from backend.errors import BackendError, QueueUnavailable
-from backend.loop.jobs import DirtyMarker, ask_for_forced_round, force_key
+from backend.errors import BackendError
+from backend.loop.jobs import force_key
+from backend.project import control
 from backend.services import Services
-from backend.store.connection import is_connected
 from backend.store.progress import Progress, ProgressFile
 
 
@@ -30,21 +30,15 @@ def retrain(project: str, wait: bool, timeout: float, as_json: bool) -> None:
     """
     world = services()
     project_id = resolve_project(world.label_studio, project)
-    if not is_connected(world.store, project_id):
-        raise BackendError(f"project {project_id} is not connected: run clean-al connect {project_id} first")
     progress = ProgressFile(world.store.folder(project_id))
     # Before the wish is made: the round may be over before we look for the first time.
     before = progress.read()
-    try:
-        ask_for_forced_round(world.impatient_redis, project_id)
-    except RedisError as error:
-        raise QueueUnavailable(f"Redis does not answer: {type(error).__name__}; is it running?") from None
-    DirtyMarker.of(world, world.impatient_redis).mark_dirty(project_id, "retrain", delay=0.0, hasten=True)
+    said = control.round_now(world, project_id)
     if not wait:
         if as_json:
             show({"project": project_id, "queued": True})
         else:
-            say(f"project {project_id}: a round is queued")
+            say(f"project {project_id}: {said}")
         return
     report = _await(world, project_id, progress, before, timeout)
     if as_json:

@@ -54,6 +54,7 @@ class LoopAnnotator:
     def run(self) -> None:
         """Label up to the budget; after each batch wait for the round and measure its model."""
         n = 0
+        # The order that stands before any label is a round's as well.
         self._measure(self._await_round(n), n)
         while n < BUDGET:
             stop = next_stop(n, self._pool.options.batch_size)
@@ -89,7 +90,7 @@ class LoopAnnotator:
         """Return the held-out accuracy of a published model, from its own reader to its guesses."""
         # The pool stays as it is, so every round has the same reader.
         if self._held_features is None:
-            self._held_features = model.reader.transform([self._pool.held_values])
+            self._held_features = self._pool.held_features(model.reader)
         return self._pool.accuracy(model, self._held_features)
 
 

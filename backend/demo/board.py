@@ -40,6 +40,7 @@ class Board:
 
     def __init__(self, console: Console, names: tuple[str, ...]):
         self._console = console
+        # Four annotators report from threads of their own.
         self._lock = threading.Lock()
         self._begun = time.monotonic()
         self._standing = {name: Standing() for name in names}
@@ -99,10 +100,12 @@ class Board:
             self._standing[name] = replace(self._standing[name], **changes)  # type: ignore[arg-type]
 
     def _random_at(self, name: str, labels: int) -> float | None:
+        # The twin may be a batch behind; then there is nothing to set beside it.
         return dict(self._standing[name].random).get(labels)
 
     def _say(self, line: str) -> None:
         if not self._console.is_terminal:
+            # Markup off: a title with brackets is no style.
             self._console.print(
                 f"[{self._seconds():4.0f} s] {line}", highlight=False, markup=False, soft_wrap=True
             )

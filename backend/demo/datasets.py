@@ -136,9 +136,11 @@ def _docstrings_by_package(library: Path) -> dict[str, str]:
     shared: set[str] = set()
     for path in sorted(library.glob("*/**/*.py")):
         parts = path.relative_to(library).parts
+        # A folder without __init__.py is data or a script's home, not a package.
         if NOT_READ & set(parts) or not (library / parts[0] / "__init__.py").exists():
             continue
         for text in _docstrings_in(path):
+            # Boilerplate that two packages share would have two right answers.
             if found.setdefault(text, parts[0]) != parts[0]:
                 shared.add(text)
     return {text: package for text, package in found.items() if text not in shared}

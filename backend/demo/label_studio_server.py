@@ -116,6 +116,7 @@ class LabelStudioServer:
         BackendError
             When the port is taken, or it dies or is not ready in time; with the end of its log.
         """
+        # Passwords and tokens will lie in it.
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Passwords of an earlier start: its database knows no others.
         self._recall()
@@ -190,8 +191,10 @@ class LabelStudioServer:
         session.get(self.url + path, timeout=60)
         form = {"email": user.email, "password": user.password, "csrfmiddlewaretoken": _csrf(session)}
         answer = session.post(self.url + path, data=form, timeout=60, allow_redirects=False)
+        # A good form is answered by a redirect, a bad one by the form again.
         if answer.status_code != 302:
             raise BackendError(f"Label Studio does not let {user.email} in ({path}: {answer.status_code})")
+        # A second token would leave the first one valid beside it.
         if user.token:
             return user
         made = session.post(f"{self.url}/api/token/", headers={"X-CSRFToken": _csrf(session)}, timeout=60)

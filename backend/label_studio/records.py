@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Annotation:
-    """One finished or skipped annotation, as Label Studio holds it."""
+    """One finished or skipped annotation, as Label Studio holds it; `by` is its annotator's id if known."""
 
     id: int
     task: int
@@ -16,3 +16,4 @@ class Annotation:
     was_cancelled: bool
     ground_truth: bool
     updated_at: str
+    by: int | None = None

@@ -26,6 +26,8 @@ MARK_SECONDS = 7 * 86_400
 # Further ahead than any delay that we ask for; what waits longer was written by a clock that went wrong.
 FURTHEST_SECONDS = 300.0
 PROMOTED_AT_ONCE = 1000
+# How far into the queue a round that could run is looked for.
+LOOKED_AT = 1000
 
 # Redis before 7 wants to be told that a script which asks for the time may also write.
 _NOW = """
@@ -137,6 +139,18 @@ end
 return found
 """
 )
+# KEYS: list; ARGV: what locks begin with, how many
+_FIRST_FREE = (
+    TYPES
+    + """
+if not keep(KEYS[1], 'list') then return false end
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[2] - 1)) do
+  local project = string.match(id, '^round%-(%d+)%-')
+  if project and redis.call('EXISTS', ARGV[1] .. project) == 0 then return id end
+end
+return false
+"""
+)
 _FORGET_IF_SAME = """
 if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return redis.call('DEL', KEYS[1]) end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -152,7 +166,7 @@ def begun_key(project_id: int) -> str:
     return f"clean-al:begun:{project_id}"
 
 
-def lock_key(project_id: int) -> str:
+def lock_key(project_id: int | str) -> str:
     return f"clean-al:lock:{project_id}"
 
 
@@ -193,6 +207,11 @@ class RoundJobs:
         Entries without a job are dropped, and one that is due further ahead than any of ours is due now.
         """
         return int(self._redis.eval(_PROMOTE, 2, *self._places, self._prefix, furthest, PROMOTED_AT_ONCE))
+
+    def first_free(self) -> str | None:
+        """Return the first job in the queue whose project no round holds; None when there is none."""
+        found = self._redis.eval(_FIRST_FREE, 1, self._places[0], lock_key(""), LOOKED_AT)
+        return found.decode(errors="replace") if found else None
 
     def lost(self, projects: Iterable[int], lease: float) -> dict[int, str]:
         """Return the projects that are owed a round which nobody will run, and how that shows.

@@ -22,6 +22,7 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
     versions = label_studio.model_versions(project_id)
     return {
         "bound_to": identity_of(label_studio.url, project),
+        "title": project.get("title"),
         "newest_change": asdict(label_studio.newest_changes(project_id)),
         "counts": asdict(label_studio.counts(project_id)),
         "label_config": config_digest(project["label_config"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,11 @@ TITLE = "Clean AL"
 FOUND = ("sampling", "model_version")
 # A bulk deletion locks a SQLite install for a fraction of a second; a long backlog takes several rounds.
 DELETIONS_PER_ROUND = 10
+
+
+def new_version(fence: int) -> str:
+    """Return a name that no earlier round had, even in a store that was wiped; later ones sort after."""
+    return f"{VERSION_PREFIX}{fence:06d}-{secrets.token_hex(3)}"
 
 
 def is_served(label_studio: LabelStudio, project: dict[str, Any], published: Published) -> bool:

@@ -12,13 +12,13 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError
-from backend.loop.jobs import round_queue
+from backend.loop.jobs import round_jobs, round_queue
 from backend.services import Services
 
 logger = logging.getLogger(__name__)
 
 STEP = 1.0
-# The same job at the head of the queue for so many steps: nobody is free.
+# The same job waits first for so many steps: nobody is free.
 PATIENCE_STEPS = 3
 MOST_HELPERS = 2
 SECONDS_TO_END = 10.0
@@ -27,18 +27,18 @@ HELPER = (sys.executable, "-P", "-m", "backend.cli", "_worker", "--relief")
 
 
 def relieve_until(services: Services, stop: threading.Event, command: Sequence[str] = HELPER) -> None:
-    """Start helpers while the queue's head does not move, until `stop` is set."""
+    """Start helpers while the first round that could run does not, until `stop` is set."""
     queue = round_queue(Services(services.settings).impatient_redis)
     helpers: list[subprocess.Popen[bytes]] = []
-    head, waited = None, 0
+    first, waited = None, 0
     while not stop.wait(STEP):
         helpers = [one for one in helpers if one.poll() is None]
         try:
-            found = queue.get_job_ids(0, 1)
+            found = round_jobs(queue.connection).first_free()
         except (RedisError, BackendError, ValueError):
-            found = []
-        waited = waited + 1 if found and found == head else 0
-        head = found
+            found = None
+        waited = waited + 1 if found is not None and found == first else 0
+        first = found
         if waited >= PATIENCE_STEPS and len(helpers) < MOST_HELPERS:
             logger.info("rounds wait while all workers are busy: one more worker helps out")
             with suppress(OSError):

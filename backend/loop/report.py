@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from backend.learning.accuracy import Accuracy
 from backend.learning.labels import Labels
@@ -21,6 +22,8 @@ MOST_NAMED = 5
 
 # The outcome of a round in a project of which not even an order can be made.
 NOT_ORDERABLE = "cannot be ordered"
+# The outcome of serving an earlier model again.
+ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class RoundReport:
     stored : predictions of the head that Label Studio holds; 0 where that was not counted
     faults : what of the annotations could not be used, and what would help; `notes` has them, too
     means : what there was to read media with, see `backend.label_studio.media`
+    restored : the earlier version whose model is served again; None after a round that has learned
+    options : the project's options that the round went by
     """
 
     project: int
@@ -73,6 +78,8 @@ class RoundReport:
     means: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     ended_at: str = ""
+    restored: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def report_on(
@@ -117,6 +124,7 @@ def report_on(
         means=situation.means,
         seconds=seconds,
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        options=situation.options.model_dump(mode="json"),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,11 +9,12 @@ import numpy as np
 
 from backend.learning.accuracy import Accuracy, accuracy_now, read_accuracies
 from backend.loop.audit import audited_head, labels_until_audit, remembered_draws
+from backend.loop.insights.keep import keep_insight
 from backend.loop.learn import Lesson, learn
 from backend.loop.lease import Lease
 from backend.loop.prefill import results_for
 from backend.loop.priorities import Chooser, Head, as_predictions
-from backend.loop.publish import VERSION_PREFIX, clean_up, is_served, serve_head, stop_serving
+from backend.loop.publish import clean_up, is_served, new_version, serve_head, stop_serving
 from backend.loop.report import NOT_ORDERABLE, RoundReport, report_on
 from backend.loop.situation import Situation, look, means_of
 from backend.loop.stages import Stages
@@ -49,9 +49,11 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
             served = is_served(services.label_studio, situation.project, published)
         if served:
             outcome = "nothing new"
+            with stages("know"):
+                keep_insight(store.folder(project_id), situation, None, published, accuracies, accuracies)
             return report_on(situation, outcome, published, lease.fence, accuracies, None, stages.seconds)
 
-    version = _new_version(lease.fence)
+    version = new_version(lease.fence)
     with stages("learn"):
         lesson, model = learn(situation, services.settings, version, published, accuracies)
     with stages("choose"):
@@ -74,7 +76,11 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         clean_up(services.label_studio, project_id, published, lease)
     # Last: annotators do not wait for it.
     with stages("estimate"):
-        accuracies = estimate(lesson, situation, accuracies, anew=force)
+        before, accuracies = accuracies, estimate(lesson, situation, accuracies, anew=force)
+    with stages("know"):
+        lease.check()
+        folder = store.folder(project_id)
+        keep_insight(folder, situation, lesson, published, before, accuracies, anew=force)
     return report_on(situation, "published", published, lease.fence, accuracies, lesson, stages.seconds)
 
 
@@ -144,8 +150,3 @@ def _published(
         audit_due=labels_until_audit(before, situation.labels.task_ids, situation.options),
         labels=len(situation.labels),
     )
-
-
-def _new_version(fence: int) -> str:
-    """Return a name that no earlier round had, even in a store that was wiped; later ones sort after."""
-    return f"{VERSION_PREFIX}{fence:06d}-{secrets.token_hex(3)}"

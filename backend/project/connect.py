@@ -24,6 +24,8 @@ from backend.store.connection import (
     remove_connection,
     save_connection,
 )
+from backend.store.titles import note_title
+from backend.store.wishes import end_pause
 
 WEBHOOK_FIELDS = ("url", "send_payload", "send_for_all_actions", "is_active", "headers")
 
@@ -51,6 +53,7 @@ def connect(services: Services, project_id: int) -> list[str]:
     connection = replace(connection, on=True, bound_to=identity)
     # Kept before anything is made: what breaks off in between must be known to `disconnect`.
     save_connection(store, project_id, connection)
+    note_title(store.folder(project_id), project.get("title"))
     changes += [] if before and before.on else ["the loop is on for this project"]
 
     ours = Ours(services.settings, connection)
@@ -119,6 +122,7 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
             changes.append("the project is gone from Label Studio")
         except ForeignProject:
             changes.append("Label Studio has another project of this number: it was left alone")
+    end_pause(store.folder(project_id))
     # Last: while anything is left to put back, a second `disconnect` must know of it.
     remove_connection(store, project_id)
     if connection is not None:

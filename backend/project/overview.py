@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backend.learning.accuracy import Accuracy, read_accuracy
+from backend.loop.encoding import encoding_notes
 from backend.loop.report import NOT_ORDERABLE
 from backend.store.connection import is_connected, is_damaged, read_connection
 from backend.store.files import read_record
@@ -15,6 +16,8 @@ from backend.store.models import ModelStore
 from backend.store.poll_note import PollNote
 from backend.store.progress import Progress, ProgressFile
 from backend.store.queue_note import QueueNote
+from backend.store.titles import read_title
+from backend.store.wishes import Pause, read_pause
 
 Note = tuple[str, float]
 DAMAGED = (
@@ -31,6 +34,8 @@ class ProjectStatus:
     state: str
     connected: bool
     webhook: bool
+    title: str = ""
+    paused_since: float | None = None
     version: str | None = None
     has_model: bool = False
     labels: int = 0
@@ -45,6 +50,11 @@ class ProjectStatus:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def named(project_id: int, title: str) -> str:
+    """Return a project's id with its title, where that is known."""
+    return f"{project_id} ({title})" if title else str(project_id)
 
 
 def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
@@ -64,13 +74,16 @@ def _status(store: ModelStore, project_id: int) -> ProjectStatus:
     connection = read_connection(store, project_id)
     connected = is_connected(store, project_id)
     damaged = is_damaged(store, project_id)
+    pause = read_pause(folder)
     poll = read_record(folder / "poll.json", PollNote)
     queue = QueueNote(store.root).read()
     report = progress.report
     problem = DAMAGED.format(project=project_id) if damaged else _problem(progress, poll, queue)
     return ProjectStatus(
         project=project_id,
-        state="its connection is damaged" if damaged else _state(progress, connected, poll, queue),
+        title=read_title(folder),
+        paused_since=pause.since if pause else None,
+        state="its connection is damaged" if damaged else _state(progress, connected, pause, poll, queue),
         connected=connected,
         webhook=bool(connection and connection.webhook_id),
         version=published.version if published else None,
@@ -82,14 +95,18 @@ def _status(store: ModelStore, project_id: int) -> ProjectStatus:
         last_round=report.get("ended_at"),
         seconds=dict(report.get("seconds", {})),
         problem=problem and printable(problem),
-        notes=[printable(note) for note in report.get("notes", [])],
+        notes=[printable(note) for note in (*report.get("notes", []), *encoding_notes(folder))],
         accuracy=read_accuracy(report),
     )
 
 
-def _state(progress: Progress, connected: bool, poll: PollNote | None, queue: Note | None) -> str:
+def _state(
+    progress: Progress, connected: bool, pause: Pause | None, poll: PollNote | None, queue: Note | None
+) -> str:
     if not connected:
         return "off"
+    if pause is not None:
+        return "paused"
     if queue is not None:
         return "the queue does not work"
     if poll is not None:

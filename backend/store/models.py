@@ -6,7 +6,10 @@ MODEL_DIR/projects/<id>/
     features/                   the pool's features, see features.py
     progress.json, poll.json    what the last round and the last look saw, see progress.py and poller.py
     snapshot.sqlite             the project as last read, see snapshot.py
+    insight.json                what is known beyond the order, see insight.py
     options.json                what `clean-al options` has set
+    pause.json, rollback.json   what people have asked of the loop, see wishes.py
+    title.json                  what the project is called in Label Studio
     connection.json             what `connect` found and made, see connection.py
     rounds.jsonl                one line per round that published something
 """

@@ -18,6 +18,8 @@ from backend.store.healing import make_room, sound_report
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 # Bytes of the history; some thousand rounds.
 LARGEST_HISTORY = 4 * 2**20
+# Of a round's outcomes, those after which something else is served than before.
+PUBLISHED = ("published", "rolled back")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class ProgressFile:
 
     def succeed(self, report: dict[str, Any], covers: dict[str, Any]) -> None:
         """Note a finished round and what it has covered."""
-        published = report.get("outcome") == "published"
+        published = report.get("outcome") in PUBLISHED
         rounds = self.rounds() + published
         if published:
             self._note(report)
@@ -109,6 +111,23 @@ class ProgressFile:
         )
         self._write(after)
         return after
+
+    def recent(self, longest: int = 2**18) -> tuple[list[dict[str, Any]], int]:
+        """Return the reports in the last bytes of the history, oldest first, and how many lines are damaged.
+
+        A page needs the newest rounds alone; some thousand would take it too long to read.
+        """
+        try:
+            with open(self._history, "rb") as history:
+                start = max(history.seek(0, os.SEEK_END) - longest, 0)
+                history.seek(start)
+                lines = history.read().splitlines()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return [], 0
+        # The first line may begin before what was read.
+        found = [_report(line) for line in lines[1 if start else 0 :] if line.strip()]
+        reports = [report for report in found if report is not None]
+        return reports, len(found) - len(reports)
 
     def history(self) -> list[dict[str, Any]]:
         """Return the reports of the last rounds that published something, oldest first."""

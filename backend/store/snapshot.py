@@ -230,10 +230,12 @@ class Snapshot(SnapshotFile):
         """Yield each annotated task's id and its annotations, oldest first."""
         with closing(self.open()) as db:
             rows = db.execute(
-                "SELECT id, task, result, was_cancelled, ground_truth, updated_at FROM annotation"
-                " ORDER BY task, updated_at, id"
+                "SELECT id, task, result, was_cancelled, ground_truth, updated_at, completed_by"
+                " FROM annotation ORDER BY task, updated_at, id"
             )
-            found = (Annotation(i, t, list_of(r), bool(c), bool(g), u) for i, t, r, c, g, u in rows)
+            found = (
+                Annotation(i, t, list_of(r), bool(c), bool(g), u, _id(b)) for i, t, r, c, g, u, b in rows
+            )
             for task, group in groupby(found, key=lambda a: a.task):
                 yield task, list(group)
 
@@ -282,6 +284,10 @@ class Snapshot(SnapshotFile):
             rows = db.execute(query, (version or "",))
             known = {task: {"score": score, "result": json_of(result)} for task, score, result in rows}
         return [known.get(int(i)) for i in ids]
+
+
+def _id(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _annotation_row(task: int, annotation: dict[str, Any]) -> tuple[Any, ...]:

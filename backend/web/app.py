@@ -6,16 +6,17 @@ from flask import Flask
 
 from backend.settings import Settings
 from backend.store.models import ModelStore
-from backend.web import dashboard, ml_protocol, operations, webhooks
+from backend.web import ml_protocol, operations, pages, webhooks
 from backend.web.auth import Gate, trusted_hosts
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.problems import answer_errors
 from backend.web.project_gauges import ProjectGauges
+from backend.web.shelf import StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
-BLUEPRINTS = (operations.blueprint, dashboard.blueprint, webhooks.blueprint, ml_protocol.blueprint)
+BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
 
 def create_app(
@@ -38,8 +39,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config["TRUSTED_HOSTS"] = trusted_hosts(settings)
     # With a registry of this app's own: the library's global one refuses a second app in one process.
-    metrics = Metrics()
-    metrics.registry.register(ProjectGauges(ModelStore(settings.model_dir)))
+    metrics, store = Metrics(), ModelStore(settings.model_dir)
+    metrics.registry.register(ProjectGauges(store))
     app.extensions[EXTENSION] = WebState(
         settings=settings,
         gate=Gate.of(settings),
@@ -47,6 +48,7 @@ def create_app(
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
         label_configs=SeenTexts(),
+        statuses=StatusShelf(store),
     )
     metrics.time_requests(app)
     answer_errors(app)

@@ -67,6 +67,7 @@ class World:
         self.random = random.Random(seed)
         self.events: list[Event] = []
         self._ids: dict[str, Any] = {}
+        self._unique_ids: dict[int, str] = {}
         self._clock = datetime.now(UTC)
 
     # Small things that everything below needs
@@ -247,7 +248,14 @@ class World:
 
     def add_annotation(self, task: int, fields: Json, user: int) -> Json:
         """Return the new annotation; the user's lock on the task ends."""
-        made = self._store_annotation(self.get("tasks", task)["id"], fields, user)
+        unique = fields.get("unique_id")
+        if unique in self._unique_ids.values():
+            raise Refused(409, "Annotation with this unique id already exists")
+        # It can be written and never read.
+        kept = {name: value for name, value in fields.items() if name != "unique_id"}
+        made = self._store_annotation(self.get("tasks", task)["id"], kept, user)
+        if unique is not None:
+            self._unique_ids[made["id"]] = unique
         self.locks.get(task, set()).discard(user)
         self._announce(made, "ANNOTATION_CREATED")
         return made
@@ -263,6 +271,7 @@ class World:
             "ground_truth": False,
             "lead_time": None,
             "completed_by": user,
+            "import_id": None,
             "created_at": now,
             "updated_at": now,
         } | fields
@@ -281,6 +290,7 @@ class World:
         """Delete one annotation."""
         annotation = self.get("annotations", number)
         del self.annotations[number]
+        self._unique_ids.pop(number, None)
         self.touch(annotation["task"])
         payload = {"annotations": [{"id": number}]}
         self.events.append((annotation["project"], "ANNOTATIONS_DELETED", payload))

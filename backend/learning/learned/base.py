@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from backend.learning.answers import Guess
+from backend.learning.answers import Answer, Guess
 from backend.learning.tasks import Tasks
 from backend.learning.vectorize import State
 from clean_al import IntelligentSampler
@@ -60,9 +60,18 @@ class Learned(ABC):
         """
         return np.array([1 - guess.confidence for guess in self.guess(tasks)])
 
+    def chances(self, tasks: Tasks, is_wanted: Callable[[Answer], bool]) -> np.ndarray | None:
+        """Return how likely each task's answer is a wanted one; None where the model knows of none."""
+        return None
+
     def groups(self, tasks: Tasks) -> np.ndarray | None:
         """Return a number for each task: of those with the same, a batch should hold one; None: no groups."""
         return None
+
+    @property
+    def columns(self) -> tuple[Answer, ...]:
+        """What each class of the sampler stands for: an answer, or a member of one; () without a sampler."""
+        return ()
 
     @abstractmethod
     def state(self) -> State:

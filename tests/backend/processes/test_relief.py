@@ -11,7 +11,8 @@ import pytest
 
 from backend.label_studio.client import LabelStudio
 from backend.loop import relief
-from backend.loop.jobs import DirtyMarker, round_queue
+from backend.loop.jobs import DirtyMarker, round_jobs, round_queue
+from backend.loop.marks import lock_key
 from backend.services import Services
 from backend.store.files import write_json
 from tests.backend.processes.processes import wait_until
@@ -39,6 +40,22 @@ def test_a_head_of_the_queue_that_does_not_move_brings_a_helper_and_a_moving_one
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_project_whose_round_runs_already_brings_no_helper_and_one_behind_it_does(
+    services: Services,
+) -> None:
+    jobs, mark = round_jobs(services.redis), DirtyMarker.of(services)
+    for project in (1, 2):
+        write_json(services.store.folder(project) / "connection.json", {})
+    services.redis.set(lock_key(1), "held")
+    assert jobs.first_free() is None
+    mark.mark_dirty(1, "test", delay=0)
+    assert jobs.first_free() is None
+    mark.mark_dirty(2, "test", delay=0)
+    assert str(jobs.first_free()).startswith("round-2-")
+    services.redis.delete(lock_key(1))
+    assert str(jobs.first_free()).startswith("round-1-")
 
 
 @pytest.mark.slow

@@ -1,0 +1,39 @@
+"""How many labels a random order would have needed beyond those given."""
+
+from __future__ import annotations
+
+from scipy import stats
+
+from backend.learning.accuracy import CONFIDENCE, Accuracy
+from backend.loop.learn import Lesson
+from backend.store.insight import SavedLabels
+from clean_al.accuracy import AccuracyEstimate
+from clean_al.savings import HORIZON, label_savings
+
+
+def savings_of(lesson: Lesson, accuracy: Accuracy) -> SavedLabels | None:
+    """Return the labels saved so far; None while accuracy is not known, or where there are no classes."""
+    name = next(iter(lesson.given), None)
+    learned = lesson.learned.get(name) if name is not None else None
+    sampler = learned.sampler if learned is not None else None
+    if sampler is None or accuracy.value is None or accuracy.low is None:
+        return None
+    found = label_savings(sampler.model_, sampler.labeled_, _estimate(accuracy), confidence=CONFIDENCE)
+    if found is None:
+        return None
+    n = found.n_labeled
+    saved, low, high = (round(_labels(share, n), 1) for share in (float(found), found.low, found.high))
+    return SavedLabels(saved, low, high)
+
+
+def _estimate(accuracy: Accuracy) -> AccuracyEstimate:
+    """Return the accuracy with its doubt, taken from its lower end: the upper one may have met 1."""
+    n = accuracy.audit_labels
+    reach = float(stats.t.ppf(0.5 + accuracy.confidence / 2, max(n - 1, 5)))
+    value, low = float(accuracy.value or 0.0), float(accuracy.low or 0.0)
+    return AccuracyEstimate(value, (value - low) / reach, accuracy.confidence, "kept", n)
+
+
+def _labels(share: float, n: int) -> float:
+    """Return how many labels a share of the random order's is; at most what the library looks ahead."""
+    return n * min(share / max(1 - share, 1e-9), HORIZON - 1.0)
