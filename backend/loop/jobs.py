@@ -24,6 +24,7 @@ from backend.errors import (
     RoundSuperseded,
     UnexpectedFailure,
 )
+from backend.log_context import about
 from backend.loop.encoding import PUT_OFF, encode_shard, give_up
 from backend.loop.failures import kind_and_place, note_failure, why_unavailable
 from backend.loop.lease import Lease, take_lease
@@ -213,7 +214,8 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
         if rests(store.folder(project_id)):
             _note_end(redis, project_id, lease)
             return PAUSED
-        return _hold_round(services, project_id, lease)
+        with about(project=project_id, round=lease.fence):
+            return _hold_round(services, project_id, lease)
 
 
 def perform_shard(project_id: int, name: str, services: Services | None = None) -> str:

@@ -52,12 +52,13 @@ class RoundReport:
     Attributes
     ----------
     labels : tasks with an answer to any question
+    skipped : how many of the candidates were skipped by all who saw them
     classes, accuracy : those of the first question
+    restored : the earlier version whose model is served again; None after a round that has learned
+    options : the project's options that the round went by
     stored : predictions of the head that Label Studio holds; 0 where that was not counted
     faults : what of the annotations could not be used, and what would help; `notes` has them, too
     means : what there was to read media with, see `backend.label_studio.media`
-    restored : the earlier version whose model is served again; None after a round that has learned
-    options : the project's options that the round went by
     """
 
     project: int
@@ -67,6 +68,7 @@ class RoundReport:
     tasks: int = 0
     labels: int = 0
     candidates: int = 0
+    skipped: int = 0
     head: int = 0
     stored: int = 0
     classes: dict[str, int] = field(default_factory=dict)
@@ -113,6 +115,7 @@ def report_on(
         tasks=len(situation.pool.task_ids),
         labels=len(situation.labels),
         candidates=len(situation.candidates),
+        skipped=sum(int(task) in situation.labels.skipped for task in situation.candidates),
         head=len(published.head),
         stored=published.stored or 0,
         classes=questions[0].classes if questions else {},

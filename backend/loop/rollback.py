@@ -116,7 +116,6 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         labels=last.get("labels", 0),
         candidates=last.get("candidates", 0),
         head=len(published.head),
-        stored=published.stored or 0,
         classes=last.get("classes", {}),
         has_model=True,
         accuracy=read_accuracy(dict(then)) if then else Accuracy(unknown_because=FORGOTTEN),
@@ -124,6 +123,8 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         notes=(f"rolled back to the model of {version}; the next new label is learned from as before",),
         restored=version,
         faults=tuple(last.get("faults", ())),
+        stored=published.stored or 0,
+        # Media are read as before: no worker that starts need look again.
         means=last.get("means", ""),
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

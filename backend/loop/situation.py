@@ -48,9 +48,9 @@ class Situation:
     annotations : yields each annotated task's id and its annotations, oldest first
     foreign : how doubtful the predictions that the option `predictions` names make tasks; None without it
     notes : what whoever looks after the project should know
-    means : what there was to read media with
     goal : what is looked for, where that is asked for
     encoded : which encoded rows are among the features, and how many of them are there
+    means : what there was to read media with
     """
 
     project: dict[str, Any]
@@ -60,13 +60,13 @@ class Situation:
     open: np.ndarray
     data: ReadData
     notes: tuple[str, ...] = ()
+    means: str = ""
     predictions: ReadPredictions | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
     encoded: tuple[str, ...] = ()
     goal: Goal | None = None
     annotations: Callable[[], Iterable[tuple[int, Sequence[Annotation]]]] = tuple
-    means: str = ""
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -184,8 +184,11 @@ def _situation(
     goal, why_none = goal_of(options.goal, asked)
     told = goal.told(labels) if goal else why_none
     notes = (*notes, told) if told else notes
-    seen = Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
-    return replace(seen, goal=goal, annotations=snapshot.annotations, means=means_of(services))
+    read, means = snapshot.data, means_of(services)
+    seen = Situation(
+        project, options, pool, labels, ids[is_open], read, notes, means, predictions=snapshot.predictions
+    )
+    return replace(seen, goal=goal, annotations=snapshot.annotations)
 
 
 def _must_be_orderable(pool: PoolFeatures) -> None:

@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from backend.errors import BackendError
+from backend.loop.heartbeat import WORKER, beating
 from backend.loop.jobs import DirtyMarker, RoundJob, round_queue
 from backend.loop.marks import books_of
 from backend.loop.promoter import promote_until
@@ -113,6 +114,7 @@ def work(services: Services, *, burst: bool = False) -> bool:
         threading.Thread(target=task, args=(services, stop), name=task.__name__, daemon=True).start()
     # At INFO RQ speaks every ten seconds, of nothing that a user needs; the rounds log for themselves.
     level = "DEBUG" if services.settings.log_level == "DEBUG" else "WARNING"
+    beating(services, WORKER, stop)
     try:
         return bool(worker.work(burst=burst, logging_level=level))
     finally:

@@ -20,6 +20,7 @@ REPORT_TYPES: dict[str, type | tuple[type, ...]] = {
     "fence": int,
     "labels": int,
     "candidates": int,
+    "skipped": int,
     "tasks": int,
     "head": int,
     "stored": int,
@@ -28,7 +29,7 @@ REPORT_TYPES: dict[str, type | tuple[type, ...]] = {
     "ended_at": str,
 }
 # Everything else in an estimate is a number, or not known.
-ACCURACY_TEXTS = ("unknown_because", "name", "control", "question")
+ACCURACY_TEXTS = ("unknown_because", "name", "control", "question", "missing")
 
 
 def checked(kind: type[Record], values: dict[str, Any]) -> Record | None:
@@ -62,8 +63,9 @@ def sound_report(report: Any) -> dict[str, Any]:
         wanted[name] = [str(note) for note in notes]
     if "accuracy" in report:
         wanted["accuracy"] = _sound_accuracy(report["accuracy"])
-    if "questions" in report:
-        asked = report["questions"] if isinstance(report["questions"], list | tuple) else ()
+    asked = wanted.pop("questions", None)
+    # No list, no key: an empty one says that the config has no question.
+    if isinstance(asked, list | tuple):
         wanted["questions"] = [_sound_accuracy(one) for one in asked]
     return wanted
 

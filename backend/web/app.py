@@ -12,7 +12,9 @@ from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.problems import answer_errors
+from backend.web.process_gauges import ProcessGauges
 from backend.web.project_gauges import ProjectGauges
+from backend.web.readiness import Readiness
 from backend.web.shelf import StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
@@ -41,6 +43,7 @@ def create_app(
     # With a registry of this app's own: the library's global one refuses a second app in one process.
     metrics, store = Metrics(), ModelStore(settings.model_dir)
     metrics.registry.register(ProjectGauges(store))
+    metrics.registry.register(ProcessGauges(settings))
     app.extensions[EXTENSION] = WebState(
         settings=settings,
         gate=Gate.of(settings),
@@ -49,6 +52,7 @@ def create_app(
         metrics=metrics,
         label_configs=SeenTexts(),
         statuses=StatusShelf(store),
+        readiness=Readiness(settings),
     )
     metrics.time_requests(app)
     answer_errors(app)
