@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, str] = {
     "label_errors": "Labels: are planted errors found",
     "stopping": "Stopping: labels saved and accuracy lost by the advice",
     "export_speed": "Exporters: tasks per second beside other tools",
+    "page_speed": "The page: time to answer",
 }
 RESULTS = Path(__file__).parent / "results"
 HEAD = """# Benchmarks
