@@ -73,7 +73,7 @@ docs: $(READY)
 
 # Writes the lock files anew; needs uv on the path.
 lock:
-	$(UV_COMPILE) pyproject.toml --extra backend --extra sdk --extra export --extra encoders --extra pdf --extra audio --extra video -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --extra backend --extra sdk --extra export --extra encoders --extra pdf --extra audio --extra video --extra cvat -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --extra backend --extra sdk --extra export --extra encoders --extra dev -o requirements-dev.lock
 	$(UV_COMPILE) pyproject.toml --extra judges --extra export -o requirements-judges.lock
 	$(UV_COMPILE) pyproject.toml --extra peers -o requirements-peers.lock

@@ -13,6 +13,10 @@ BackendError
 ├── QueueUnavailable           Redis does not answer, or takes nothing in
 ├── ForeignProject             Label Studio has another project of the number that was connected
 ├── ModelStoreError            a stored model is missing, damaged or of a kind that is not loaded
+├── ExchangeError              another tool did not do what was asked; names the setting or the fix
+│   ├── ToolUnreachable            no connection, a timeout, or 5xx to the end of the retries
+│   ├── ToolRefused                it does not accept our login, or what we asked for
+│   └── ExchangeDefect             what was seen is not all in the account: a fault of ours
 ├── UnexpectedFailure          a fault of ours: its kind and place, never its words, which may quote a task
 └── RoundSuperseded            another worker has taken this project over; publish nothing
 """
@@ -87,6 +91,22 @@ class ForeignProject(BackendError):
 
 class ModelStoreError(BackendError):
     """A stored model cannot be used."""
+
+
+class ExchangeError(BackendError):
+    """Work could not be handed to another tool, or fetched from it."""
+
+
+class ToolUnreachable(ExchangeError):
+    """The other tool cannot be reached now; asking again later makes sense."""
+
+
+class ToolRefused(ExchangeError):
+    """The other tool does not accept our login, or what we asked for."""
+
+
+class ExchangeDefect(ExchangeError):
+    """What was seen and what the account tells do not add up."""
 
 
 class UnexpectedFailure(BackendError):

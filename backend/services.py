@@ -18,6 +18,7 @@ from backend.processes.valkey import running_url
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.learning.encoders import Encoders
     from backend.store.models import ModelStore
 
 # In MODEL_DIR; where `clean-al serve` keeps its own Valkey.
@@ -42,6 +43,14 @@ class Services:
         return Media.at(
             self.label_studio, hosts, self.settings.max_media, seconds=self.settings.request_timeout
         )
+
+    @cached_property
+    def encoders(self) -> Encoders:
+        """The pretrained encoders; nothing is opened before the first one is needed."""
+        from backend.learning.encoders import Encoders  # scikit-learn, as below
+
+        chosen = {"text": self.settings.text_encoder, "image": self.settings.image_encoder}
+        return Encoders(chosen)
 
     @cached_property
     def redis(self) -> Redis:

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field("text", validation_alias=_named("LOG_FORMAT"))
     public_url: str | None = Field(None, validation_alias=_named("CLEAN_AL_PUBLIC_URL"))
+    label_studio_public_url: str | None = Field(
+        None, validation_alias=_named("CLEAN_AL_LABEL_STUDIO_PUBLIC_URL")
+    )
     workers: int = Field(1, ge=1, le=64, validation_alias=_named("CLEAN_AL_WORKERS"))
     debounce: Seconds = Field(2.0, validation_alias=_named("CLEAN_AL_DEBOUNCE"))
     poll_interval: Seconds = Field(5.0, validation_alias=_named("CLEAN_AL_POLL_INTERVAL"))
@@ -65,9 +68,16 @@ class Settings(BaseSettings):
     max_media: int = Field(64 * 2**20, ge=1024, validation_alias=_named("CLEAN_AL_MAX_MEDIA"))
     notify_url: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_NOTIFY_URL"))
     estimator: str | None = Field(None, validation_alias=_named("CLEAN_AL_ESTIMATOR"))
+    text_encoder: str = Field("auto", validation_alias=_named("CLEAN_AL_TEXT_ENCODER"))
+    image_encoder: str = Field("auto", validation_alias=_named("CLEAN_AL_IMAGE_ENCODER"))
     seed: int = Field(0, ge=0, validation_alias=_named("CLEAN_AL_SEED"))
+    cvat_url: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_URL"))
+    cvat_token: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_TOKEN"))
+    cvat_user: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_USER"))
+    cvat_password: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_PASSWORD"))
+    cvat_org: str | None = Field(None, validation_alias=_named("CLEAN_AL_CVAT_ORG"))
 
-    @field_validator("label_studio_url", "public_url")
+    @field_validator("label_studio_url", "public_url", "label_studio_public_url", "cvat_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:
@@ -123,6 +133,17 @@ class Settings(BaseSettings):
         if value and not (factory.isidentifier() and all(p.isidentifier() for p in module.split("."))):
             raise ValueError("give package.module:factory")
         return value or None
+
+    @field_validator("text_encoder", "image_encoder")
+    @classmethod
+    def _encoder(cls, value: str) -> str:
+        value = value.strip()
+        if not value or value.endswith(":") or "\0" in value:
+            raise ValueError(
+                "give auto, off, a path, hub, fastembed:NAME, sentence-transformers:NAME, open_clip:NAME, "
+                "timm:NAME or package.module:factory"
+            )
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

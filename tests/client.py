@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from backend.label_studio.client import BULK_PATIENCE, LabelStudio
-from backend.label_studio.tasks import Json, has_version
+from backend.label_studio.tasks import has_version
 
 
 class FullLabelStudio(LabelStudio):
@@ -39,10 +38,6 @@ class FullLabelStudio(LabelStudio):
     def delete_prediction(self, prediction_id: int) -> None:
         """Delete one prediction."""
         self._http.call("DELETE", f"/api/predictions/{prediction_id}/")
-
-    def update_annotation(self, annotation_id: int, **fields: Any) -> Json:
-        """Return the annotation with these fields set."""
-        return self._http.call("PATCH", f"/api/annotations/{annotation_id}/", body=fields)
 
     def delete_annotation(self, annotation_id: int) -> None:
         """Delete one annotation."""

@@ -29,6 +29,8 @@ COMMANDS = {
     "rollback": "backend.cli.pause:rollback",
     "export": "backend.cli.export:export",
     "convert": "backend.cli.export:convert",
+    "push": "backend.cli.push:push",
+    "pull": "backend.cli.pull:pull",
     "compare": "backend.cli.compare:compare",
     "doctor": "backend.cli.doctor:doctor",
     "demo": "backend.cli.demo:demo",

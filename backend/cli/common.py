@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from backend.cli.terminal import JsonFormatter, PlainFormatter, safe_json
+from backend.cli.terminal import JsonFormatter, PlainFormatter, safe_json, say_lines
 from backend.errors import LabelStudioNotFound
+from backend.exchange.account import Account
 from backend.label_studio.client import LabelStudio
 from backend.services import Services
 from backend.settings import Settings, read_settings
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 project_argument = click.argument("project", metavar="PROJECT")
+
+
+def tool_option(flag: str) -> Callable[[Any], Any]:
+    """Return the option that names another tool."""
+    from backend.exchange.tools import TOOLS
+
+    return click.option(flag, "tool", type=click.Choice(list(TOOLS)), required=True, help="Which tool.")
 
 
 def services() -> Services:
@@ -88,6 +97,14 @@ def resolve_project(label_studio: LabelStudio, name: str) -> int:
     raise LabelStudioNotFound(f"PROJECT {name}: {found}. Projects: {listed}")
 
 
-def show(value: Any) -> None:
+def show(value: Any, *, err: bool = False) -> None:
     """Print a value as JSON."""
-    click.echo(safe_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
+    click.echo(safe_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)), err=err)
+
+
+def show_account(account: Account, as_json: bool, *, aside: bool = False) -> None:
+    """Print what became of what; `aside` where standard output is for data."""
+    if as_json:
+        show(account.to_dict(), err=aside)
+    else:
+        say_lines(account.to_text(), err=aside)

@@ -10,6 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from backend.errors import LabelingConfigError
+from backend.learning.beside import Beside
+from backend.learning.encoders import Encoders
 from backend.learning.vectorize import (
     VECTORIZERS,
     Download,
@@ -108,11 +110,14 @@ class Reader:
     inputs, vectorizers : one of each an input
     scales : tuple of float
         What each input's features are multiplied with, so that none drowns the others.
+    beside : tuple of Beside
+        What pretrained encoders say of the tasks, to the right of all that.
     """
 
     inputs: tuple[InputSpec, ...]
     vectorizers: tuple[Vectorizer, ...]
     scales: tuple[float, ...]
+    beside: tuple[Beside, ...] = ()
 
     @classmethod
     def fitted(cls, inputs: tuple[InputSpec, ...], values: Values, seed: int) -> Self:
@@ -131,7 +136,7 @@ class Reader:
         return self.vectorizers[0].n_sketch if len(self.vectorizers) == 1 else 0
 
     def transform(self, values: Values) -> Features:
-        """Return the features of some tasks; a task is readable where one of its inputs is."""
+        """Return the features of some tasks without what stands beside; readable is what one input reads."""
         parts = [v.transform(column) for v, column in zip(self.vectorizers, values, strict=True)]
         if not parts:
             return _nothing(0)
@@ -143,9 +148,17 @@ class Reader:
         stacked = sparse.hstack(X, format="csr") if any(map(sparse.issparse, X)) else np.hstack(X)
         return Features(stacked, np.hstack(places), np.any([part.readable for part in parts], axis=0), gaps)
 
-    def features_of(self, data: Sequence[Mapping[str, Any]], download: Download) -> Features:
-        """Return the features of tasks by their data."""
-        return self.transform(read_values(self.inputs, data, download))
+    def features_of(
+        self, data: Sequence[Mapping[str, Any]], download: Download, encoders: Encoders | None = None
+    ) -> Features:
+        """Return the features of tasks by their data; without its encoder, a block beside is zeros."""
+        features = self.transform(read_values(self.inputs, data, download))
+        for block in self.beside:
+            rows = None
+            if encoders is not None:
+                rows = block.encoded.rows_of(self.inputs, data, download, encoders)
+            features = block.join(features, rows)
+        return features
 
     def state(self) -> State:
         """Return everything that `from_state` needs."""
@@ -155,7 +168,12 @@ class Reader:
             values, own = vectorizer.state()
             described.append({"kind": spec.kind, "fields": list(spec.fields), "values": values})
             arrays |= {f"{i}.{name}": array for name, array in own.items()}
-        return {"inputs": described, "scales": list(self.scales)}, arrays
+        beside: list[dict[str, Any]] = []
+        for i, block in enumerate(self.beside):
+            values, own = block.state(f"beside{i}")
+            beside.append(values)
+            arrays |= own
+        return {"inputs": described, "scales": list(self.scales), "beside": beside}, arrays
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -166,7 +184,11 @@ class Reader:
             own = {n.partition(".")[2]: a for n, a in arrays.items() if n.partition(".")[0] == str(i)}
             inputs.append(InputSpec(stored["kind"], tuple(stored["fields"])))
             vectorizers.append(VECTORIZERS[stored["kind"]].from_state((stored["values"], own)))
-        return cls(tuple(inputs), tuple(vectorizers), tuple(map(float, described["scales"])))
+        # Models of before there were encoders have none.
+        beside = (
+            Beside.from_state(b, f"beside{i}", arrays) for i, b in enumerate(described.get("beside", ()))
+        )
+        return cls(tuple(inputs), tuple(vectorizers), tuple(map(float, described["scales"])), tuple(beside))
 
 
 def read_values(inputs: Sequence[InputSpec], data: Sequence[Mapping[str, Any]], download: Download) -> Values:

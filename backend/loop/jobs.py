@@ -7,7 +7,6 @@ import secrets
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Self
 
 from redis import Redis
@@ -18,9 +17,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from backend.errors import (
-    BackendError,
     LabelingConfigError,
-    LabelStudioNotFound,
     ModelStoreError,
     ProjectNotOrderable,
     QueueUnavailable,
@@ -28,6 +25,8 @@ from backend.errors import (
     UnexpectedFailure,
 )
 from backend.log_context import about
+from backend.loop.encoding import PUT_OFF, encode_shard, give_up
+from backend.loop.failures import kind_and_place, note_failure, why_unavailable
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
@@ -35,6 +34,14 @@ from backend.loop.publish import SAMPLING
 from backend.loop.report import RoundReport
 from backend.loop.rollback import roll_back
 from backend.loop.round import run_round, step_back
+from backend.loop.shard_jobs import (
+    MOST_TRIES,
+    SHARD,
+    ask_for_shards,
+    count_try,
+    forget_tries,
+    is_one_shard,
+)
 from backend.loop.stages import LABEL_STUDIO_STAGES
 from backend.services import Services
 from backend.settings import read_settings
@@ -69,14 +76,19 @@ def ask_for_forced_round(redis: Redis, project_id: int) -> None:
 
 
 class RoundJob(Job):
-    """An RQ job that can be nothing but a round: whoever can write to Redis must not choose what runs."""
+    """An RQ job that can be nothing but a round, or a shard to encode for one.
+
+    Whoever can write to Redis must not choose what runs.
+    """
 
     @property
     def func(self) -> Any:
-        honest = self.func_name in ROUNDS and self.instance is None and not self.kwargs
-        if not honest or not _is_one_project(self.args):
-            raise PermissionError("only rounds of projects run here")
-        return perform_round
+        if self.instance is None and not self.kwargs:
+            if self.func_name in ROUNDS and _is_one_project(self.args):
+                return perform_round
+            if self.func_name == SHARD and is_one_shard(self.args):
+                return perform_shard
+        raise PermissionError("only rounds of projects, and shards of them, run here")
 
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> Self:
@@ -180,14 +192,6 @@ class DirtyMarker:
         )
 
 
-def why_unavailable(error: Exception) -> str:
-    """Return what is wrong with the queue server, in its own words where it has some, never its address."""
-    if isinstance(error, ResponseError):
-        # Of an error inside a script, the server's words come first, and the script's name after them.
-        return f"Redis refuses: {str(error).partition(' script:')[0][:200]}"
-    return f"Redis does not answer: {type(error).__name__}"
-
-
 def perform_round(project_id: int, services: Services | None = None) -> str:
     """Run one round of a project and return how it ended; this is what RQ calls."""
     services = services or Services(read_settings())
@@ -214,6 +218,38 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
             return _hold_round(services, project_id, lease)
 
 
+def perform_shard(project_id: int, name: str, services: Services | None = None) -> str:
+    """Encode one shard of a project's tasks and return how it ended; this is what RQ calls between rounds."""
+    services = services or Services(read_settings())
+    redis, store, settings = services.redis, services.store, services.settings
+    if not is_connected(store, project_id):
+        return "not connected"
+    marker, rounds = DirtyMarker.of(services), round_queue(redis)
+
+    def ask_for_round(reason: str) -> None:
+        marker.mark_dirty(project_id, reason)
+
+    if not count_try(redis, project_id, name):
+        give_up(services, project_id, name, f"its worker failed {MOST_TRIES} times at one shard; see the log")
+        ask_for_round("an encoder fails")
+        return "given up"
+    try:
+        outcome = encode_shard(services, project_id, name, lambda: rounds.count == 0, ask_for_round)
+    except RedisError as error:
+        return f"broken off: {why_unavailable(error)}"
+    except Exception as error:  # noqa: BLE001  as for a round
+        what = kind_and_place(error)
+        logger.error(
+            "project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__))
+        )
+        raise UnexpectedFailure(what) from None
+    forget_tries(redis, project_id, name)
+    if outcome != PUT_OFF:
+        ask_for_shards(redis, store, project_id, settings.job_timeout)
+    logger.info("project %s: %s", project_id, outcome)
+    return outcome
+
+
 def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
     progress = ProgressFile(services.store.folder(project_id))
     progress.begin()
@@ -230,7 +266,7 @@ def _hold_round(services: Services, project_id: int, lease: Lease) -> str:
         if lease.is_lost():
             logger.warning("project %s: %s, after the lease was lost", project_id, type(error).__name__)
             return "superseded"
-        return _note_failure(progress, project_id, error)
+        return note_failure(progress, project_id, error)
     finally:
         # Where this is not reached, or the round's end was not noted, the poll finds it begun and not ended.
         if progress.read().running_since is None:
@@ -265,6 +301,7 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
     if report.head:
         covers |= serving({"model_version": report.version, "sampling": SAMPLING})
     progress.succeed(asdict(report), covers)
+    ask_for_shards(redis, services.store, project_id, services.settings.job_timeout)
     if force is not None:
         # Only now: a forced round that fails is repeated as one. Another wish, that came since, stands.
         forget_if_same(redis, force_key(project_id), force)
@@ -291,29 +328,3 @@ def _rolled_back(services: Services, project_id: int, lease: Lease, version: str
 def _note_end(redis: Redis, project_id: int, lease: Lease) -> None:
     with suppress(RedisError):
         forget_if_same(redis, begun_key(project_id), lease.fence)
-
-
-def _note_failure(progress: ProgressFile, project_id: int, error: Exception) -> str:
-    """Note why a round failed and return how that is called; raise what nobody expected."""
-    if isinstance(error, LabelStudioNotFound):
-        progress.fail(f"{error}; was the project deleted? then: clean-al disconnect {project_id} --forget")
-        return "gone"
-    if isinstance(error, BackendError):
-        after = progress.fail(str(error))
-        logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
-        return "failed"
-    what = kind_and_place(error)
-    progress.fail(what)
-    logger.error("project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__)))
-    # RQ writes down what is raised: of an error whose words may quote a task, only its kind goes there.
-    raise UnexpectedFailure(what) from None
-
-
-def kind_and_place(error: Exception) -> str:
-    """Return what kind of error it is and where it was raised; its words may quote a task, or a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [
-        frame for frame in frames if "backend" in frame.filename or "clean_al" in frame.filename
-    ] or frames
-    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-    return f"{type(error).__name__}{place}; the log has more"

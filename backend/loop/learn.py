@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ from backend.learning.learned import How, Learned
 from backend.learning.learner import make_estimator
 from backend.learning.tasks import Tasks
 from backend.loop.audit import were_drawn
+from backend.loop.goal import Goal
 from backend.loop.options import ProjectOptions
 from backend.loop.situation import Situation
 from backend.settings import Settings
@@ -54,6 +55,7 @@ class Lesson:
     missing : why each of the others could not
     seen : a sampler that knows which tasks are labeled, but no answer
     given : what each of the questions was to be learned from
+    goal : what is looked for; None while no model knows it
     foreign : another model's doubt, where the project's option `predictions` names its version
     """
 
@@ -63,6 +65,7 @@ class Lesson:
     weights: Mapping[str, float] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
     given: Mapping[str, Given] = field(default_factory=dict)
+    goal: Goal | None = None
 
     def sampler_of(self, question: str) -> IntelligentSampler:
         """Return the sampler that knows a question's answers; without one, the one that knows the tasks."""
@@ -72,7 +75,7 @@ class Lesson:
     def chooser(self) -> IntelligentSampler:
         """Return the sampler that chooses: the only question's own, else one that goes by doubts."""
         own = [learned.sampler for learned in self.learned.values()]
-        if self.foreign is not None:
+        if self.foreign is not None or self.goal is not None:
             return self.seen
         return own[0] if len(own) == 1 and own[0] is not None else self.seen
 
@@ -86,6 +89,8 @@ class Lesson:
             return None
         if self.foreign is not None:
             return self.foreign(tasks)
+        if self.goal is not None:
+            return self.goal.chances(self.learned, tasks)
         ranks, weights = [], []
         for name, learned in self.learned.items():
             doubt = learned.doubt(tasks)
@@ -97,7 +102,7 @@ class Lesson:
     def groups(self, tasks: Tasks) -> np.ndarray | None:
         """Return which tasks are alike to the only question that there is; of several, none decides that."""
         found = list(self.learned.values())
-        return found[0].groups(tasks) if len(found) == 1 else None
+        return found[0].groups(tasks) if len(found) == 1 and self.goal is None else None
 
 
 def learn(
@@ -126,6 +131,15 @@ def learn(
             learned[name] = found
     seen = _seen(situation, settings, published)
     lesson = Lesson(learned, missing, seen, situation.options.question_weights, situation.foreign, given)
+    if _is_known(situation.goal, learned, situation):
+        # The likeliest first, near-copies too, for each of them counts; the audit share sees to it that other
+        # kinds are met.
+        seen.set_params(strategy="uncertainty", duplicate_threshold=0)
+        lesson = replace(lesson, goal=situation.goal)
+    elif situation.foreign is not None and seen.strategy == "auto":
+        # What is asked for is where another model is wrong: the most doubtful tasks themselves, spread out,
+        # and not those that cover the most doubt.
+        seen.set_params(strategy="hybrid")
     if not learned:
         if situation.foreign is None:
             seen.set_params(strategy="typiclust")
@@ -139,6 +153,11 @@ def learn(
         "accuracies": {name: asdict(accuracies[name]) for name in learned if name in accuracies},
     }
     return lesson, Model(situation.pool.reader, learned, facts)
+
+
+def _is_known(goal: Goal | None, learned: Mapping[str, Learned], situation: Situation) -> bool:
+    some = situation.candidates[:1]
+    return goal is not None and len(some) > 0 and goal.chances(learned, situation.tasks(some)) is not None
 
 
 def make_sampler(options: ProjectOptions, settings: Settings, n_sketch: int) -> IntelligentSampler:

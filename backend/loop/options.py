@@ -14,6 +14,7 @@ from backend.errors import SettingsError
 from backend.label_studio.client import LabelStudio
 from backend.learning.controls import Control
 from backend.learning.learner import ESTIMATORS
+from backend.loop.goal import FIND
 from backend.settings import Settings
 from backend.store.files import read_json, write_json
 from clean_al import IntelligentSampler
@@ -57,6 +58,7 @@ class ProjectOptions(BaseModel):
     exploration: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
     target_accuracy: float | None = Field(None, gt=0, lt=1, allow_inf_nan=False)
     predictions: str | None = None
+    goal: str | None = Field(None, max_length=300, pattern=rf"^{FIND}\s*\S")
     estimator: str | None = None
     features: tuple[str, ...] = Field((), max_length=1000)
     questions: tuple[str, ...] | dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = ()
@@ -111,6 +113,8 @@ def read_options(extra_params: Any, source: str = FORM) -> ProjectOptions:
         raise SettingsError("; ".join(_explain(e, source) for e in error.errors())) from None
     if options.estimator is not None and options.estimator not in ESTIMATORS:
         raise SettingsError(f"{source}: estimator: use one of {', '.join(ESTIMATORS)}")
+    if options.goal and options.strategy not in (None, "auto", "find"):
+        raise SettingsError(f"{source}: goal goes without strategy; it is {options.strategy!r}")
     try:
         # The sampler checks its own options; one class is not trained on.
         IntelligentSampler(**options.for_sampler()).fit(np.zeros((1, 1)), np.zeros(1))

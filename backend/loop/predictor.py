@@ -51,7 +51,8 @@ class Predictor:
         self, project_id: int, model: Model, tasks: list[dict[str, Any]], version: str
     ) -> list[dict[str, Any]]:
         controls = learnable_controls(model.facts["label_config"])
-        known = model.tasks([t.get("data") or {} for t in tasks], self._services.media.of_project(project_id))
+        download = self._services.media.of_project(project_id)
+        known = model.tasks([t.get("data") or {} for t in tasks], download, self._services.encoders)
         guesses = model.guesses_of(known)
         hidden = self._audited(project_id, tasks) | ~known.features.readable
         # Models of 0.1 say nothing of what is shown: all of it was.

@@ -20,7 +20,9 @@ from backend.learning.labels import ProjectLabels, read_labels
 from backend.learning.learned.stored import to_json
 from backend.learning.tasks import ReadData, ReadPredictions, Tasks
 from backend.learning.vectorize import packages_there
+from backend.loop.encoding import with_encoded
 from backend.loop.foreign import ForeignDoubt
+from backend.loop.goal import Goal, goal_of
 from backend.loop.observe import foreign_versions
 from backend.loop.options import ProjectOptions, project_options
 from backend.loop.stages import Stages
@@ -46,6 +48,8 @@ class Situation:
     annotations : yields each annotated task's id and its annotations, oldest first
     foreign : how doubtful the predictions that the option `predictions` names make tasks; None without it
     notes : what whoever looks after the project should know
+    goal : what is looked for, where that is asked for
+    encoded : which encoded rows are among the features, and how many of them are there
     """
 
     project: dict[str, Any]
@@ -58,6 +62,8 @@ class Situation:
     predictions: ReadPredictions | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
+    encoded: tuple[str, ...] = ()
+    goal: Goal | None = None
     annotations: Callable[[], Iterable[tuple[int, Sequence[Annotation]]]] = tuple
 
     @property
@@ -87,6 +93,7 @@ class Situation:
         digest.update(self.options.model_dump_json().encode())
         digest.update(json.dumps(sorted(self.others.items())).encode())
         digest.update(json.dumps([asdict(spec) for spec in self.pool.reader.inputs]).encode())
+        digest.update(json.dumps(self.encoded).encode())
         for labels in self.labels.questions:
             digest.update(json.dumps([labels.control.name, *map(to_json, labels.answers)]).encode())
             digest.update(labels.task_ids.tobytes())
@@ -116,6 +123,9 @@ def look(services: Services, project_id: int, stages: Stages, *, anew: bool = Fa
         others = foreign_versions(label_studio, project_id)
         snapshot.refresh_predictions(label_studio, project_id, others)
         situation = _situation(services, project, snapshot, options, notes, stages)
+        with stages("features"):
+            pool, encoded = with_encoded(services, project_id, situation.pool, anew=anew)
+        situation = replace(situation, pool=pool, encoded=encoded)
         return _with_others(situation, snapshot, others)
 
 
@@ -164,17 +174,11 @@ def _situation(
         notes = (*notes, f"orders without learning: {questions.why_none}")
     else:
         notes = (*notes, *ignored, *(f"not learned: {what}" for what in questions.passed_over))
-    return Situation(
-        project,
-        options,
-        pool,
-        labels,
-        ids[is_open],
-        snapshot.data,
-        notes,
-        snapshot.predictions,
-        annotations=snapshot.annotations,
-    )
+    goal, why_none = goal_of(options.goal, asked)
+    told = goal.told(labels) if goal else why_none
+    notes = (*notes, told) if told else notes
+    seen = Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+    return replace(seen, goal=goal, annotations=snapshot.annotations)
 
 
 def _must_be_orderable(pool: PoolFeatures) -> None:

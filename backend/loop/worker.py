@@ -1,4 +1,4 @@
-"""An RQ worker for rounds, tuned to find out soon that another one has died."""
+"""An RQ worker for rounds, and for shards between them, tuned to find out soon that another one has died."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from backend.loop.jobs import RoundJob, round_queue
 from backend.loop.marks import books_of
 from backend.loop.promoter import promote_until
 from backend.loop.relief import relieve_until
+from backend.loop.shard_jobs import shard_queue
 from backend.services import Services
 
 logger = logging.getLogger(__name__)
@@ -57,19 +58,22 @@ class RoundWorker(Sturdy, Worker):
 
 
 def work(services: Services, *, burst: bool = False) -> bool:
-    """Run rounds until told to stop; returns whether any was run.
+    """Run rounds, and encode between them, until told to stop; returns whether anything was run.
 
     Parameters
     ----------
     burst : bool
-        End when nothing waits any more.
+        Run rounds alone, and end when none waits any more.
     """
     # Imported before the fork, so that each round starts at once.
     import sklearn.linear_model  # noqa: F401
 
+    redis = services.patient_redis
+    # In this order: a shard is encoded when no round waits. A helper is there for the rounds alone.
+    queues = [round_queue(redis), *([] if burst else [shard_queue(redis, RoundJob)])]
     worker = RoundWorker(
-        [round_queue(services.patient_redis)],
-        connection=services.patient_redis,
+        queues,
+        connection=redis,
         job_class=RoundJob,
         serializer=JSONSerializer,
         job_monitoring_interval=MONITORING_SECONDS,

@@ -41,7 +41,7 @@ def leaving_tasks(
     seen: set[int] = set()
     queue = (task for task in _queue(label_studio, head) if not seen.add(task["id"]))  # type: ignore[func-returns-value]
     rest = chain.from_iterable(label_studio.iter_tasks(project_id, include=FIELDS, **_WITH))
-    return chain(queue, (_tidy(task) for task in rest if task["id"] not in seen))
+    return chain(queue, (tidy(task) for task in rest if task["id"] not in seen))
 
 
 def image_sizes(label_studio: LabelStudio) -> Callable[[str], tuple[int, int] | None]:
@@ -73,13 +73,13 @@ def _queue(label_studio: LabelStudio, head: tuple[int, ...]) -> Iterator[Task]:
                 if task is None or task.get("is_labeled"):
                     continue
                 rank += 1
-                yield _tidy(task) | {"_priority": rank, "_score": _confidence(task)}
+                yield tidy(task) | {"_priority": rank, "_score": _confidence(task)}
 
 
 def _labeled(label_studio: LabelStudio, project_id: int) -> Iterator[Task]:
     where = [greater("total_annotations", 0)]
     pages = label_studio.iter_tasks(project_id, include=FIELDS, where=where, **_WITH)
-    return (_tidy(task) for task in chain.from_iterable(pages))
+    return (tidy(task) for task in chain.from_iterable(pages))
 
 
 def _fetch(label_studio: LabelStudio, task_id: int) -> Task | None:
@@ -99,7 +99,7 @@ def _confidence(task: Task) -> float | None:
     return None
 
 
-def _tidy(task: Task) -> Task:
+def tidy(task: Task) -> Task:
     """Return the task with one prediction of ours at the most, its score the model's confidence.
 
     In Label Studio the score is the task's place in the queue, which means nothing elsewhere.

@@ -23,6 +23,7 @@ import numpy as np
 from backend.errors import ModelStoreError
 from backend.learning.answers import Guess
 from backend.learning.controls import learnable_controls
+from backend.learning.encoders import Encoders
 from backend.learning.inputs import Reader
 from backend.learning.learned import LEARNED, Learned
 from backend.learning.learned.one_of import OneOf
@@ -60,9 +61,11 @@ class Model:
     questions: Mapping[str, Learned]
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def tasks(self, data: Sequence[Mapping[str, Any]], download: Download) -> Tasks:
+    def tasks(
+        self, data: Sequence[Mapping[str, Any]], download: Download, encoders: Encoders | None = None
+    ) -> Tasks:
         """Return tasks that are in no pool, read as the model reads them."""
-        return Tasks.of(data, self.reader.features_of(data, download))
+        return Tasks.of(data, self.reader.features_of(data, download, encoders))
 
     def guesses_of(self, tasks: Tasks) -> dict[str, list[Guess]]:
         """Return for each question what it guesses of each task."""

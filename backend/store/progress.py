@@ -112,6 +112,23 @@ class ProgressFile:
         self._write(after)
         return after
 
+    def recent(self, longest: int = 2**18) -> tuple[list[dict[str, Any]], int]:
+        """Return the reports in the last bytes of the history, oldest first, and how many lines are damaged.
+
+        A page needs the newest rounds alone; some thousand would take it too long to read.
+        """
+        try:
+            with open(self._history, "rb") as history:
+                start = max(history.seek(0, os.SEEK_END) - longest, 0)
+                history.seek(start)
+                lines = history.read().splitlines()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return [], 0
+        # The first line may begin before what was read.
+        found = [_report(line) for line in lines[1 if start else 0 :] if line.strip()]
+        reports = [report for report in found if report is not None]
+        return reports, len(found) - len(reports)
+
     def history(self) -> list[dict[str, Any]]:
         """Return the reports of the last rounds that published something, oldest first."""
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 
+from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.store.models import ModelStore
-from backend.web import dashboard, ml_protocol, operations, webhooks
+from backend.web import ml_protocol, operations, pages, webhooks
 from backend.web.auth import Gate, trusted_hosts
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
@@ -15,13 +18,18 @@ from backend.web.problems import answer_errors
 from backend.web.process_gauges import ProcessGauges
 from backend.web.project_gauges import ProjectGauges
 from backend.web.readiness import Readiness
+from backend.web.shelf import StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
-BLUEPRINTS = (operations.blueprint, dashboard.blueprint, webhooks.blueprint, ml_protocol.blueprint)
+BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
 
 def create_app(
-    settings: Settings, *, dirty_marker: DirtyMarker | None = None, predictor: Predictor | None = None
+    settings: Settings,
+    *,
+    dirty_marker: DirtyMarker | None = None,
+    predictor: Predictor | None = None,
+    alive: Callable[[], Alive] | None = None,
 ) -> Flask:
     """Return the WSGI app that Label Studio talks to.
 
@@ -30,6 +38,7 @@ def create_app(
     settings : as `read_settings` returns them
     dirty_marker : who is told that a project changed; by default Redis is
     predictor : who answers /predict; by default the published models under MODEL_DIR do
+    alive : tells which processes run; by default Redis does
 
     Raises
     ------
@@ -40,8 +49,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config["TRUSTED_HOSTS"] = trusted_hosts(settings)
     # With a registry of this app's own: the library's global one refuses a second app in one process.
-    metrics = Metrics()
-    metrics.registry.register(ProjectGauges(ModelStore(settings.model_dir)))
+    metrics, store = Metrics(), ModelStore(settings.model_dir)
+    metrics.registry.register(ProjectGauges(store))
     metrics.registry.register(ProcessGauges(settings))
     app.extensions[EXTENSION] = WebState(
         settings=settings,
@@ -51,12 +60,21 @@ def create_app(
         metrics=metrics,
         label_configs=SeenTexts(),
         readiness=Readiness(settings),
+        statuses=StatusShelf(store, alive or redis_alive(settings)),
     )
     metrics.time_requests(app)
     answer_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
+
+
+def redis_alive(settings: Settings) -> Callable[[], Alive]:
+    """Return what tells which processes run, as Redis has it."""
+    from backend.loop.heartbeat import RecentlyAlive
+    from backend.services import Services
+
+    return RecentlyAlive(Services(settings))
 
 
 def redis_marker(settings: Settings) -> DirtyMarker:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 from flask import Flask, current_app
 
 from backend.learning.labeling_config import config_digest
+from backend.services import Services
 from backend.settings import Settings
 from backend.web.auth import Gate
 from backend.web.collaborators import Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.readiness import Readiness
+from backend.web.shelf import StatusShelf
 
 EXTENSION = "clean_al"
 
@@ -49,6 +52,12 @@ class WebState:
     metrics: Metrics
     label_configs: SeenTexts
     readiness: Readiness
+    statuses: StatusShelf
+
+    @cached_property
+    def services(self) -> Services:
+        """What actions, downloads and pictures reach Label Studio and Redis by; no page needs it."""
+        return Services(self.settings)
 
 
 def web_state(app: Flask | None = None) -> WebState:

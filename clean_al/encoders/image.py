@@ -17,7 +17,7 @@ class ImageEncoder(Encoder):
     Parameters
     ----------
     name : str, default "auto"
-        auto, a path, fastembed:NAME, open_clip:NAME, timm:NAME, or package.module:factory. "auto" is
+        auto, package, a path, fastembed:NAME, open_clip:NAME, timm:NAME, or package.module:factory. "auto" is
         EfficientNet-Lite0 (1,280 columns), the weights that ``clean-al[encoders]`` installs.
     threads : int, default 1
 

@@ -22,7 +22,8 @@ class TextEncoder(Encoder):
     Parameters
     ----------
     name : str, default "auto"
-        auto, a path, fastembed:NAME, sentence-transformers:NAME, open_clip:NAME, or package.module:factory.
+        auto, package, hub, a path, fastembed:NAME, sentence-transformers:NAME, open_clip:NAME, or
+        package.module:factory.
         "auto" is MiniLM-L6 (Wang et al., 2020; 384 columns, English): the weights that
         ``clean-al[encoders]`` installs, else those of the model hub.
     threads : int, default 1

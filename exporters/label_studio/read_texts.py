@@ -8,12 +8,13 @@ refused, never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from html.parser import HTMLParser
 from typing import Any
 
+from exporters.markup import pieces
 from exporters.records import TextSpan
 
 ASTRAL = 0xFFFF
+SILENT = frozenset(("script", "style"))
 
 
 def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
@@ -131,31 +132,16 @@ def _phrase(phrase: Any, key: str) -> str:
     return text if isinstance(text, str) else str(text)
 
 
-class _TextNodes(HTMLParser):
-    SILENT = frozenset(("script", "style"))
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self.silent = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.silent += tag in self.SILENT
-        # Label Studio counts a line break for it; other tags count for nothing.
-        if tag == "br":
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.silent -= tag in self.SILENT
-
-    def handle_data(self, data: str) -> None:
-        if not self.silent:
-            self.parts.append(data)
-
-
 def rendered(source: str) -> str:
     """Return the text of an HTML source as the annotator saw it; offsets of rich text count in this."""
-    nodes = _TextNodes()
-    nodes.feed(source)
-    nodes.close()
-    return "".join(nodes.parts)
+    parts, silent = [], ""
+    for kind, value in pieces(source):
+        if kind == "text":
+            parts += [] if silent else [value]
+        elif kind == "start":
+            silent = value if value in SILENT else silent
+            # Label Studio counts a line break for it; other tags count for nothing.
+            parts += ["\n"] if value == "br" else []
+        elif value == silent:
+            silent = ""
+    return "".join(parts)

@@ -67,6 +67,9 @@ def settings(fake: FakeLabelStudio, valkey_url: str, tmp_path: Path) -> Settings
         public_url="http://127.0.0.1:9",
         request_timeout=10,
         debounce=0.01,
+        # What encoders add has tests of its own; here each round is the last one.
+        text_encoder="off",
+        image_encoder="off",
     )
 
 

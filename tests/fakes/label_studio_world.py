@@ -61,12 +61,14 @@ class World:
         self.predictions: dict[int, Json] = {}
         self.webhooks: dict[int, Json] = {}
         self.ml_backends: dict[int, Json] = {}
+        self.views: dict[int, Json] = {}
         self.uploads: dict[int, str] = {}
         self.files: dict[str, bytes] = {}
         self.locks: dict[int, set[int]] = {}
         self.random = random.Random(seed)
         self.events: list[Event] = []
         self._ids: dict[str, Any] = {}
+        self._unique_ids: dict[int, str] = {}
         self._clock = datetime.now(UTC)
 
     # Small things that everything below needs
@@ -167,7 +169,7 @@ class World:
         """Delete a project with all that belongs to it; nobody is told."""
         self.get("projects", number)
         self.delete_tasks(number, [task["id"] for task in self.tasks_of(number)], silent=True)
-        for kind in (self.webhooks, self.ml_backends):
+        for kind in (self.webhooks, self.ml_backends, self.views):
             for key in [key for key, one in kind.items() if one["project"] == number]:
                 del kind[key]
         del self.projects[number]
@@ -247,7 +249,14 @@ class World:
 
     def add_annotation(self, task: int, fields: Json, user: int) -> Json:
         """Return the new annotation; the user's lock on the task ends."""
-        made = self._store_annotation(self.get("tasks", task)["id"], fields, user)
+        unique = fields.get("unique_id")
+        if unique in self._unique_ids.values():
+            raise Refused(409, "Annotation with this unique id already exists")
+        # It can be written and never read.
+        kept = {name: value for name, value in fields.items() if name != "unique_id"}
+        made = self._store_annotation(self.get("tasks", task)["id"], kept, user)
+        if unique is not None:
+            self._unique_ids[made["id"]] = unique
         self.locks.get(task, set()).discard(user)
         self._announce(made, "ANNOTATION_CREATED")
         return made
@@ -263,6 +272,7 @@ class World:
             "ground_truth": False,
             "lead_time": None,
             "completed_by": user,
+            "import_id": None,
             "created_at": now,
             "updated_at": now,
         } | fields
@@ -281,6 +291,7 @@ class World:
         """Delete one annotation."""
         annotation = self.get("annotations", number)
         del self.annotations[number]
+        self._unique_ids.pop(number, None)
         self.touch(annotation["task"])
         payload = {"annotations": [{"id": number}]}
         self.events.append((annotation["project"], "ANNOTATIONS_DELETED", payload))
@@ -347,6 +358,25 @@ class World:
         task = self.get("predictions", number)["task"]
         del self.predictions[number]
         self.touch(task)
+
+    # The Data Manager's tabs
+
+    def tabs_of(self, project: int) -> list[Json]:
+        """Return the tabs of a project, oldest first."""
+        self.get("projects", project)
+        return [tab for tab in self.views.values() if tab["project"] == project]
+
+    def add_tab(self, body: Json) -> Json:
+        """Return the new tab."""
+        self.get("projects", body["project"])
+        number = self.new_id("views")
+        self.views[number] = {"id": number, "project": body["project"], "data": body["data"]}
+        return self.views[number]
+
+    def delete_tab(self, number: int) -> None:
+        """Delete a tab."""
+        self.get("views", number)
+        del self.views[number]
 
 
 def _fits(config: str, result: list[Any]) -> bool:

@@ -60,6 +60,10 @@ class Learned(ABC):
         """
         return np.array([1 - guess.confidence for guess in self.guess(tasks)])
 
+    def chances(self, tasks: Tasks, is_wanted: Callable[[Answer], bool]) -> np.ndarray | None:
+        """Return how likely each task's answer is a wanted one; None where the model knows of none."""
+        return None
+
     def groups(self, tasks: Tasks) -> np.ndarray | None:
         """Return a number for each task: of those with the same, a batch should hold one; None: no groups."""
         return None

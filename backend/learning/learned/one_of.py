@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -67,6 +67,10 @@ class OneOf(Learned):
             Guess(self.answers[column], float(row[column]))
             for row, column in zip(table, table.argmax(axis=1), strict=True)
         ]
+
+    def chances(self, tasks: Tasks, is_wanted: Callable[[Answer], bool]) -> np.ndarray | None:
+        columns = [i for i, answer in enumerate(self.answers) if is_wanted(answer)]
+        return self.probabilities(tasks)[:, columns].sum(axis=1) if columns else None
 
     def doubt(self, tasks: Tasks) -> np.ndarray:
         """Return 1 minus the margin between the two likeliest answers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -71,6 +71,11 @@ class SetOf(Learned):
         confidence = float(np.prod(np.where(chosen, row, 1 - row)))
         parts = tuple((self.labels[j], float(row[j])) for j in np.flatnonzero(chosen))
         return Guess(frozenset(label for label, _ in parts), confidence, parts)
+
+    def chances(self, tasks: Tasks, is_wanted: Callable[[Answer], bool]) -> np.ndarray | None:
+        columns = [j for j, label in enumerate(self.labels) if is_wanted(frozenset((label,)))]
+        # As if labels were independent, as in `guess_of`.
+        return 1 - np.prod(1 - self.probabilities(tasks)[:, columns], axis=1) if columns else None
 
     def doubt(self, tasks: Tasks) -> np.ndarray:
         """Return 1 minus the mean margin of the labels' yes or no."""

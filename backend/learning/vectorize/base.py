@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy import sparse
 
-from backend.learning.vectorize.gaps import Gaps
+from backend.learning.vectorize.gaps import Gaps, Unread
 from exporters.label_studio.labeling_config import ObjectTag
 from exporters.label_studio.value_expression import ValueExpression
 
@@ -114,6 +114,8 @@ class Vectorizer(ABC):
 
     KIND: ClassVar[str]
     STANDING: ClassVar[Standing] = Standing.BESIDE
+    # The kind of pretrained encoder that may read the same fields: "text", "image", or none.
+    ENCODED_AS: ClassVar[str] = ""
 
     def __init__(self, seed: int = 0):
         self.seed = seed
@@ -144,6 +146,14 @@ class Vectorizer(ABC):
         LabelStudioUnreachable
             When Label Studio does not answer now; a file that is missing, refused or damaged is unread.
         """
+
+    @classmethod
+    def read_to_encode(
+        cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
+    ) -> list[list[Any]]:
+        """Return what an encoder reads of each task: several values, such as pages, or none."""
+        values = cls.read(fields, data, download)
+        return [[] if value is None or isinstance(value, Unread) else [value] for value in values]
 
     @classmethod
     def told_of(cls, fields: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up_each
 from backend.learning.vectorize.fetching import fetch_lists, no_such
 from backend.learning.vectorize.gaps import NOTHING, Unread
+from clean_al.encoders.pictures import read_picture
 
 TAG = "Image"
 # Among the fields: the first of them names a list of which each entry is a page.
@@ -39,6 +40,7 @@ class ImageVectorizer(Vectorizer):
     """
 
     KIND = "image"
+    ENCODED_AS = "image"
 
     @classmethod
     def fields_in(
@@ -50,9 +52,15 @@ class ImageVectorizer(Vectorizer):
     def read(
         cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
     ) -> list[Any]:
-        most = MOST_PAGES if PAGES in fields else 1
-        pages = [_pages(look_up_each(d, fields[0]), most) for d in data]
-        return [_one(pictures) for pictures in fetch_lists(pages, download, take_picture)]
+        return [_one(pictures) for pictures in fetch_lists(_all_pages(fields, data), download, take_picture)]
+
+    @classmethod
+    def read_to_encode(
+        cls, fields: tuple[str, ...], data: Sequence[Mapping[str, Any]], download: Download
+    ) -> list[list[Any]]:
+        # Larger than what is learned from here: networks look at some 224 pixels a side.
+        found = fetch_lists(_all_pages(fields, data), download, read_picture)
+        return [[p for p in pictures if p is not None and not isinstance(p, Unread)] for pictures in found]
 
     def fit(self, values: Sequence[Any]) -> Self:
         rows = np.arange(len(values))
@@ -122,6 +130,11 @@ def _main_directions(centered: np.ndarray) -> np.ndarray:
     axes = np.linalg.eigh(table.T @ table)[1][:, ::-1].T
     largest = np.abs(axes).argmax(axis=1)
     return (axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]).astype(np.float32)
+
+
+def _all_pages(fields: tuple[str, ...], data: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    most = MOST_PAGES if PAGES in fields else 1
+    return [_pages(look_up_each(d, fields[0]), most) for d in data]
 
 
 def _pages(values: list[Any], most: int) -> list[Any]:

@@ -59,6 +59,7 @@ class TextVectorizer(Vectorizer):
     """
 
     KIND = "text"
+    ENCODED_AS = "text"
 
     @classmethod
     def fields_in(

@@ -21,6 +21,7 @@ class VideoVectorizer(ImageVectorizer):
     """The mean of the image features of up to 8 key frames, spread over the video."""
 
     KIND = "video"
+    ENCODED_AS = ""
 
     @classmethod
     def fields_in(

@@ -6,11 +6,11 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from html.parser import HTMLParser
 from typing import Any
 
 from backend.learning.vectorize.fetching import no_such
 from backend.learning.vectorize.gaps import Unread
+from exporters.markup import pieces
 
 MAX_CHARACTERS = 20_000
 # Markup is several times as long as what it shows; what comes later is not read.
@@ -19,6 +19,7 @@ MAX_MARKUP = 20 * MAX_CHARACTERS
 Wording = Callable[[Any, Mapping[str, str]], str]
 
 _NOT_SHOWN = frozenset(("script", "style", "head", "template", "noscript"))
+_INLINE = frozenset(("a", "abbr", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "u"))
 _BINARY = (b"\x00", b"\x01", b"\x02")
 
 
@@ -57,10 +58,7 @@ def _plain(value: Any, how: Mapping[str, str]) -> str:
 def without_markup(value: Any, how: Mapping[str, str] | None = None) -> str:
     """Return what a browser shows of HTML, blocks on lines of their own."""
     text = _plain(value, how or {}) if not isinstance(value, str) or how else value
-    reading = _Shown()
-    reading.feed(text[:MAX_MARKUP])
-    reading.close()
-    lines = (" ".join(line.split()) for line in "".join(reading.parts).split("\n"))
+    lines = (" ".join(line.split()) for line in _shown(text[:MAX_MARKUP]).split("\n"))
     return "\n".join(line for line in lines if line)[:MAX_CHARACTERS]
 
 
@@ -146,32 +144,19 @@ def _strings(value: Any) -> Iterator[str]:
             yield str(part)
 
 
-class _Shown(HTMLParser):
-    """Collects the text between tags."""
-
-    inline = frozenset(("a", "abbr", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "u"))
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _NOT_SHOWN:
-            self._hidden.append(tag)
-        self._break(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        # Markup of others closes tags that it never opened.
-        if self._hidden and tag == self._hidden[-1]:
-            self._hidden.pop()
-        self._break(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
+def _shown(source: str) -> str:
+    """Return the texts between tags, with a line break for each tag that is none of `_INLINE`."""
+    parts: list[str] = []
+    hidden: list[str] = []
+    for kind, value in pieces(source):
+        if kind == "text":
             # A line break in the source is a blank on the page.
-            self.parts.append(data.replace("\n", " "))
-
-    def _break(self, tag: str) -> None:
-        if tag not in self.inline:
-            self.parts.append("\n")
+            parts += [] if hidden else [value.replace("\n", " ")]
+            continue
+        if kind == "start" and value in _NOT_SHOWN:
+            hidden.append(value)
+        # Markup of others closes tags that it never opened.
+        elif kind == "end" and hidden and value == hidden[-1]:
+            hidden.pop()
+        parts += [] if value in _INLINE else ["\n"]
+    return "".join(parts)

@@ -7,8 +7,10 @@ from clean_al.encoders.model import Model, Source
 from clean_al.encoders.sources.automatic import AUTOMATIC
 from clean_al.encoders.sources.factory import FACTORY
 from clean_al.encoders.sources.fastembed import FASTEMBED
+from clean_al.encoders.sources.hub import HUB
 from clean_al.encoders.sources.off import OFF
 from clean_al.encoders.sources.open_clip import OPEN_CLIP
+from clean_al.encoders.sources.package import PACKAGE
 from clean_al.encoders.sources.path import PATH
 from clean_al.encoders.sources.sentence_transformers import SENTENCE_TRANSFORMERS
 from clean_al.encoders.sources.timm import TIMM
@@ -17,6 +19,8 @@ from clean_al.encoders.sources.timm import TIMM
 SOURCES: dict[str, Source] = {
     "auto": AUTOMATIC,
     "off": OFF,
+    "package": PACKAGE,
+    "hub": HUB,
     "fastembed": FASTEMBED,
     "sentence-transformers": SENTENCE_TRANSFORMERS,
     "open_clip": OPEN_CLIP,

@@ -16,7 +16,7 @@ from typing import IO
 from urllib.request import Request, urlopen
 
 from clean_al.encoders.errors import EncoderError, EncoderMissing, EncoderRefused
-from clean_al.encoders.model import Model, translated
+from clean_al.encoders.model import Model, Source, translated
 from clean_al.encoders.sources.minilm import minilm
 from clean_al.encoders.weights import BLOCK, Weights, read_weights
 
@@ -123,3 +123,6 @@ def _copy_checked(answer: IO[bytes], part: IO[bytes], hosted: Hosted) -> None:
             f"the model hub gave another {hosted.label} than the one with checksum "
             f"sha256:{hosted.sha256[:16]}...: it is not kept"
         )
+
+
+HUB = Source("hub", lambda setting: "hub" if setting.lower() == "hub" else None, open_from_hub)

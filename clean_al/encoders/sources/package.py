@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from clean_al.encoders.errors import EncoderMissing
-from clean_al.encoders.model import INSTALL, Model
+from clean_al.encoders.model import INSTALL, Model, Source
 from clean_al.encoders.sources.efficientnet import efficientnet_lite0_model
 from clean_al.encoders.sources.minilm import minilm
 from clean_al.encoders.weights import Weights, read_weights
@@ -63,3 +63,6 @@ def open_package(kind: str, name: str, threads: int) -> Model:
     path = Path(str(found.locate_file(packaged.file)))
     label = f"{packaged.distribution} {found.version} ({path.name})"
     return packaged.opened(read_weights(path, label, packaged.sha256), threads)
+
+
+PACKAGE = Source("package", lambda setting: "package" if setting.lower() == "package" else None, open_package)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from backend.loop.predictor import Predictor
 from backend.loop.publish import SAMPLING, VERSION_PREFIX
 from backend.loop.report import NOT_ORDERABLE
 from backend.loop.round import RoundReport, run_round
+from backend.project.overview import project_status
 from backend.services import Services
 from backend.store.models import Published
 from backend.store.progress import ProgressFile
@@ -528,6 +531,27 @@ class TestSituations:
         label(label_studio, topics, 6, start=1)
         assert do_round().labels == 6
         assert first in assert_served(fake, services, project_id).head
+
+    @pytest.mark.parametrize("answer", ["\ud800", "\x00", "[/boom]", "x" * 100_000, "", None, 5, {"a": 1}])
+    def test_a_label_of_any_kind_stops_no_round(
+        self,
+        answer: Any,
+        fake: FakeLabelStudio,
+        services: Services,
+        do_round: Any,
+        topics: dict[int, str],
+        project_id: int,
+        label_studio: LabelStudio,
+    ) -> None:
+        label(label_studio, topics, 6, start=1)
+        for one in fake.world.annotations.values():
+            one["result"][0]["value"]["choices"] = [answer]
+            break
+        report = do_round()
+        assert report.labels == 5
+        json.dumps(asdict(report))
+        ProgressFile(services.store.folder(project_id)).succeed(asdict(report), {})
+        assert project_status(services.store, project_id).problem is None
 
     def test_numbers_are_learned_from_where_what_is_shown_cannot_be_read(
         self, fake: FakeLabelStudio, services: Services, do_round: Any, label_studio: LabelStudio

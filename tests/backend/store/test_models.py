@@ -412,7 +412,7 @@ class TestPublishing:
 
 def predictor_of(store: ModelStore) -> Predictor:
     media = SimpleNamespace(of_project=lambda project_id: None)
-    services: Any = SimpleNamespace(store=store, label_studio=None, media=media)
+    services: Any = SimpleNamespace(store=store, label_studio=None, media=media, encoders=None)
     return Predictor(services)
 
 

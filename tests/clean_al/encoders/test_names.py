@@ -25,6 +25,8 @@ from clean_al.encoders import SOURCES, EncoderMissing, EncoderNameError, TextEnc
         ("./ours.encoders:bert", "path", "./ours.encoders:bert"),
         (r"C:\models\minilm", "path", r"C:\models\minilm"),
         ("Auto", "auto", "auto"),
+        ("package", "package", "package"),
+        ("hub", "hub", "hub"),
         ("OFF", "off", "off"),
     ],
 )

@@ -1,0 +1,48 @@
+"""How a round that failed is called, in the status, in the log and in RQ's books."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+from redis.exceptions import ResponseError
+
+from backend.errors import BackendError, LabelStudioNotFound, UnexpectedFailure
+from backend.store.progress import ProgressFile
+
+logger = logging.getLogger(__name__)
+
+
+def why_unavailable(error: Exception) -> str:
+    """Return what is wrong with the queue server, in its own words where it has some, never its address."""
+    if isinstance(error, ResponseError):
+        # Of an error inside a script, the server's words come first, and the script's name after them.
+        return f"Redis refuses: {str(error).partition(' script:')[0][:200]}"
+    return f"Redis does not answer: {type(error).__name__}"
+
+
+def note_failure(progress: ProgressFile, project_id: int, error: Exception) -> str:
+    """Note why a round failed and return how that is called; raise what nobody expected."""
+    if isinstance(error, LabelStudioNotFound):
+        progress.fail(f"{error}; was the project deleted? then: clean-al disconnect {project_id} --forget")
+        return "gone"
+    if isinstance(error, BackendError):
+        after = progress.fail(str(error))
+        logger.warning("project %s: round failed, attempt %s: %s", project_id, after.failures, error)
+        return "failed"
+    what = kind_and_place(error)
+    progress.fail(what)
+    logger.error("project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__)))
+    # RQ writes down what is raised: of an error whose words may quote a task, only its kind goes there.
+    raise UnexpectedFailure(what) from None
+
+
+def kind_and_place(error: Exception) -> str:
+    """Return what kind of error it is and where it was raised; its words may quote a task, or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [
+        frame for frame in frames if "backend" in frame.filename or "clean_al" in frame.filename
+    ] or frames
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__}{place}; the log has more"

@@ -1,0 +1,133 @@
+"""The learning curve as geometry: what an SVG of a given size has to draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.store.insight import CurvePoint
+
+LEFT, RIGHT, TOP, BOTTOM = 44.0, 14.0, 12.0, 34.0
+STEPS = (1, 2, 5, 10)
+# Marks of rounds that are closer together, in pixels, would run into one gray bar.
+APART = 4.0
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One estimate: its place in pixels, and what it says."""
+
+    x: float
+    y: float
+    point: CurvePoint
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on an axis, in pixels, and the value that stands there."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing of `width` by `height` pixels, its origin top left.
+
+    Attributes
+    ----------
+    line, band : points of the curve and of its interval, as SVG writes them
+    rounds : where a round has learned, along the axis of labels
+    """
+
+    width: float
+    height: float
+    line: str
+    band: str
+    dots: tuple[Dot, ...]
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    rounds: tuple[float, ...]
+    sentence: str
+
+    @property
+    def floor(self) -> float:
+        """The height of the axis of labels."""
+        return self.height - BOTTOM
+
+    @property
+    def left(self) -> float:
+        return LEFT
+
+    @property
+    def right(self) -> float:
+        return self.width - RIGHT
+
+
+def draw(curve: Sequence[CurvePoint], rounds: Sequence[int], width: float, height: float) -> Chart:
+    """Return what to draw of a curve that has at least one point.
+
+    Parameters
+    ----------
+    rounds : how many labels each round has learned from
+    """
+    points = sorted(curve, key=lambda p: p.labels)
+    most = max(points[-1].labels, *rounds, 1) if rounds else max(points[-1].labels, 1)
+    across = _ticks(0, most, 6 if width > 500 else 4)
+    low, high = _accuracies(points)
+    up = _ticks(low, high, 5)
+    x_scale = (width - LEFT - RIGHT) / max(most, across[-1])
+    y_scale = (height - TOP - BOTTOM) / (high - low)
+
+    def x(labels: float) -> float:
+        return round(LEFT + labels * x_scale, 1)
+
+    def y(percent: float) -> float:
+        return round(TOP + (high - min(max(percent, low), high)) * y_scale, 1)
+
+    dots = tuple(Dot(x(p.labels), y(100 * p.accuracy), p) for p in points)
+    band = [(x(p.labels), y(100 * p.high)) for p in points]
+    band += [(x(p.labels), y(100 * p.low)) for p in reversed(points)]
+    return Chart(
+        width=width,
+        height=height,
+        line=_written([(d.x, d.y) for d in dots]),
+        band=_written(band),
+        dots=dots,
+        across=tuple(Tick(x(v), f"{v:,.0f}") for v in across),
+        up=tuple(Tick(y(v), f"{v:.0f}\u202f%") for v in up),
+        rounds=tuple(dict.fromkeys(APART * round(x(n) / APART) for n in rounds)),
+        sentence=sentence(points),
+    )
+
+
+def sentence(points: Sequence[CurvePoint]) -> str:
+    """Return what a curve says, for those who do not see it."""
+    first, last = points[0], points[-1]
+    now = f"{last.accuracy:.0%} at {last.labels:,} labels, between {last.low:.0%} and {last.high:.0%}"
+    if len(points) == 1:
+        return f"Estimated accuracy: {now}."
+    went = "fell" if last.accuracy < first.accuracy else "rose"
+    return f"Estimated accuracy {went} from {first.accuracy:.0%} at {first.labels:,} labels to {now}."
+
+
+def _accuracies(points: Sequence[CurvePoint]) -> tuple[float, float]:
+    """Return the ends of the axis of accuracy in percent: whole tens around all intervals."""
+    low = 10 * math.floor(10 * min(min(p.low, p.accuracy) for p in points))
+    high = 10 * math.ceil(10 * max(max(p.high, p.accuracy) for p in points))
+    low, high = max(low, 0), min(max(high, 10), 100)
+    return (low, high) if high > low else (max(high - 10, 0), high)
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    """Return round values between `low` and `high`, at most so many and a little."""
+    span = max(high - low, 1)
+    power = 10 ** math.floor(math.log10(span / most)) if span > most else 1
+    step = next((s * power for s in STEPS if span / (s * power) <= most), 10 * power)
+    first = step * math.ceil(low / step)
+    return [first + i * step for i in range(int((high - first) // step) + 1)]
+
+
+def _written(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in places)

@@ -1,0 +1,29 @@
+"""The page over all projects."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Response, request
+
+from backend.web.pages.blueprint import blueprint, page
+from backend.web.pages.listing import ORDERS, Wanted, states
+from backend.web.state import web_state
+
+
+@blueprint.get("")
+def overview() -> Response:
+    """Answer how every project stands."""
+    projects = web_state().statuses.all()
+    wanted = Wanted.of(request.args)
+    return page(
+        "overview.html",
+        found=wanted.among(projects),
+        wanted=wanted,
+        states=states(projects),
+        orders={name: words for name, (words, _) in ORDERS.items()},
+        total=len(projects),
+        labels=sum(p.labels for p in projects),
+        wrong=sum(p.problem is not None for p in projects),
+        now=time.time(),
+    )

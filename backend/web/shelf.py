@@ -1,0 +1,85 @@
+"""The states of all projects, each read again only when its files have changed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from backend.loop.heartbeat import Alive
+from backend.project.overview import ProjectStatus, project_status
+from backend.store.models import ModelStore
+
+# What a state is read from, in the project's folder.
+FILES = (
+    "progress.json",
+    "published.json",
+    "connection.json",
+    "connection-copy.json",
+    "poll.json",
+    "pause.json",
+    "rollback.json",
+    "title.json",
+    "insight.json",
+)
+QUEUE_FILE = "queue.json"
+Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+class StatusShelf:
+    """Keeps the state of each project until one of its files is another one; threads may share it.
+
+    Files are replaced whole, so an inode, a size and a time tell two of them apart.
+
+    Parameters
+    ----------
+    alive : tells which processes run; without it states are from MODEL_DIR alone
+    """
+
+    def __init__(self, store: ModelStore, alive: Callable[[], Alive] | None = None):
+        self._store, self._alive = store, alive
+        self._kept: dict[int, tuple[Signature, Alive | None, ProjectStatus]] = {}
+        self._lock = threading.Lock()
+
+    def all(self) -> list[ProjectStatus]:
+        """Return the states of all projects, by their numbers."""
+        ids = self._store.project_ids()
+        queue, alive = _signature(self._store.root, (QUEUE_FILE,)), self._ask()
+        found = [self._one(i, queue, alive) for i in ids]
+        with self._lock:
+            self._kept = {i: kept for i, kept in self._kept.items() if i in set(ids)}
+        return found
+
+    def one(self, project_id: int) -> ProjectStatus:
+        """Return the state of one project."""
+        return self._one(project_id, _signature(self._store.root, (QUEUE_FILE,)), self._ask())
+
+    def _ask(self) -> Alive | None:
+        return None if self._alive is None else self._alive()
+
+    def _one(self, project_id: int, queue: Signature, alive: Alive | None) -> ProjectStatus:
+        # Before the files are read: what changes meanwhile is read again next time.
+        seen = queue + _signature(self._store.folder(project_id), FILES)
+        with self._lock:
+            kept = self._kept.get(project_id)
+        if kept is not None and kept[:2] == (seen, alive):
+            return kept[2]
+        status = project_status(self._store, project_id, alive)
+        # A problem names the seconds until the next try.
+        if status.problem is None:
+            with self._lock:
+                self._kept[project_id] = (seen, alive, status)
+        return status
+
+
+def _signature(folder: Path, names: tuple[str, ...]) -> Signature:
+    return tuple(_stamp(os.path.join(folder, name)) for name in names)
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,140 @@
+"""The page over all projects: how each stands, found by search, state and order, page by page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from backend.store.poll_note import note_poll
+from backend.store.wishes import note_pause
+from backend.web.pages.listing import PER_PAGE, page_of
+
+from .conftest import basic
+from .pages import client_of, get
+from .projects import make_project
+
+
+def titles(client: FlaskClient, query: str = "") -> list[str]:
+    """Return the numbers of the projects on a page, in its order."""
+    return [
+        link.rpartition("/")[2]
+        for link in get(client, query).links()
+        if link.startswith("/dashboard/") and link.rpartition("/")[2].isdigit()
+    ]
+
+
+def test_it_shows_title_state_labels_accuracy_and_last_round(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    page = get(client_of(tmp_path))
+    for words in ("Topics", "#3", "settled", "402", "959", "91\u202f%", "88–94\u202f%", "2026-05-0"):
+        assert words in page.text
+    assert "/dashboard/3" in page.links()
+
+
+def test_an_accuracy_that_is_not_known_is_said_to_be_so(tmp_path: Path) -> None:
+    make_project(tmp_path, accuracy={})
+    assert "not known yet" in get(client_of(tmp_path)).text
+
+
+def test_without_a_project_it_says_how_to_begin(tmp_path: Path) -> None:
+    assert "clean-al connect PROJECT" in get(client_of(tmp_path)).text
+
+
+def test_projects_are_found_by_words_of_their_title_or_their_number(tmp_path: Path) -> None:
+    for number, title in ((3, "Birds of Peru"), (4, "Birds of Kenya"), (50, "Fish")):
+        make_project(tmp_path, number, title)
+    client = client_of(tmp_path)
+    assert titles(client, "?q=birds") == ["3", "4"]
+    assert titles(client, "?q=KENYA+birds") == ["4"]
+    assert titles(client, "?q=50") == ["50"]
+    assert "No project fits" in get(client, "?q=mammals").text
+
+
+def test_projects_are_filtered_by_state_and_those_with_a_problem_come_first(tmp_path: Path) -> None:
+    for number in (3, 4, 5):
+        make_project(tmp_path, number)
+    note_pause(make_project(tmp_path, 6))
+    note_poll(tmp_path / "projects" / "5", "Label Studio does not answer")
+    client = client_of(tmp_path)
+    assert titles(client, "?state=paused") == ["6"]
+    assert titles(client) == ["5", "3", "4", "6"]
+    assert titles(client, "?order=id") == ["3", "4", "5", "6"]
+
+
+def test_each_page_shows_its_part_and_leads_to_the_others(tmp_path: Path) -> None:
+    for number in range(1, PER_PAGE + 3):
+        make_project(tmp_path, number)
+    client = client_of(tmp_path)
+    first, second = titles(client, "?order=id"), titles(client, "?order=id&page=2")
+    assert (len(first), second) == (PER_PAGE, [str(PER_PAGE + 1), str(PER_PAGE + 2)])
+    page = get(client, "?order=id&q=topics")
+    assert "/dashboard?order=id&q=topics&page=2" in page.links() or any(
+        "page=2" in link and "q=topics" in link and "order=id" in link for link in page.links()
+    )
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, 1), (1, 1), (3, 3), (99, 3), (-5, 1)])
+def test_a_page_that_there_is_not_is_the_nearest_one(number: int, shown: int) -> None:
+    page = page_of(list(range(25)), number, 10)
+    assert page.number == shown
+    assert (page.first, page.last) == {1: (1, 10), 3: (21, 25)}[shown]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["?page=x", "?page=-1", "?page=99999999999999", "?order=drop", "?state=%00%ff", "?q=" + 5000 * "a"],
+)
+def test_a_query_that_makes_no_sense_still_gets_a_page(tmp_path: Path, query: str) -> None:
+    make_project(tmp_path)
+    get(client_of(tmp_path), query)
+
+
+def test_it_asks_for_the_login_where_one_is_set(tmp_path: Path) -> None:
+    client = client_of(tmp_path, basic_auth_user="u", basic_auth_pass="p")
+    refused = client.get("/dashboard")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].lower().startswith("basic")
+    assert client.get("/dashboard", headers=basic("u", "p")).status_code == 200
+
+
+def test_a_project_that_changes_is_shown_as_it_is_now(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    client = client_of(tmp_path)
+    assert "settled" in get(client).text
+    note_pause(folder)
+    assert titles(client, "?state=paused") == ["3"]
+
+
+def test_it_says_at_what_time_it_was_read(tmp_path: Path) -> None:
+    assert "As read from disk at 20" in get(client_of(tmp_path)).text
+
+
+def test_nothing_is_fetched_from_elsewhere_and_no_script_stands_in_it(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    client = client_of(tmp_path)
+    policy = client.get("/dashboard").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for path in ("", "/3"):
+        page = get(client, path)
+        sources = [
+            a.get("src") or a.get("href") or "" for t in ("script", "link", "img") for a in page.all(t)
+        ]
+        assert all(source.startswith("/dashboard/static/") for source in sources)
+        assert "<style" not in page.markup
+        assert not any("style" in attributes for _, attributes in page.elements)
+        assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+
+
+@pytest.mark.parametrize("name", ["page.css", "live.js", "icon.svg"])
+def test_our_own_files_are_there_and_may_be_kept(tmp_path: Path, name: str) -> None:
+    answer = client_of(tmp_path).get(f"/dashboard/static/{name}")
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("name", ["../page.css", "..%2fauth.py", "page.py", ""])
+def test_no_other_file_is_served(tmp_path: Path, name: str) -> None:
+    assert client_of(tmp_path).get(f"/dashboard/static/{name}").status_code == 404
