@@ -37,10 +37,10 @@ CONFIG = """<View><Image name="image" value="$image"/><RectangleLabels name="lab
 <Label value="car"/><Label value="person"/><Label value="tree"/></RectangleLabels></View>"""
 
 
-def _convert(folder: Path, name: str, config: str = CONFIG) -> None:
+def _convert(folder: Path, name: str, config: str = CONFIG, jobs: int = 1) -> None:
     import exporters
 
-    exporters.convert(folder / "tasks.json", folder / name, label_config=config)
+    exporters.convert(folder / "tasks.json", folder / name, label_config=config, jobs=jobs)
 
 
 def write_cvat(folder: Path) -> None:
@@ -51,6 +51,21 @@ def write_cvat(folder: Path) -> None:
 def write_cvat_no_config(folder: Path) -> None:
     """The same, where what the tasks show has to be found out from them."""
     _convert(folder, "ours.xml", "")
+
+
+def write_cvat_two_jobs(folder: Path) -> None:
+    """Label Studio's JSON array to CVAT XML by two processes and the one that puts their pieces together."""
+    _convert(folder, "ours.xml", jobs=2)
+
+
+def write_prodigy_two_jobs(folder: Path) -> None:
+    """Label Studio's JSON array to Prodigy's JSON Lines in the same way."""
+    _convert(folder, "ours.jsonl", jobs=2)
+
+
+def write_label_studio_two_jobs(folder: Path) -> None:
+    """Label Studio's JSON array to itself in the same way."""
+    _convert(folder, "ours.json", jobs=2)
 
 
 def write_prodigy(folder: Path) -> None:
@@ -205,6 +220,9 @@ CASES: dict[str, Callable[[Path], None]] = {
         read_ijson,
         write_cvat,
         write_cvat_no_config,
+        write_cvat_two_jobs,
+        write_prodigy_two_jobs,
+        write_label_studio_two_jobs,
         write_prodigy,
         write_prodigy_from_records,
         write_label_studio,

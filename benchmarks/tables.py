@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, str] = {
     "webhook_latency": "Webhooks: from request to acknowledgement",
     "loop_latency": "The loop: from an annotation to the new order",
     "label_efficiency_loop": "The loop: labels saved on the demo's projects",
+    "detector_doubt": "The loop: finding a detector's mistakes",
     "sampler_speed": "Sampler: time and memory beside other libraries",
     "strategy_choice": "Sampler: which default",
     "label_efficiency": "Sampler: label efficiency beside other libraries",
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, str] = {
     "encoders": "Encoders: what they add, how fast, in what memory",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
     "label_errors": "Labels: are planted errors found",
+    "stopping": "Stopping: labels saved and accuracy lost by the advice",
     "export_speed": "Exporters: tasks per second beside other tools",
     "page_speed": "The page: time to answer",
 }

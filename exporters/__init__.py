@@ -1,7 +1,15 @@
 """Annotations and queues, written for Label Studio, CVAT and Prodigy."""
 
 from exporters.convert import convert, export_tasks
-from exporters.errors import ExportDefect, ExportError, InputError, LossError, OptionError, OutputError
+from exporters.errors import (
+    ExportDefect,
+    ExportError,
+    InputError,
+    LossError,
+    OptionError,
+    OutputError,
+    WorkerError,
+)
 from exporters.formats import FORMATS
 from exporters.label_studio.make_config import TYPES as LABEL_CONFIG_TYPES
 from exporters.report import ExportReport
@@ -20,6 +28,7 @@ __all__ = [
     "OptionError",
     "OutputError",
     "ProdigyExporter",
+    "WorkerError",
     "convert",
     "export_tasks",
 ]

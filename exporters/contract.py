@@ -5,7 +5,7 @@ A new format is a folder (or a file) that makes a `Format`, and one line in `exp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,9 @@ from exporters.report import Ledger
 
 # Enough for the first keys of a task, and small enough to keep of a pipe that cannot be wound back.
 HEAD_SIZE = 4096
+PROGRESS_EVERY = 500
+# An object of a file, and where it stands, for messages.
+Placed = tuple[Any, str]
 # A byte order mark among them: editors on Windows put one in front.
 BLANKS = b"\xef\xbb\xbf \t\r\n"
 
@@ -84,6 +87,62 @@ class Copier(Protocol):
         """Let go of what is held; also after a failure."""
 
 
+class NotApart(Exception):
+    """A thing depends on those before it: its stretch of the input is done again, in order."""
+
+
+class NotStretched(Exception):
+    """An object is read together with those around it: from its stretch on all is done in order."""
+
+
+class Pieces(Protocol):
+    """Writes the items of one stretch of the input, in a process that knows nothing of the others."""
+
+    def write(self, item: Item) -> None:
+        """Take one item; `NotApart` when it takes more to write it."""
+
+    def piece(self) -> tuple[Any, bytes]:
+        """Return (plain values, bytes): what `Joining.join` appends."""
+
+
+class CopiedPieces(Protocol):
+    """Copies the objects of one stretch of the input."""
+
+    def write(self, thing: Any, place: str) -> None:
+        """Take one object."""
+
+    def piece(self) -> tuple[Any, bytes]:
+        """Return (plain values, bytes): what `Joining.join` appends."""
+
+
+class Joining(Protocol):
+    """What a writer or copier can do besides whose output can be made in pieces."""
+
+    def state(self) -> Any:
+        """Return what the pieces depend on, as it is now: plain values only."""
+
+    def join(self, piece: Any, data: bytes, place: Callable[[str], str]) -> bool:
+        """Append a piece; False, and nothing is changed, when it fits not to what came before."""
+
+
+class Stretched(NamedTuple):
+    """How a format's file of JSON objects is read in stretches, each without the others.
+
+    Attributes
+    ----------
+    is_apart : callable
+        Whether an object can be read without those around it.
+    things : callable
+        (objects and their places, job) to what is copied of them.
+    read : callable
+        (things and their places, job) to items.
+    """
+
+    is_apart: Callable[[Any], bool]
+    things: Callable[[Iterable[Placed], Job], Iterator[Placed]]
+    read: Callable[[Iterable[Placed], Job], Iterator[Item]]
+
+
 class Head:
     """The start of a file, by which formats know their own."""
 
@@ -111,6 +170,7 @@ class Verbatim(NamedTuple):
 
     objects: Callable[[Readable, str, Job], Iterator[tuple[Any, str]]]
     writer: Callable[[Job], Copier]
+    pieces: Callable[[Job, Any], CopiedPieces] | None = None
 
 
 class Format(NamedTuple):
@@ -137,6 +197,10 @@ class Format(NamedTuple):
         Whether the suffix alone tells an input's format.
     companions : str
         Which companion files its writer makes; a stream has no place for them.
+    stretched : Stretched, optional
+        How it is read by several processes.
+    pieces : callable, optional
+        (job, what the writer's `state` told) to what writes pieces for the writer to join.
     """
 
     title: str
@@ -148,3 +212,5 @@ class Format(NamedTuple):
     verbatim: Verbatim | None = None
     is_told_by_suffix: bool = False
     companions: str = ""
+    stretched: Stretched | None = None
+    pieces: Callable[[Job, Any], Pieces] | None = None

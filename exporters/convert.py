@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from exporters.contract import Copier, Format, Job, Writer
+from exporters.contract import PROGRESS_EVERY, Copier, Format, Job, Placed, Writer
 from exporters.errors import LossError, OptionError
 from exporters.files import Outputs, is_same_file, is_stream
 from exporters.formats import FORMATS, by_content, by_suffix, check_suffix, format_named
-from exporters.inputs import STANDARD, open_input
+from exporters.inputs import STANDARD, Readable, open_input
 from exporters.label_studio.copy import TaskCopier
 from exporters.label_studio.format import LABEL_STUDIO
 from exporters.label_studio.labeling_config import read_labeling_config
@@ -20,10 +20,8 @@ from exporters.label_studio.reader import read_tasks
 from exporters.options import Options, make_options
 from exporters.records import Item
 from exporters.report import ExportReport
-
-PROGRESS_EVERY = 500
-# A task, and where it stands, for messages.
-PlacedTask = tuple[Any, str]
+from exporters.side_by_side.flow import take_side_by_side
+from exporters.side_by_side.road import road_between
 
 
 def export_tasks(
@@ -71,7 +69,9 @@ def export_tasks(
     job = _fitting(job, target)
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
     if target is LABEL_STUDIO:
-        return _copy(placed, TaskCopier, job)
+        with _closing(TaskCopier, job) as copier:
+            _copy(placed, copier, job)
+            return _settle(copier, job)
     return _run(read_tasks(placed, job.config, job.options, job.ledger.reading()), target, job)
 
 
@@ -139,29 +139,40 @@ def convert(
         job = _fitting(Job(path, Outputs(source), title, config, chosen), target)
         # Through the records a task would lose what they have no place for; of its own format it needs none
         # of them.
-        if form is target and form.verbatim is not None:
-            return _copy(form.verbatim.objects(file, file.name, job), form.verbatim.writer, job)
-        return _run(form.read(file, file.name, _reading(job)), target, job)
+        verbatim = form.verbatim if form is target else None
+        road = road_between(form, target) if chosen.jobs > 1 else None
+        make: Callable[[Job], Any] = target.write if verbatim is None else verbatim.writer
+        with _closing(make, job) as writer:
+            rest: Readable | None = file
+            if road is not None:
+                rest = take_side_by_side(file, road, writer, job, chosen.jobs)
+            if rest is not None and verbatim is not None:
+                _copy(verbatim.objects(rest, file.name, job), writer, job)
+            elif rest is not None:
+                _write(form.read(rest, file.name, _reading(job)), writer, job)
+            return _settle(writer, job, None if verbatim else job.ledger.check)
 
 
 def _reading(job: Job) -> Job:
     return replace(job, ledger=job.ledger.reading())
 
 
-def _copy(placed: Iterable[PlacedTask], make: Callable[[Job], Copier], job: Job) -> ExportReport:
+def _copy(placed: Iterable[Placed], copier: Copier, job: Job) -> None:
     """Write things as they are, without the records in between."""
-    with _closing(make, job) as copier:
-        for thing, place in _watched(placed, job.options):
-            copier.write(thing, place)
-        return _settle(copier, job)
+    for thing, place in _watched(placed, job.options):
+        copier.write(thing, place)
 
 
 def _run(items: Iterable[Item], target: Format, job: Job) -> ExportReport:
     with _closing(target.write, job) as writer:
-        for item in _watched(items, job.options):
-            job.ledger.hand(item)
-            writer.write(item)
+        _write(items, writer, job)
         return _settle(writer, job, job.ledger.check)
+
+
+def _write(items: Iterable[Item], writer: Writer, job: Job) -> None:
+    for item in _watched(items, job.options):
+        job.ledger.hand(item)
+        writer.write(item)
 
 
 W = TypeVar("W", bound=Writer | Copier)

@@ -4,6 +4,7 @@ ExportError
 ├── InputError      the input is not what it should be; names the file and the place
 ├── OptionError     an option is unknown or has a wrong value; lists the valid ones
 ├── OutputError     the output cannot be written; what stood there before stands
+├── WorkerError    a process that helped is gone; nothing was written
 ├── LossError       `strict` was asked for and something was lost; carries the report
 └── ExportDefect    what was read is not all in the account: a fault of ours; nothing was written
 """
@@ -30,6 +31,17 @@ class OptionError(ExportError, ValueError):
 
 class OutputError(ExportError, OSError):
     """The output cannot be written; the message names it. What stood there before stands."""
+
+
+class WorkerError(ExportError):
+    """A process that helped with an export ended before its work was done; nothing was written."""
+
+    def __init__(self, status: int):
+        why = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+        super().__init__(
+            f"a process that helped is gone ({why}); nothing was written. It may have been short of memory: "
+            "try again with jobs=1 (--jobs 1)"
+        )
 
 
 class LossError(ExportError):

@@ -130,14 +130,22 @@ def read_objects(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], st
     `place` says where it stood, for messages. Raises `InputError` when the file is cut short or is something
     else.
     """
+    is_array, rest = json_start(file, name)
+    if is_array or rest:
+        yield from _items(file, name, rest, is_array)
+
+
+def json_start(file: Readable, name: str) -> tuple[bool, bytes]:
+    """Return (whether an array begins here, the bytes that were read behind its bracket)."""
     head = _head(file, name)
-    first = head[:1]
-    if first == b"[":
-        yield from _items(file, name, head[1:], is_array=True)
-    elif first == b"{":
-        yield from _items(file, name, head, is_array=False)
-    elif first:
+    if head and head[:1] not in (b"[", b"{"):
         raise InputError(f"{name}: expected a JSON array or object, found {head[:20]!r} at the start")
+    return head[:1] == b"[", head.removeprefix(b"[")
+
+
+def read_on(file: Readable, name: str, is_array: bool, number: int) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the objects of an array or of lines from behind the first `number` of them, as `read_objects`."""
+    yield from _items(file, name, b"", is_array, number)
 
 
 def _head(file: Readable, name: str) -> bytes:
@@ -150,8 +158,10 @@ def _head(file: Readable, name: str) -> bytes:
     return head.lstrip()
 
 
-def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[tuple[dict[str, Any], str]]:
-    number, size, exact = 0, BLOCK, False
+def _items(
+    file: Readable, name: str, rest: bytes, is_array: bool, number: int = 0
+) -> Iterator[tuple[dict[str, Any], str]]:
+    size, exact = BLOCK, False
     while True:
         values, done = ([], 0) if exact else _block(rest, is_array, number > 0)
         for value in values or ():
@@ -160,7 +170,7 @@ def _items(file: Readable, name: str, rest: bytes, is_array: bool) -> Iterator[t
         if values is None:
             exact = True
         if exact:
-            for end in _object_ends(rest):
+            for end in object_ends(rest):
                 place = f"{name}, item {number + 1}"
                 begin = _next_item(rest, done, place, is_array and number > 0)
                 yield parse(rest[begin:end], place), place
@@ -201,7 +211,7 @@ def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any
     Braces inside strings can make the end wrong, but no wrong end is taken for a right one: it stands inside
     a string or inside an object, and either leaves something open that the parser refuses.
     """
-    end = _last_end(text)
+    end = last_end(text)
     if not end:
         return [], 0
     whole = text[:end].lstrip(_BLANK)
@@ -226,9 +236,9 @@ def _block(text: bytes, is_array: bool, comma: bool) -> tuple[list[dict[str, Any
     return (values, end) if is_plain and set(map(type, values)) == {dict} else (None, 0)
 
 
-def _last_end(text: bytes) -> int:
+def last_end(text: bytes) -> int:
     """Return where the last whole object ends, were all braces outside strings; 0 for nowhere."""
-    depth = text.count(b"{") - text.count(b"}")
+    depth = _count(text, b"{") - _count(text, b"}")
     # Open braces alone, a file of nothing else: going back over all of them would be quadratic.
     if depth > DEEPEST:
         return 0
@@ -242,6 +252,15 @@ def _last_end(text: bytes) -> int:
             depth, end = depth + 1, closing
             closing = text.rfind(b"}", 0, end)
     return closing + 1 if depth == 0 else 0
+
+
+def _count(text: bytes, mark: bytes) -> int:
+    """Return how often a byte stands in the text."""
+    if len(text) < BLOCK * 4:
+        return text.count(mark)
+    import numpy as np  # only where it is needed: it takes longer to load than a small file to read
+
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == mark[0]))
 
 
 def _next_item(text: bytes, begin: int, place: str, comma: bool) -> int:
@@ -274,7 +293,7 @@ def _refuse_rest(rest: bytes, name: str) -> None:
         raise InputError(f"{name}: text after the end of the array: {rest.strip()[:20]!r}")
 
 
-def _object_ends(text: bytes) -> list[int]:
+def object_ends(text: bytes) -> list[int]:
     """Return the positions just after each `}` that closes an object which is not inside another."""
     import numpy as np  # only where it is needed: it takes longer to load than a small file to read
 

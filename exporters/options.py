@@ -12,6 +12,7 @@ from exporters.errors import OptionError
 
 T = TypeVar("T")
 Size = tuple[int, int]
+MOST_JOBS = 256
 SizeLookup = Callable[[str], Size | None]
 
 
@@ -37,6 +38,9 @@ class Options:
         Whether companion files are written: CVAT's labels and images, Label Studio's labeling config.
     labels : sequence of str, optional
         The labels to offer, when there is no labeling config.
+    jobs : int
+        How many processes read and write side by side, where formats and the size of the input allow it; 1
+        is this one alone. What is written is the same.
     own : tuple
         The options of the formats, an object for each: see `of`.
     """
@@ -49,9 +53,12 @@ class Options:
     progress: Callable[[int], None] | None = None
     sidecars: bool = True
     labels: tuple[str, ...] = ()
+    jobs: int = 1
     own: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.jobs, bool) or not isinstance(self.jobs, int) or not 1 <= self.jobs <= MOST_JOBS:
+            raise OptionError(f"jobs={self.jobs!r} is no number of processes; valid: 1 to {MOST_JOBS}")
         one_of("annotators", self.annotators, ("all", "latest", "ground_truth"))
         # Frozen, but a list may be given: it is taken over as what cannot change.
         object.__setattr__(self, "labels", tuple(self.labels))
@@ -66,6 +73,12 @@ class Options:
         if found is None and self.image_root is not None:
             found = size_on_disk(Path(self.image_root), name)
         return found
+
+
+def sensible_jobs() -> int:
+    """Return how many processes this machine has room for, up to 8."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(count, 8)
 
 
 def one_of(name: str, value: Any, valid: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,11 @@ def units_told(carried: Mapping[str, int], changed: Counts, dropped: Counts) -> 
         if kind not in REMARKS:
             units[_UNIT.get(kind, "region")] += count
     return units
+
+
+# The counts by (kind, how or why), and those by one name.
+_REASONED = ("changed", "dropped", "places")
+_COUNTED = ("carried", "left_out", "seen", "handed", "_unread", "_merged", "_covered")
 
 
 class Ledger:
@@ -231,6 +236,36 @@ class Ledger:
             read = self.handed[unit] + self._unread[unit] + self._merged[unit]
             if count != read:
                 raise ExportDefect(unit, "seen", count, read)
+
+    def plain(self) -> dict[str, Any]:
+        """Return all counts as plain values, for `add`."""
+        found: dict[str, Any] = {"items": self.items, "notes": self.notes}
+        for name in _REASONED:
+            found[name] = [(*key, count) for key, count in getattr(self, name).items()]
+        for name in _COUNTED:
+            found[name] = getattr(self, name)
+        return found
+
+    def has_room(self, counts: Mapping[str, Any]) -> bool:
+        """Return whether all reasons in other counts can be told beside those that are here."""
+        for name in ("changed", "dropped"):
+            here, there = getattr(self, name), counts[name]
+            is_known = all((kind, text) in here for kind, text, _ in there)
+            if not is_known and len(here) + len(there) > self.REASONS:
+                return False
+        return True
+
+    def add(self, counts: Mapping[str, Any], place: Callable[[str], str]) -> None:
+        """Add what another ledger counted after this one; `place` says where its places lie."""
+        self.items += counts["items"]
+        self.notes += counts["notes"]
+        for name in _COUNTED:
+            getattr(self, name).update(counts[name])
+        for name in ("changed", "dropped"):
+            getattr(self, name).update({(kind, text): count for kind, text, count in counts[name]})
+        for kind, text, found in counts["places"]:
+            known = self.places.setdefault((kind, text), [])
+            known.extend(map(place, found[: self.PLACES - len(known)]))
 
     def _sums(self) -> dict[str, dict[str, int]]:
         joined = {unit: self._covered[unit] + self._merged[unit] for unit in SETTLED}

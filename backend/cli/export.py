@@ -18,6 +18,7 @@ from backend.cli.common import as_json, project_argument, resolve_project, servi
 from backend.cli.terminal import safe_json, say_lines
 from exporters.files import is_standard_output
 from exporters.inputs import read_label_config
+from exporters.options import MOST_JOBS, sensible_jobs
 
 
 class FormatName(click.ParamType):
@@ -146,6 +147,11 @@ def export(project: str, target: str, output: str, what: str, as_json: bool, **o
 @click.option("--from", "from_format", type=FormatName(), help="Found out by default.")
 @click.option("--to", "to_format", type=FormatName(), help="Found out from OUT's name.")
 @click.option("--label-config", type=click.Path(exists=True, dir_okay=False), help="A labeling config (XML).")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, MOST_JOBS),
+    help="How many processes read and write side by side; by default one for each processor, up to 8.",
+)
 @_options
 def convert(
     source: str,
@@ -153,6 +159,7 @@ def convert(
     from_format: str | None,
     to_format: str | None,
     label_config: str | None,
+    jobs: int | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -166,7 +173,7 @@ def convert(
       clean-al convert annotations.xml tasks.json --to label-studio
       curl ... | clean-al convert - - --to prodigy | gzip > tasks.jsonl.gz
     """
-    given = _given(options)
+    given = {"jobs": jobs or sensible_jobs(), **_given(options)}
     if label_config:
         given["label_config"] = read_label_config(Path(label_config))
     with _progress("converting") as progress:

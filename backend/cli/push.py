@@ -45,9 +45,13 @@ def push(
       clean-al push 1 --to cvat
       clean-al push 1 --to prodigy --follow | prodigy textcat.manual news - --loader jsonl --label a,b
     """
+    chosen = TOOLS[tool]
+    if (follow or predictions) and not chosen.is_stream:
+        raise click.UsageError(f"--follow and --predictions are for streams; {chosen.title} has none")
+    if segment and chosen.is_stream:
+        raise click.UsageError(f"--segment is for jobs; {chosen.title} has none")
     world = services()
     found = world.label_studio.project(resolve_project(world.label_studio, project))
-    chosen = TOOLS[tool]
     account = Account(chosen.unit)
     errand = Errand(world, found, account, dry_run, follow, predictions, segment)
     chosen.push(errand)

@@ -90,7 +90,7 @@ class LoopAnnotator:
         """Return the held-out accuracy of a published model, from its own reader to its guesses."""
         # The pool stays as it is, so every round has the same reader.
         if self._held_features is None:
-            self._held_features = model.reader.transform([self._pool.held_values])
+            self._held_features = self._pool.held_features(model.reader)
         return self._pool.accuracy(model, self._held_features)
 
 

@@ -16,7 +16,8 @@ def summarize(
     """Return the figures of each data set, ready for JSON.
 
     `saving` is the loop's number of labels to 95 % of full-data accuracy as a share of random order's: the
-    median over the seeds; None where one of them was not followed that far.
+    median over the seeds; None where one of them was not followed that far. `saving_with_encoder` is the same
+    as a share of what random order takes without the encoder.
     """
     return {name: _summary(live[name], band[name]) for name in live}
 
@@ -24,7 +25,7 @@ def summarize(
 def _summary(live: tuple[Curve, Curve], band: Sequence[Comparison]) -> dict[str, Any]:
     loop, random = live
     savings = [c.saving for c in band]
-    known = [s for s in savings if s is not None]
+    with_encoder = [c.saving_with_encoder for c in band]
     at_budget = {
         "loop": [accuracy_at(c.loop, BUDGET) for c in band],
         "random": [accuracy_at(c.random, BUDGET) for c in band],
@@ -37,13 +38,19 @@ def _summary(live: tuple[Curve, Curve], band: Sequence[Comparison]) -> dict[str,
         "seeds_won": sum(a > b for a, b in zip(*at_budget.values(), strict=True)),
         "full_data_accuracy": statistics.median(c.full for c in band),
         "labels_to_target": [
-            {"loop": labels_to_reach(c.loop, c.target), "random": labels_to_reach(c.random, c.target)}
+            {arm: labels_to_reach(getattr(c, arm), c.target) for arm in ("loop", "random", "plain")}
             for c in band
         ],
         "savings": savings,
-        "saving": statistics.median(known) if len(known) == len(savings) else None,
+        "saving": _median(savings),
+        "saving_with_encoder": _median(with_encoder),
         "seeds": [asdict(c) for c in band],
     }
+
+
+def _median(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return statistics.median(known) if known and len(known) == len(shares) else None
 
 
 def in_words(results: Mapping[str, Any]) -> list[str]:
@@ -64,5 +71,11 @@ def in_words(results: Mapping[str, Any]) -> list[str]:
             lines.append(
                 f"  to 95 % of the accuracy with all labels ({found['full_data_accuracy']:.1%}): "
                 f"loop {loop:.0f} labels, random order {random:.0f}; median ratio {found['saving']:.2f}"
+            )
+        if found["saving_with_encoder"] is not None:
+            plain = statistics.median(n["plain"] for n in found["labels_to_target"])
+            lines.append(
+                f"  random order without the encoder {plain:.0f}; median ratio "
+                f"{found['saving_with_encoder']:.2f}"
             )
     return lines

@@ -16,9 +16,10 @@ from typing import Any
 from rich.console import Console
 
 from backend.demo.annotators import LoopAnnotator, RandomAnnotator
-from backend.demo.band import Band
+from backend.demo.band import Band, rows_file
 from backend.demo.board import Board
 from backend.demo.datasets import DATASETS, Dataset
+from backend.demo.encoded import LiveRows, write_rows
 from backend.demo.plot import learning_curves
 from backend.demo.projects import ProjectPair, make_projects
 from backend.demo.results import in_words, summarize
@@ -68,7 +69,7 @@ class Demo:
                 stack.callback(band.stop)
                 servers = stack.enter_context(Servers(self.binary, folder, self.out / "serve.log", SEED))
                 board.phase(f"labeling at {servers.label_studio_server.url}")
-                pairs = self._label(servers, board)
+                pairs = self._label(servers, board, folder)
                 board.phase("finishing the simulation of the other seeds")
                 live = {name: board.curves(name) for name in DATASETS}
                 seeds = band.wait()
@@ -82,13 +83,13 @@ class Demo:
                 self._stay(console, servers)
         return results
 
-    def _label(self, servers: Servers, board: Board) -> list[ProjectPair]:
+    def _label(self, servers: Servers, board: Board, folder: Path) -> list[ProjectPair]:
         """Label all projects at once and return them."""
         anna, twin = servers.annotator("annotator"), servers.annotator("random-order")
         pairs: list[ProjectPair] = []
 
         def label(name: str) -> None:
-            pairs.append(_label_pair(servers, board, DATASETS[name](), anna, twin))
+            pairs.append(_label_pair(servers, board, DATASETS[name](), anna, twin, folder))
 
         # A server that dies ends all annotators at once, instead of each one's patience.
         together([partial(label, name) for name in DATASETS], also=servers.check)
@@ -133,7 +134,7 @@ class Demo:
 
 
 def _label_pair(
-    servers: Servers, board: Board, dataset: Dataset, anna: LabelStudio, twin: LabelStudio
+    servers: Servers, board: Board, dataset: Dataset, anna: LabelStudio, twin: LabelStudio, folder: Path
 ) -> ProjectPair:
     """Make a data set's two projects, connect one, label both; return them."""
     parts = split(dataset, SEED)
@@ -145,7 +146,11 @@ def _label_pair(
     pair = make_projects(servers.owner, dataset, parts, uploaded)
     board.step(dataset.name, "connecting")
     servers.connect(pair.loop)
-    pool = LabeledPool(dataset, parts, SEED)
+    # A person's first labels take as long as that; the simulated one waits.
+    live = LiveRows(dataset, parts, servers.services.store.folder(pair.loop), list(pair.loop_rows))
+    encoded = live.wait(servers.check, lambda told: board.step(dataset.name, told, quiet=True))
+    write_rows(rows_file(folder, dataset.name), encoded)
+    pool = LabeledPool(dataset, parts, SEED, encoded=encoded)
     loop = LoopAnnotator(anna, servers.services.store, pair, pool, board, servers.check)
     together([loop.run, RandomAnnotator(twin, pair, pool, board).run])
     board.step(dataset.name, "done")

@@ -95,6 +95,8 @@ class Servers:
             "label_studio_api_key": SecretStr(self.label_studio_server.token),
             "model_dir": self._folder / "models",
             "port": _free_port(),
+            # One for each project, to encode both at once.
+            "workers": 2,
         }
         return simulation_settings(self._seed).model_copy(update=given)
 

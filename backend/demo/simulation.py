@@ -6,7 +6,7 @@ It draws the band of the demo's curves, and it is what benchmarks/label_efficien
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from backend.demo.datasets import Dataset
 from backend.learning.answers import Guess
+from backend.learning.beside import Beside, Encoded
 from backend.learning.controls import learnable_controls
-from backend.learning.inputs import InputSpec
+from backend.learning.inputs import InputSpec, Reader
 from backend.learning.labels import Labels, ProjectLabels
 from backend.learning.tasks import Tasks
 from backend.learning.vectorize import Features
@@ -26,7 +27,7 @@ from backend.loop.options import ProjectOptions
 from backend.loop.round import choose
 from backend.loop.situation import Situation
 from backend.settings import Settings
-from backend.store.features import FeatureStore
+from backend.store.features import FeatureStore, PoolFeatures
 from backend.store.models import Model
 
 Curve = list[tuple[int, float]]
@@ -73,9 +74,18 @@ class LabeledPool:
     ----------
     options : ProjectOptions, optional
         As a project's extra params would give them.
+    encoded : array of shape (n_items, dimension), optional
+        What a pretrained encoder says of the data set's items: as in the loop, it stands beside the features.
     """
 
-    def __init__(self, dataset: Dataset, parts: Split, seed: int, options: ProjectOptions | None = None):
+    def __init__(
+        self,
+        dataset: Dataset,
+        parts: Split,
+        seed: int,
+        options: ProjectOptions | None = None,
+        encoded: np.ndarray | None = None,
+    ):
         self.options = options or ProjectOptions()
         self.settings = simulation_settings(seed)
         self.label_config = dataset.label_config
@@ -91,10 +101,20 @@ class LabeledPool:
                 inputs, ids, np.ones_like(ids), lambda wanted: [[values[i - 1] for i in wanted]], seed
             )
         self.held_values = [dataset.values[i] for i in parts.held_out]
-        self._held_features = self._pool.reader.transform([self.held_values])
+        self._held_encoded = None if encoded is None else encoded[parts.held_out]
+        if encoded is not None:
+            self._pool = _beside(self._pool, dataset.kind, encoded[parts.pool])
+        self._held_features = self.held_features(self._pool.reader)
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    def held_features(self, reader: Reader) -> Features:
+        """Return the held-out items' features as a model's reader would read them."""
+        features = reader.transform([self.held_values])
+        for block in reader.beside:
+            features = block.join(features, self._held_encoded)
+        return features
 
     def situation(self, rows: np.ndarray) -> Situation:
         """Return the project as a round sees it once the tasks at these rows of the pool are labeled."""
@@ -134,6 +154,13 @@ class LabeledPool:
     def full_data_accuracy(self) -> float:
         """Return the held-out accuracy once every task of the pool is labeled."""
         return self.accuracy(self.fit(np.arange(len(self)))[1])
+
+
+def _beside(pool: PoolFeatures, kind: str, rows: np.ndarray) -> PoolFeatures:
+    """Return the pool with encoded rows beside its features, as a round has it."""
+    block = Beside.fitted(Encoded(kind, "simulated", (0,)), pool.features, rows)
+    reader = replace(pool.reader, beside=(block,))
+    return replace(pool, features=block.join(pool.features, rows), reader=reader)
 
 
 def simulation_settings(seed: int) -> Settings:
@@ -214,6 +241,7 @@ class Comparison:
     ----------
     full : held-out accuracy with every task of the pool labeled
     loop, random : the curves
+    plain : that of random order without the encoder that the other two have; empty where they have none
     """
 
     dataset: str
@@ -221,11 +249,12 @@ class Comparison:
     full: float
     loop: Curve
     random: Curve
+    plain: Curve = field(default_factory=list)
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> Comparison:
         """Return what `dataclasses.asdict` has made and JSON has carried."""
-        curves = {name: [(n, a) for n, a in stored[name]] for name in ("loop", "random")}
+        curves = {name: [(n, a) for n, a in stored.get(name, [])] for name in ("loop", "random", "plain")}
         return Comparison(**stored | curves)
 
     @property
@@ -236,16 +265,38 @@ class Comparison:
     @property
     def saving(self) -> float | None:
         """The loop's labels to the target as a share of random's; None where one of them got there never."""
-        loop, random = (labels_to_reach(c, self.target) for c in (self.loop, self.random))
-        return None if loop is None or random is None else loop / random
+        return self._share_of(self.random)
+
+    @property
+    def saving_with_encoder(self) -> float | None:
+        """The same as a share of what random order takes without the encoder; None where there is none."""
+        return self._share_of(self.plain)
+
+    def _share_of(self, other: Curve) -> float | None:
+        loop, needed = (labels_to_reach(c, self.target) for c in (self.loop, other))
+        return None if loop is None or needed is None else loop / needed
 
 
 def compare(
-    dataset: Dataset, seed: int, *, most: int = BUDGET, options: ProjectOptions | None = None
+    dataset: Dataset,
+    seed: int,
+    *,
+    most: int = BUDGET,
+    options: ProjectOptions | None = None,
+    encoded: np.ndarray | None = None,
 ) -> Comparison:
-    """Return both curves for one seed; split, vectorizer, sampler and random order all follow the seed."""
-    pool = LabeledPool(dataset, split(dataset, seed), seed, options)
+    """Return the curves for one seed; split, vectorizer, sampler and random order all follow the seed.
+
+    Parameters
+    ----------
+    encoded : what a pretrained encoder says of each item of the data set
+    """
+    parts = split(dataset, seed)
+    pool = LabeledPool(dataset, parts, seed, options, encoded)
     full = pool.full_data_accuracy()
     target = TARGET_SHARE * full
     loop, random = (curve_of(rounds(pool), target, most) for rounds in (loop_rounds, random_rounds))
-    return Comparison(dataset.name, seed, full, loop, random)
+    plain: Curve = []
+    if encoded is not None:
+        plain = curve_of(random_rounds(LabeledPool(dataset, parts, seed, options)), target, most)
+    return Comparison(dataset.name, seed, full, loop, random, plain)

@@ -8,6 +8,7 @@ from typing import Any
 from backend.errors import LabelStudioNotFound, LabelStudioRejected, LabelStudioUnreachable
 from backend.exchange.account import CARRIED, CHANGED, DROPPED, JOINED, Account
 from backend.exchange.incoming import Incoming, Lost
+from backend.exchange.journal import Journal
 from backend.exchange.origin import Mark, mark_of
 from backend.label_studio.client import LabelStudio, greater
 from exporters.label_studio.labeling_config import LabelingConfig
@@ -30,7 +31,9 @@ class Arrivals:
     ----------
     config : the project's labeling config
     account : where each annotation, and each of its regions, is counted
+    journal : what earlier pulls have written; without one, what a person deleted comes back
     dry_run : whether everything is looked at and nothing written
+    again : whether what a person deleted is to come back
     """
 
     def __init__(
@@ -40,10 +43,13 @@ class Arrivals:
         config: LabelingConfig,
         account: Account,
         *,
+        journal: Journal | None = None,
         dry_run: bool = False,
+        again: bool = False,
     ):
         self._label_studio, self._project_id = label_studio, project_id
         self._config, self._account, self._dry_run = config, account, dry_run
+        self._journal, self._again = journal, again
         self._marks = _marks_of(label_studio, project_id)
 
     def deliver(self, coming: Iterable[Incoming | Lost]) -> None:
@@ -69,7 +75,10 @@ class Arrivals:
             if task is None:
                 return
             mark = _mark_in(task, coming)
-        if mark is None:
+        if mark is None and self._was_deleted(coming):
+            why = "was deleted in Label Studio since it came: left out, --again brings it back"
+            self._settle(coming, DROPPED, why)
+        elif mark is None:
             self._create(coming)
         elif mark.number | mark.written == coming.stamp:
             self._settle(coming, JOINED, THERE_ALREADY)
@@ -77,6 +86,9 @@ class Arrivals:
             self._settle(coming, DROPPED, "was changed in Label Studio since it came: left as it is")
         else:
             self._update(mark, coming)
+
+    def _was_deleted(self, coming: Incoming) -> bool:
+        return self._journal is not None and not self._again and _key(coming) in self._journal
 
     def _task(self, coming: Incoming) -> Task | None:
         """Return the annotation's task; None when it is not there, or another than was annotated."""
@@ -101,7 +113,7 @@ class Arrivals:
 
     def _create(self, coming: Incoming) -> None:
         if self._dry_run or self._post(coming):
-            self._written(coming, CHANGED if coming.lacks else CARRIED)
+            self._written(coming)
 
     def _post(self, coming: Incoming) -> bool:
         """Store a new annotation; whether it is there now by this call, and accounted for if not."""
@@ -142,10 +154,14 @@ class Arrivals:
                 # In the same request: content and what is said of it never differ.
                 import_id=coming.stamp,
             )
-        self._written(coming, CHANGED, "was there in an earlier form, and nobody has touched it: replaced")
+        self._written(coming, "in place of an earlier form that nobody had touched")
 
-    def _written(self, coming: Incoming, verb: str, how: str = "") -> None:
-        how = how or ("a part of it has no place in the labeling config" if verb == CHANGED else "")
+    def _written(self, coming: Incoming, how: str = "") -> None:
+        if coming.lacks:
+            how = "a part of it has no place in the labeling config"
+        verb = CHANGED if coming.lacks else CARRIED
+        if self._journal is not None and not self._dry_run:
+            self._journal.add(_key(coming))
         stamp, number = coming.stamp, coming.origin.number
         self._marks[_key(coming)] = Mark(0, number, stamp & ~number, stamp & ~number)
         self._account.tell(verb, "annotation", how, coming.place)

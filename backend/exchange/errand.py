@@ -26,6 +26,7 @@ class Errand:
     follow : whether to wait for new tasks when all that there are were given (streams)
     predictions : whether the model's guesses go along
     segment : tasks in one job; 0 puts all into one
+    again : whether what a person deleted since it came is to come back
     source : what to pull from, for tools that have several places
     """
 
@@ -36,6 +37,7 @@ class Errand:
     follow: bool = False
     predictions: bool = False
     segment: int = 0
+    again: bool = False
     source: str = ""
 
     @property
@@ -61,6 +63,7 @@ class Tool(NamedTuple):
     pull : yields what came of it
     unit : what `push` counts
     is_stream : whether `push` writes to standard output
+    has_source : whether there are several places to pull from
     """
 
     title: str
@@ -68,3 +71,4 @@ class Tool(NamedTuple):
     pull: Callable[[Errand], Iterator[Incoming | Lost]]
     unit: str
     is_stream: bool = False
+    has_source: bool = False

@@ -7,5 +7,5 @@ from backend.exchange.errand import Tool
 
 TOOLS: dict[str, Tool] = {
     "cvat": Tool("CVAT", cvat_push.push, cvat_pull.pull, "task"),
-    "prodigy": Tool("Prodigy", prodigy_stream.push, prodigy_dataset.pull, "task", is_stream=True),
+    "prodigy": Tool("Prodigy", prodigy_stream.push, prodigy_dataset.pull, "task", True, True),
 }

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from time import sleep
 from typing import Any
 
-from backend.errors import LabelStudioNotFound, LabelStudioUnreachable
+from backend.errors import LabelStudioError, LabelStudioNotFound, LabelStudioUnreachable
 from backend.label_studio.files import Site
 from backend.label_studio.http import Transport
 from backend.label_studio.tasks import Json, at_most, greater, page_request, pages_by_id, pages_by_number
@@ -77,6 +77,17 @@ class LabelStudio:
     def version(self) -> str:
         """Return the release, such as 1.23.2."""
         return str(self._http.call("GET", "/api/version").get("release", ""))
+
+    def is_up(self) -> bool:
+        """Whether it answers at all, whoever asks."""
+        try:
+            self._http.call("GET", "/health", signed=False)
+        except LabelStudioUnreachable:
+            return False
+        except LabelStudioError:
+            # An older one, or a proxy that keeps this address to itself: somebody is there.
+            return True
+        return True
 
     def whoami(self) -> Json:
         """Return the user whose token we hold."""

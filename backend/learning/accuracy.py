@@ -112,7 +112,7 @@ def accuracy_now(
     """
     labeled = getattr(sampler, "labeled_", None)
     audited = int(labeled.uniform.sum()) if labeled else 0
-    missing = _missing(sampler, audited, exploration)
+    missing = _missing(sampler, audited, exploration, left=unlabeled.shape[0])
     if labeled is None or sampler.model_ is None:
         return Accuracy(audit_labels=audited, unknown_because=missing)
     n_labels = len(labeled.y)
@@ -144,10 +144,12 @@ def accuracy_now(
     return replace(known, value=float(found), low=float(found.low), high=float(found.high))
 
 
-def _missing(sampler: IntelligentSampler, audited: int, exploration: float) -> str | None:
+def _missing(sampler: IntelligentSampler, audited: int, exploration: float, *, left: int) -> str | None:
     """Return what it takes before there can be an estimate; None when it is there."""
     if audited < ENOUGH_UNIFORM:
         have = f"{audited} of {ENOUGH_UNIFORM} audit labels"
+        if not left:
+            return f"{have}, and every task has a label"
         if not exploration:
             return f"{have}, and none will come: set the project's option exploration above 0"
         return f"{have}, about {math.ceil((ENOUGH_UNIFORM - audited) / exploration)} more labels to give"

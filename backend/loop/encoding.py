@@ -238,3 +238,21 @@ def encoding_notes(folder: Path) -> list[str]:
             done = max(wanted.tasks - left, 0)
             notes.append(f"encoding {done:,} of {wanted.tasks:,} {kind}s by {opened.identity}")
     return notes
+
+
+def is_settled(folder: Path, kind: str) -> bool:
+    """Whether the last round has used all that an encoder can say, or goes on without one."""
+    store = EncodedStore(folder, kind)
+    opened, wanted = store.opened(), store.wanted()
+    if opened is None or (not opened.error and wanted is None):
+        return False
+    return bool(opened.error) or (wanted is not None and wanted.used == wanted.folder and not store.asked())
+
+
+def encoded_rows(folder: Path, kind: str, task_ids: np.ndarray) -> np.ndarray | None:
+    """Return the rows that are in use, one a task, zeros where there is none; None where none are in use."""
+    store = EncodedStore(folder, kind)
+    wanted = store.wanted()
+    if wanted is None or not wanted.used:
+        return None
+    return store.shards(wanted.used).newest(task_ids, wanted.used_dimension)

@@ -136,6 +136,10 @@ def learn(
         # kinds are met.
         seen.set_params(strategy="uncertainty", duplicate_threshold=0)
         lesson = replace(lesson, goal=situation.goal)
+    elif situation.foreign is not None and seen.strategy == "auto":
+        # What is asked for is where another model is wrong: the most doubtful tasks themselves, spread out,
+        # and not those that cover the most doubt.
+        seen.set_params(strategy="hybrid")
     if not learned:
         if situation.foreign is None:
             seen.set_params(strategy="typiclust")

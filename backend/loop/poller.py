@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError, ForeignProject, LabelStudioNotFound, QueueUnavailable
+from backend.label_studio.client import LabelStudio
 from backend.loop.failures import why_unavailable
+from backend.loop.heartbeat import POLL, beating
 from backend.loop.jobs import DirtyMarker, round_jobs
 from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
+from backend.loop.notify import notify_until
 from backend.loop.observe import observe
+from backend.loop.outage import Outage
 from backend.loop.promoter import promote_until
 from backend.loop.shard_jobs import ask_for_shards
 from backend.services import Services
@@ -35,6 +39,7 @@ TICK = 1.0
 LONGEST_PAUSE = 60.0
 # So many projects may keep the poll waiting for Label Studio at the same time; the others go on.
 LOOKS_AT_ONCE = 8
+SECONDS_TO_ANSWER = 3.0
 # A job that was taken from the queue may need this long to begin its round, and clear its mark.
 SECONDS_TO_BEGIN = 3.0
 SHARDS_EVERY = 10.0
@@ -62,6 +67,13 @@ class Poller:
     _lost: dict[int, tuple[str, float]] = field(default_factory=dict)
     _next_shards: float = 0.0
 
+    def __post_init__(self) -> None:
+        settings = self.services.settings
+        one_try = LabelStudio(
+            settings.label_studio_url, settings.api_key, timeout=SECONDS_TO_ANSWER, retries=0
+        )
+        self._outage = Outage(one_try.is_up)
+
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
         note = QueueNote(self.services.settings.model_dir)
@@ -69,6 +81,9 @@ class Poller:
             target=promote_until, args=(self.services, stop), name="promote", daemon=True
         )
         promote.start()
+        beating(self.services, POLL, stop)
+        tell = threading.Thread(target=notify_until, args=(self.services, stop), name="notify", daemon=True)
+        tell.start()
         while not stop.wait(TICK):
             try:
                 if self._leads():
@@ -96,10 +111,15 @@ class Poller:
         for project_id in release_dead(self.services.redis, connected):
             logger.warning("project %s: the process of its round has ended", project_id)
         self._wake_the_lost(jobs.lost(connected, self.services.settings.lease))
+        is_back = self._outage.has_ended()
+        if is_back:
+            logger.info("Label Studio answers again")
+            self._next_look.clear()
+            self._failures.clear()
         looks = []
         for project_id in connected:
             progress = self._progress(project_id).read()
-            self._wake_the_dead(project_id, progress)
+            self._wake_the_dead(project_id, progress, is_back=is_back)
             # What a running round covers is known when it has ended.
             if progress.running_since is None and self._is_due(project_id):
                 looks.append(self._begin_look(project_id, progress))
@@ -154,6 +174,7 @@ class Poller:
             failures = self._failures[project_id] = self._failures.get(project_id, 0) + 1
             pause = min(settings.poll_interval * 2 ** min(failures, 10), LONGEST_PAUSE)
             self._note(project_id, str(error))
+            self._outage.suspect()
         else:
             self._failures.pop(project_id, None)
             self._note(project_id, None)
@@ -172,14 +193,19 @@ class Poller:
                 if progress.may_try_again(time.time()):
                     self._mark(project_id, f"{why} was lost")
 
-    def _wake_the_dead(self, project_id: int, progress: Progress) -> None:
-        """Ask for a new round where one died or failed, or a rollback is asked for and not done."""
+    def _wake_the_dead(self, project_id: int, progress: Progress, *, is_back: bool) -> None:
+        """Ask for a new round where one failed or died, or a rollback is asked for and not done.
+
+        After a failure it waits for the pause to end, or for Label Studio to be back.
+        """
+        if progress.failures:
+            self._outage.suspect()
         if progress.running_since is not None:
             ago = time.time() - progress.running_since
             # Begun in the future: the clock was set back since.
             if not 0 <= ago <= TICK and not self.services.redis.exists(lock_key(project_id)):
                 self._mark(project_id, "a round died")
-        elif progress.failures and progress.may_try_again(time.time()):
+        elif progress.failures and (is_back or progress.may_try_again(time.time())):
             self._mark(project_id, "a round failed")
         elif wished_rollback(self.services.store.folder(project_id)) and progress.may_try_again(time.time()):
             self._mark(project_id, "a rollback is asked for")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 
+from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.store.models import ModelStore
 from backend.web import ml_protocol, operations, pages, webhooks
@@ -12,15 +15,22 @@ from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.problems import answer_errors
+from backend.web.process_gauges import ProcessGauges
 from backend.web.project_gauges import ProjectGauges
+from backend.web.readiness import Readiness
 from backend.web.shelf import StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
+from backend.web.watch import AliveWatch
 
 BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
 
 def create_app(
-    settings: Settings, *, dirty_marker: DirtyMarker | None = None, predictor: Predictor | None = None
+    settings: Settings,
+    *,
+    dirty_marker: DirtyMarker | None = None,
+    predictor: Predictor | None = None,
+    alive: Callable[[], Alive | None] | None = None,
 ) -> Flask:
     """Return the WSGI app that Label Studio talks to.
 
@@ -29,6 +39,7 @@ def create_app(
     settings : as `read_settings` returns them
     dirty_marker : who is told that a project changed; by default Redis is
     predictor : who answers /predict; by default the published models under MODEL_DIR do
+    alive : which processes run, for the pages; by default as Redis last said
 
     Raises
     ------
@@ -41,6 +52,7 @@ def create_app(
     # With a registry of this app's own: the library's global one refuses a second app in one process.
     metrics, store = Metrics(), ModelStore(settings.model_dir)
     metrics.registry.register(ProjectGauges(store))
+    metrics.registry.register(ProcessGauges(settings))
     app.extensions[EXTENSION] = WebState(
         settings=settings,
         gate=Gate.of(settings),
@@ -48,7 +60,8 @@ def create_app(
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
         label_configs=SeenTexts(),
-        statuses=StatusShelf(store),
+        statuses=StatusShelf(store, alive or redis_watch(settings)),
+        readiness=Readiness(settings),
     )
     metrics.time_requests(app)
     answer_errors(app)
@@ -65,6 +78,15 @@ def redis_marker(settings: Settings) -> DirtyMarker:
 
     services = Services(settings)
     return RedisMarker.of(services, services.impatient_redis)
+
+
+def redis_watch(settings: Settings) -> Callable[[], Alive | None]:
+    """Return what tells which processes run, as Redis last said."""
+    from backend.loop.heartbeat import ask_alive
+    from backend.services import Services
+
+    services = Services(settings)
+    return AliveWatch(lambda: ask_alive(services)).latest
 
 
 def store_predictor(settings: Settings) -> Predictor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 LARGEST_ID = 2**63 - 1
 # Label Studio asks for one task, or for a page of the Data Manager.
@@ -32,7 +32,20 @@ def _read_project(value: Any) -> Any:
     return value if isinstance(value, dict) else {"id": read_project_id(value)}
 
 
-ProjectId = Annotated[int, BeforeValidator(read_project_id)]
+# Said again for openapi.json: a validator of ours tells no schema of itself.
+ID_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+        {"type": "string", "pattern": r"^[1-9][0-9]{0,17}(\.[0-9]{1,20})?$"},
+    ]
+}
+PROJECT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {"id": ID_SCHEMA, "label_config": {"type": ["string", "null"]}},
+}
+
+ProjectId = Annotated[int, BeforeValidator(read_project_id), WithJsonSchema(ID_SCHEMA)]
 
 
 def _check_data(task: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +54,11 @@ def _check_data(task: dict[str, Any]) -> dict[str, Any]:
     return task
 
 
-Task = Annotated[dict[str, Any], AfterValidator(_check_data)]
+Task = Annotated[
+    dict[str, Any],
+    AfterValidator(_check_data),
+    WithJsonSchema({"type": "object", "properties": {"data": {"type": ["object", "null"]}}}),
+]
 
 
 class _Request(BaseModel):
@@ -55,7 +72,11 @@ class Project(_Request):
     label_config: str | None = None
 
 
-ProjectField = Annotated[Project, BeforeValidator(_read_project)]
+ProjectField = Annotated[
+    Project,
+    BeforeValidator(_read_project),
+    WithJsonSchema({"anyOf": [*ID_SCHEMA["anyOf"], PROJECT_SCHEMA]}),
+]
 
 
 class Event(_Request):

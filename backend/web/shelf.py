@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from backend.loop.heartbeat import Alive
 from backend.project.overview import ProjectStatus, project_status
 from backend.store.models import ModelStore
 
@@ -22,6 +23,7 @@ FILES = (
     "pause.json",
     "rollback.json",
     "title.json",
+    "insight.json",
 )
 QUEUE_FILE = "queue.json"
 MOST_FILES = 200
@@ -61,38 +63,43 @@ class StatusShelf:
     """Keeps the state of each project until one of its files is another one; threads may share it.
 
     Files are replaced whole, so an inode, a size and a time tell two of them apart.
+
+    Parameters
+    ----------
+    alive : returns which processes run, without waiting for anybody; None while that is not known
     """
 
-    def __init__(self, store: ModelStore):
-        self._store = store
-        self._kept: dict[int, tuple[Signature, ProjectStatus]] = {}
+    def __init__(self, store: ModelStore, alive: Callable[[], Alive | None]):
+        self._store, self._alive = store, alive
+        self._kept: dict[int, tuple[Signature, Alive | None, ProjectStatus]] = {}
         self._lock = threading.Lock()
 
     def all(self) -> list[ProjectStatus]:
         """Return the states of all projects, by their numbers."""
         ids = self._store.project_ids()
         queue = _signature(self._store.root, (QUEUE_FILE,))
-        found = [self._one(i, queue) for i in ids]
+        alive = self._alive()
+        found = [self._one(i, queue, alive) for i in ids]
         with self._lock:
             self._kept = {i: kept for i, kept in self._kept.items() if i in set(ids)}
         return found
 
     def one(self, project_id: int) -> ProjectStatus:
         """Return the state of one project, read now: its notes come from more files than these."""
-        return project_status(self._store, project_id)
+        return project_status(self._store, project_id, self._alive())
 
-    def _one(self, project_id: int, queue: Signature) -> ProjectStatus:
+    def _one(self, project_id: int, queue: Signature, alive: Alive | None) -> ProjectStatus:
         # Before the files are read: what changes meanwhile is read again next time.
         seen = queue + _signature(self._store.folder(project_id), FILES)
         with self._lock:
             kept = self._kept.get(project_id)
-        if kept is not None and kept[0] == seen:
-            return kept[1]
-        status = project_status(self._store, project_id)
+        if kept is not None and kept[:2] == (seen, alive):
+            return kept[2]
+        status = project_status(self._store, project_id, alive)
         # A problem names the seconds until the next try.
         if status.problem is None:
             with self._lock:
-                self._kept[project_id] = (seen, status)
+                self._kept[project_id] = (seen, alive, status)
         return status
 
 

@@ -15,6 +15,7 @@ from backend.web.auth import Gate
 from backend.web.collaborators import Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
+from backend.web.readiness import Readiness
 from backend.web.shelf import FileShelf, StatusShelf
 
 EXTENSION = "clean_al"
@@ -50,6 +51,7 @@ class WebState:
     predictor: Predictor
     metrics: Metrics
     label_configs: SeenTexts
+    readiness: Readiness
     statuses: StatusShelf
     files: FileShelf = field(default_factory=FileShelf)
 

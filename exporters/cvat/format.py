@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exporters.contract import Format, Job
 from exporters.cvat.options import CvatOptions
 from exporters.cvat.reader import read_cvat
-from exporters.cvat.writer import CvatWriter
+from exporters.cvat.writer import CvatWriter, drawn_pieces
 from exporters.inputs import Readable
 from exporters.records import Item
 
@@ -25,4 +25,5 @@ CVAT = Format(
     options=CvatOptions,
     is_told_by_suffix=True,
     companions="labels, image list, sources",
+    pieces=drawn_pieces,
 )

@@ -77,6 +77,32 @@ class Labels:
                 self.has(name, attribute.name)
                 self._declared[name, attribute.name] = attribute
 
+    @property
+    def count(self) -> int:
+        """How many labels have a name."""
+        return len(self._names)
+
+    def found(self, count: int) -> tuple[list[tuple[str, str, str]], dict[str, list[str]]] | None:
+        """Return what came up after the first `count` labels, for `join`; None where it cannot be told so."""
+        if self._parts:
+            return None
+        names = [(label, *told) for label, told in list(self._names.items())[count:]]
+        return names, {name: list(own) for name, own in self._attributes.items() if own}
+
+    def join(self, names: list[tuple[str, str, str]], attributes: dict[str, list[str]]) -> bool:
+        """Take over what others found after the same start; False, and nothing is taken, for a clash."""
+        taken = set(self._attributes)
+        for label, name, how in names:
+            known = self._names.get(label) or _accepted(label, taken)
+            if known != (name, how):
+                return False
+            taken.add(name)
+        for label, _, _ in names:
+            self.name(label)
+        for name, own in attributes.items():
+            self._attributes[name].update(dict.fromkeys(own))
+        return True
+
     def specification(self) -> list[dict[str, Any]]:
         """Return what goes into labels.json."""
         return [self._label(i, name) for i, name in enumerate(self._attributes)]

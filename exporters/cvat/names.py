@@ -65,12 +65,10 @@ class ImageNames:
         self._seen = SeenHashes()
         self._last: dict[str, int] = {}
 
-    def name(self, address: str, position: int) -> tuple[str, str]:
-        """Return (name, how it differs from the address), the second empty when the name was free."""
+    def wanted(self, address: str) -> tuple[str, str]:
+        """Return (name, how it differs from the address) were it the only image; empty for no name."""
         how = ""
         name = media_name(address) if address else ""
-        if not name:
-            name, how = f"image_{position:06d}", "the task names no file"
         if self._base_only:
             name = basename(name)
         if not name.isascii() and ILLEGAL.search(name):
@@ -78,6 +76,12 @@ class ImageNames:
         # ASCII control characters: the test above looks at other names only, which keeps it off most of them.
         elif not name.isprintable():
             name = ILLEGAL.sub(REPLACEMENT, name)
+        return name, how
+
+    def given(self, name: str, how: str, position: int) -> tuple[str, str]:
+        """Return (name, how it differs) of the next image, of which these are wanted."""
+        if not name:
+            name, how = f"image_{position:06d}", "the task names no file"
         if self._seen.add(stem(name)):
             name, how = self._free(name), "renamed: another image has this name without its extension"
         return name, how

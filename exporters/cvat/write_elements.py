@@ -91,7 +91,7 @@ class Elements:
         for region in regions:
             shape, labels, _, score, _, attributes, captions, group, z_order, occluded, parent = region
             if (
-                isinstance(shape, Box)
+                type(shape) is Box
                 and score is None
                 and len(labels) == 1
                 and not (

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from exporters.contract import Job
 from exporters.cvat.head import head
 from exporters.cvat.labels import Labels
-from exporters.cvat.names import ImageNames
-from exporters.cvat.options import CvatOptions
-from exporters.cvat.write_elements import Elements
+from exporters.cvat.pictures import (
+    ONE_SIDE,
+    Drawing,
+    DrawnPieces,
+    Placing,
+    apart,
+    leave_data,
+    leave_score,
+    refuse,
+)
 from exporters.cvat.write_sound import SoundTable
 from exporters.cvat.write_video import Videos
-from exporters.files import OutputFile, Spool, beside
-from exporters.json_stream import dump
-from exporters.paths import media_name
+from exporters.files import beside
 from exporters.records import Item
-from exporters.xml_text import escape
-
-_ONE_SIDE = "one side of the picture is not known: the other left out"
 
 
 class CvatWriter:
@@ -34,121 +38,72 @@ class CvatWriter:
         self._path, self._options, self._ledger = job.path, job.options, job.ledger
         self._name = job.title or "export"
         self._outputs, self._main = job.outputs, job.outputs.open(job.path)
-        self._job, self._labels = job, _declared(job)
-        own = job.options.of(CvatOptions)
-        self._elements = Elements(self._labels, own, job.ledger)
-        self._names = ImageNames(own.names)
-        self._videos = Videos(job, lambda: _declared(job))
+        self._job, self._labels = job, declared_labels(job)
+        self._drawing, self._images = Drawing(job, self._labels), Placing(job)
+        self._videos = Videos(job, lambda: declared_labels(job))
         self._sounds = SoundTable(job)
-        self._body = Spool(job.path)
-        self._lists: tuple[OutputFile, OutputFile] | None = None
-        self._images = self._unsized = 0
-        self._has_folders = False
 
     def write(self, item: Item) -> None:
         """Append one item; what CVAT has no place for is counted as dropped."""
         # Before the first image: the head of an input declares its labels before anything stands under them.
-        if self._job.declared.labels and not self._images:
+        if self._job.declared.labels and not self._images.count:
             self._labels.declare(self._job.declared.labels.values())
         if item.kind == "image":
-            self._body.write(self._image(item).encode("utf-8", "replace"))
+            self._images.place([self._drawing.draw(item)])
         elif item.kind == "video":
             if bool(item.width) != bool(item.height):
-                self._ledger.change("item", _ONE_SIDE, item.place)
+                self._ledger.change("item", ONE_SIDE, item.place)
             self._videos.write(item)
-            self._leave_data(item)
+            leave_data(item, self._ledger)
         elif item.kind == "audio":
             self._sounds.write(item)
-            self._leave_data(item)
+            leave_data(item, self._ledger)
         else:
-            self._refuse(item)
+            refuse(item, self._ledger)
             return
-        if item.score is not None or (item.priority is not None and item.kind == "audio"):
-            how = "its score and, of a sound, its priority left out"
-            self._ledger.change("item", how, item.place)
+        leave_score(item, self._ledger)
         self._ledger.items += 1
 
-    def _leave_data(self, item: Item) -> None:
-        if item.data:
-            self._ledger.drop("task data", f"CVAT has no place for it beside {item.kind}", item.place)
+    def state(self) -> None:
+        """Nothing: what images depend on is filled in by `join`."""
 
-    def _refuse(self, item: Item) -> None:
-        self._ledger.drop_item(item, f"CVAT has no place for {item.kind}")
-
-    def _image(self, item: Item) -> str:
-        name, how = self._names.name(item.media, self._images)
-        if "/" in name:
-            self._has_folders = True
-        if how:
-            self._ledger.change("image name", how, item.place)
-        size = self._size(item)
-        rows = [f'  <image id="{self._images}" name="{escape(name)}"{size}>\n']
-        for annotation in item.annotations:
-            if not self._elements.is_left_out(annotation, item):
-                rows.extend(self._elements.of_image(annotation, item))
-        if item.priority is not None and len(rows) == 1:
-            self._ledger.change("item", "its priority left out: it has no shape to keep it", item.place)
-        rows.append("  </image>\n")
-        if self._options.sidecars:
-            self._list(name, item)
-        else:
-            self._leave_data(item)
-        self._images += 1
-        return "".join(rows)
-
-    def _size(self, item: Item) -> str:
-        width, height = item.width, item.height
-        if not width or not height:
-            found = self._options.size_of(item.media) or self._options.size_of(media_name(item.media))
-            if found is None:
-                self._unsized += 1
-                if width or height:
-                    self._ledger.change("item", _ONE_SIDE, item.place)
-                return ""
-            width, height = found
-        return f' width="{width}" height="{height}"'
-
-    def _list(self, name: str, item: Item) -> None:
-        address = item.media
-        if self._lists is None:
-            opened = [self._outputs.open(beside(self._path, end)) for end in (".images.txt", ".sources.tsv")]
-            self._lists = (opened[0], opened[1])
-        self._lists[0].write(f"{name}\n".encode("utf-8", "replace"))
-        # A row a name: an address with a line break would shift all rows below it.
-        if not address.isprintable():
-            address = " ".join(address.split())
-        further = b"\t" + dump(item.data) if item.data else b""
-        self._lists[1].write(f"{name}\t{address}".encode("utf-8", "replace") + further + b"\n")
+    def join(self, piece: list[Any], rows: bytes, place: Callable[[str], str]) -> bool:
+        """Append images that were drawn elsewhere; False where a label has another name there than here."""
+        pictures, names, attributes = piece
+        if not self._labels.join(names, attributes):
+            return False
+        self._images.place(apart(pictures, rows), place)
+        return True
 
     def finish(self) -> None:
         """Put head, body and end together, and write the companion files."""
-        lone = self._videos.finish(is_alone=not self._images)
+        lone = self._videos.finish(is_alone=not self._images.count)
         if lone is not None:
             self._labels, text = lone
             self._main.write(text)
         else:
-            self._main.write(head(self._name, self._images, "annotation", self._labels))
-            self._body.copy_into(self._main)
+            self._main.write(head(self._name, self._images.count, "annotation", self._labels))
+            self._images.copy_into(self._main)
             self._main.write(b"</annotations>\n")
         self._sounds.finish()
         self.close()
-        if self._options.sidecars and (self._images or lone is not None):
+        if self._options.sidecars and (self._images.count or lone is not None):
             self._companions(lone is not None)
 
     def close(self) -> None:
         """Let go of the spooled body."""
-        self._body.close()
+        self._images.close()
 
     def _companions(self, is_video: bool) -> None:
         labels = beside(self._path, ".labels.json")
         text = json.dumps(self._labels.specification(), ensure_ascii=False, indent=1)
         self._outputs.open(labels).write(text.encode("utf-8", "replace"))
         # A local upload keeps the last step of each path only, and annotations would find no image.
-        place = "share" if self._has_folders else "local"
+        place = "share" if self._images.has_folders else "local"
         images = None if is_video else beside(self._path, ".images.txt")
-        if self._unsized:
+        if self._images.unsized:
             self._ledger.notes.append(
-                f"{self._unsized} images have no width and height: CVAT needs none, other readers do; "
+                f"{self._images.unsized} images have no width and height: CVAT needs none, other readers do; "
                 "give sizes or image_root"
             )
         self._ledger.notes.append(
@@ -156,7 +111,13 @@ class CvatWriter:
         )
 
 
-def _declared(job: Job) -> Labels:
+def drawn_pieces(job: Job, state: None) -> DrawnPieces:
+    """Return what draws the images of a stretch of the input."""
+    return DrawnPieces(job, declared_labels(job))
+
+
+def declared_labels(job: Job) -> Labels:
+    """Return the labels that the caller, the labeling config and the input declare."""
     pairs = [(label, "") for label in job.options.labels]
     pairs += [pair for control in job.config.controls for pair in control.offers()]
     labels = Labels(pairs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from exporters.contract import Job
@@ -24,6 +25,17 @@ class TaskCopier:
             companion = job.outputs.open(beside(job.path, ".label-config.xml"))
             companion.write(job.config.text.encode("utf-8", "replace"))
         self._count = 0
+
+    def state(self) -> None:
+        """Nothing: a copied task depends on no other."""
+
+    def join(self, count: int, text: bytes, place: Callable[[str], str]) -> bool:
+        """Append tasks that were copied elsewhere."""
+        if count:
+            self._file.write(b"[\n" if not self._count else b",\n")
+            self._file.write(text)
+        self._count += count
+        return True
 
     def write(self, task: Any, place: str) -> None:
         """Append one task; `InputError` when it is none."""
@@ -71,3 +83,16 @@ class TaskCopier:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class CopiedTasks(TaskCopier):
+    """Copies the tasks of one stretch of the input, for `TaskCopier.join`."""
+
+    def __init__(self, job: Job, state: None):
+        # The labeling config is written once, by whoever joins.
+        super().__init__(replace(job, options=replace(job.options, sidecars=False)))
+
+    def piece(self) -> tuple[int, bytes]:
+        """Return (how many tasks they are, the tasks with what stands between them)."""
+        self._file.file.seek(2)  # behind the bracket that opens the array, and its line
+        return self._count, self._file.file.read()

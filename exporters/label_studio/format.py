@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from exporters.contract import BLANKS, HEAD_SIZE, Format, Head, Job, Verbatim
+from exporters.contract import BLANKS, HEAD_SIZE, Format, Head, Job, Placed, Stretched, Verbatim
 from exporters.inputs import Readable
 from exporters.json_stream import read_objects
-from exporters.label_studio.copy import TaskCopier
+from exporters.label_studio.copy import CopiedTasks, TaskCopier
 from exporters.label_studio.exports import as_tasks
 from exporters.label_studio.options import LabelStudioOptions
 from exporters.label_studio.reader import read_tasks
@@ -18,7 +18,7 @@ from exporters.records import Item
 
 
 def _read(file: Readable, name: str, job: Job) -> Iterator[Item]:
-    return read_tasks(_objects(file, name, job), job.config, job.options, job.ledger)
+    return _items(_objects(file, name, job), job)
 
 
 class _Resumed:
@@ -44,6 +44,19 @@ def _objects(file: Readable, name: str, job: Job) -> Iterator[tuple[Any, str]]:
     return as_tasks(read(source, name), job.config)
 
 
+def _things(objects: Iterable[Placed], job: Job) -> Iterator[Placed]:
+    return as_tasks(objects, job.config)
+
+
+def _is_apart(thing: Any) -> bool:
+    """Return whether an object is read by itself: the rows of one task stand one after another."""
+    return type(thing) is dict and ("data" in thing or not is_row(thing))
+
+
+def _items(tasks: Iterable[Placed], job: Job) -> Iterator[Item]:
+    return read_tasks(tasks, job.config, job.options, job.ledger)
+
+
 def _recognizes(head: Head) -> bool:
     if head.start.startswith((b"[", b"{")):
         return True
@@ -62,6 +75,7 @@ LABEL_STUDIO = Format(
     read=_read,
     write=LabelStudioWriter,
     options=LabelStudioOptions,
-    verbatim=Verbatim(_objects, TaskCopier),
+    verbatim=Verbatim(_objects, TaskCopier, CopiedTasks),
     companions="the labeling config",
+    stretched=Stretched(_is_apart, _things, _items),
 )

@@ -140,13 +140,13 @@ _PLAIN_FORMS: set[tuple[Any, ...]] = set()
 _NO_KEYS: frozenset[str] = frozenset()
 
 
-def note_unknown_of_results(results: Iterable[Any], place: str, ledger: Ledger) -> None:
-    """Count the keys of results and of their values that are not known."""
+def note_unknown_of_results(results: Iterable[Any], place: str, ledger: Ledger) -> frozenset[str]:
+    """Count the keys of results and their values that are not known; return those results may have."""
     try:
         # All at once, since most results have keys alone that are known whatever their type.
-        inner = _NO_KEYS.union(*[item["value"] for item in results])
-        if VALUE.issuperset(inner) and RESULT.issuperset(_NO_KEYS.union(*results)):
-            return
+        inner, outer = _NO_KEYS.union(*[item["value"] for item in results]), _NO_KEYS.union(*results)
+        if VALUE.issuperset(inner) and RESULT.issuperset(outer):
+            return outer
     except (TypeError, KeyError):
         pass
     for item in results:
@@ -159,6 +159,7 @@ def note_unknown_of_results(results: Iterable[Any], place: str, ledger: Ledger) 
             value = None
         if type(item) is dict:
             _note(item, value, place, ledger)
+    return RESULT
 
 
 def _note(item: dict[str, Any], value: Any, place: str, ledger: Ledger) -> None:

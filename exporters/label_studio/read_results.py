@@ -36,6 +36,8 @@ _BY_KEY: tuple[tuple[str, ShapeReader], ...] = (
     ("height", read_box),
     ("x", read_keypoint),
 )
+# What a result says beside its shape and its labels.
+_BESIDE = frozenset(("score", "meta", "parentID"))
 _SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext"))
 
 
@@ -51,7 +53,9 @@ class ObjectReader:
         relations: list[Relation] = []
         seen: dict[str, int] = {}
         links = joined = 0
-        note_unknown_of_results(results, place, self._ledger)
+        # Looked at once for all of them: what most results have nothing of costs the loop nothing.
+        is_bare = note_unknown_of_results(results, place, self._ledger).isdisjoint(_BESIDE)
+        find = PICTURES.get
         for item in results:
             try:
                 kind = item["type"]
@@ -65,18 +69,19 @@ class ObjectReader:
                     regions[seen[key]] = self._join(regions[seen[key]], item, kind, size)
                     joined += 1
                     continue
-                reader = PICTURES.get(kind)
                 value = item["value"]
+                reader = find(kind) if is_bare else None
                 labels: Any = value.get(kind) if reader is not None else None
-                is_plain = type(labels) is list and len(labels) == 1 and type(labels[0]) is str
-                if is_plain and not ("score" in item or "meta" in item or "parentID" in item):
+                if type(labels) is list and len(labels) == 1 and type(labels[0]) is str:
                     # Most regions, by the shortest way.
                     width, height = item.get("original_width"), item.get("original_height")
                     if not (width and height and width > 0 < height):
                         width, height = _known(size)
+                    name = item.get("from_name", "")
+                    if type(name) is not str:
+                        name = str(name)
                     shape = reader(value, width, height)  # type: ignore[misc]
-                    name = _name(item)
-                    region = new(Region, (shape, (labels[0],), key, None, name, (), (), 0, 0, False, None))
+                    region = new(Region, (shape, tuple(labels), key, None, name, (), (), 0, 0, False, None))
                 else:
                     region = self._region(item, kind, key, size)
                 if key is not None:

@@ -9,7 +9,7 @@ from exporters.inputs import Readable
 from exporters.json_stream import read_objects
 from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.reader import ProdigyReader
-from exporters.prodigy.writer import ProdigyWriter
+from exporters.prodigy.writer import ProdigyWriter, WrittenPieces
 from exporters.records import Item
 
 # A line of Prodigy has one of these; an array of its tasks one of `_SIGNED`, for others write arrays as well.
@@ -37,4 +37,5 @@ PRODIGY = Format(
     read=_read,
     write=ProdigyWriter,
     options=ProdigyOptions,
+    pieces=WrittenPieces,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from exporters.contract import Job
@@ -29,6 +30,19 @@ class ProdigyWriter:
         self._offered = dict.fromkeys(map(str, offered))
         single = [control.is_single for control in job.config.controls if control.tag == "Choices"]
         self._is_single = all(single) if single else None
+
+    def state(self) -> list[str]:
+        """Return what is offered so far: it stands in every line with a choice."""
+        return list(self._offered)
+
+    def join(self, piece: list[list[str]], lines: bytes, place: Callable[[str], str]) -> bool:
+        """Append lines that were written elsewhere; False where another choice was offered there."""
+        before, after = piece
+        if before != list(self._offered):
+            return False
+        self._offered.update(dict.fromkeys(after))
+        self._file.write(lines)
+        return True
 
     def write(self, item: Item) -> None:
         """Append one item."""
@@ -212,6 +226,19 @@ class ProdigyWriter:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class WrittenPieces(ProdigyWriter):
+    """Writes the lines of one stretch of the input, for `ProdigyWriter.join`."""
+
+    def __init__(self, job: Job, offered: list[str]):
+        super().__init__(job)
+        self._before, self._offered = offered, dict.fromkeys(offered)
+
+    def piece(self) -> tuple[list[list[str]], bytes]:
+        """Return (what was offered before and after, the lines)."""
+        self._file.file.seek(0)
+        return [self._before, list(self._offered)], self._file.file.read()
 
 
 _OURS_IN_META = frozenset(("task_id", "priority", "score", "model_version", "annotator", "ground_truth"))

@@ -149,8 +149,8 @@ def test_many_names_are_told_apart():
     assert [seen.add(f"name {n}") for n in range(5000)] == [False] * 5000
     assert all(seen.add(f"name {n}") for n in range(5000))
     names = ImageNames("basename")
-    assert names.name("x/a.jpg", 0) == ("a.jpg", "")
-    assert names.name("y/a.jpg", 1)[0] == "a-2.jpg"
+    assert names.given(*names.wanted("x/a.jpg"), 0) == ("a.jpg", "")
+    assert names.given(*names.wanted("y/a.jpg"), 1)[0] == "a-2.jpg"
 
 
 def test_labels_are_as_cvat_wants_them():

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from backend.demo import band
+from backend.demo.encoded import write_rows
 from backend.demo.simulation import BUDGET, Comparison
 from tests.backend.demo.data import topics
 
@@ -18,6 +19,7 @@ def test_every_seed_of_every_data_set_is_followed_up_to_the_budget(
     monkeypatch.setattr(band, "DATASETS", {"topics": topics})
     monkeypatch.setattr(band, "SEEDS", (0, 1))
     monkeypatch.setattr(band.os, "nice", lambda n: n)
+    write_rows(band.rows_file(tmp_path, "topics"), None)
     band.main(str(tmp_path / "band.json"))
     stored = orjson.loads((tmp_path / "band.json").read_bytes())
     found = [Comparison.from_json(c) for c in stored["topics"]]

@@ -410,7 +410,7 @@ def test_a_job_that_was_corrected_there_replaces_what_nobody_touched_here(
     label_studio.update_annotation(annotation["id"], result=mine)
     cvat.annotate(job, shapes=[cvat.shape("cat", frame, [0, 0, 10, 10]) for frame in (0, 1)])
     account = pull()
-    assert counts(account) == {"changed": 1, "dropped": 1}
+    assert counts(account) == {"carried": 1, "dropped": 1}
     assert list(texts(account)) == ["was changed in Label Studio since it came: left as it is"]
     (first,), (second,) = (label_studio.task(task)["annotations"] for task in tasks[:2])
     assert first["result"][0]["value"]["rectanglelabels"] == ["cat"]

@@ -316,13 +316,44 @@ def test_a_new_answer_takes_the_place_of_one_that_nobody_touched(
     call: Call, label_studio: FullLabelStudio, words: int, tasks: list[int], dataset: Callable[..., str]
 ) -> None:
     pulled(call, words, dataset(answered(tasks[0], "Ann won", accept=["sport"])))
-    account = pulled(call, words, dataset(answered(tasks[0], "Ann won", accept=["news"])))
-    assert counts(account) == {"changed": 1}
+    account = pulled(call, words, dataset(answered(tasks[0], "Ann won", accept=["news"])), "--strict")
+    assert counts(account) == {"carried": 1}
+    assert "in place of an earlier form" in account["carried"][0]["text"]
     (annotation,) = label_studio.task(tasks[0])["annotations"]
     assert annotation["result"][0]["value"] == {"choices": ["news"]}
     assert counts(pulled(call, words, dataset(answered(tasks[0], "Ann won", accept=["news"])))) == {
         "joined": 1
     }
+
+
+def test_what_a_person_deleted_stays_away_until_it_is_asked_for(
+    call: Call,
+    services: Services,
+    label_studio: FullLabelStudio,
+    words: int,
+    tasks: list[int],
+    dataset: Callable[..., str],
+) -> None:
+    source = dataset(answered(tasks[0], "Ann won", accept=["sport"]))
+    pulled(call, words, source)
+    label_studio.delete_annotation(label_studio.task(tasks[0])["annotations"][0]["id"])
+    # A line that was cut when its writer was killed does no harm.
+    (journal,) = services.store.folder(words).glob("pulled-*.txt")
+    journal.write_bytes(journal.read_bytes() + b"17")
+    account = pulled(call, words, source)
+    assert counts(account) == {"dropped": 1}
+    assert "--again" in account["dropped"][0]["text"]
+    assert counts(pulled(call, words, source, "--again")) == {"carried": 1}
+    assert counts(pulled(call, words, source)) == {"joined": 1}
+    # Without the list nothing is there twice; it only is not known any more what was deleted.
+    journal.unlink()
+    assert counts(pulled(call, words, source)) == {"joined": 1}
+
+
+def test_options_of_another_tool_are_wrong_usage(call: Call, words: int) -> None:
+    assert call("push", str(words), "--to", "prodigy", "--segment", "3").code == 2
+    assert call("push", str(words), "--to", "cvat", "--follow").code == 2
+    assert call("pull", str(words), "--from", "cvat", "file.jsonl").code == 2
 
 
 def test_sessions_are_annotations_of_their_own_and_equal_lines_are_one(

@@ -44,10 +44,27 @@ def test_a_task_is_doubtful_as_some_region_of_it_is_probably_wrong() -> None:
     np.testing.assert_allclose(doubt, [0.1, 1 - 0.9 * 0.5, 1e-4], atol=1e-6)
 
 
-def test_without_regions_the_tasks_own_score_counts_and_without_a_prediction_the_mean() -> None:
-    doubt = ForeignDoubt().of([prediction(score=0.8), prediction(), None, prediction(box("cat"))])
-    np.testing.assert_allclose(doubt, [0.2, 0.5, (0.2 + 0.5 + 0.5) / 3, 0.5])
+def test_without_confidences_the_tasks_own_score_counts_and_without_a_prediction_the_mean() -> None:
+    doubt = ForeignDoubt().of([prediction(box("cat"), score=0.8), None, prediction(box("cat"))])
+    np.testing.assert_allclose(doubt, [0.2, (0.2 + 0.5) / 2, 0.5])
     assert ForeignDoubt().of([None, None]).tolist() == [0.5, 0.5]
+
+
+def test_where_nothing_was_found_is_half_as_doubtful_as_the_others_unless_the_model_is_surer() -> None:
+    found = [prediction(box("cat", 0.4)), prediction(box("cat", 0.6))]
+    nothing = [prediction(score=0.0), prediction(), prediction(score=0.9)]
+    np.testing.assert_allclose(ForeignDoubt().of([*found, *nothing]), [0.6, 0.4, 0.25, 0.25, 0.1])
+    assert ForeignDoubt().of(nothing).tolist() == pytest.approx([1.0, 0.5, 0.1])
+
+
+def test_annotators_teach_how_often_something_was_there_where_nothing_was_found() -> None:
+    predicted: dict[int, list[dict[str, Any]]] = {9: [box("cat", 0.6)]} | {i: [] for i in range(5)}
+    other = {"from_name": "weather", "type": "choices", "value": {"choices": ["rain"]}}
+    annotated = {i: [annotation(i, other, *([box("dog")] if i < 2 else []))] for i in range(5)}
+    learned = ForeignDoubt.learned(predicted, annotated)
+    assert (learned.empty, learned.filled) == (5, 2)
+    doubt = learned.of([prediction(box("cat", 0.6)), prediction()])
+    np.testing.assert_allclose(doubt, [0.4, (2 + 4 * 0.2) / (5 + 4)])
 
 
 @pytest.mark.parametrize("score", [True, "high", None, float("nan"), float("inf")])

@@ -67,7 +67,7 @@ def client_of(folder: Path, **given: Any) -> FlaskClient:
         "label_studio_api_key": "a-token",
     }
     settings = Settings(_env_file=None, **(defaults | given))
-    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor())
+    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor(), alive=lambda: None)
     return app.test_client()
 
 
