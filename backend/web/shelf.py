@@ -69,10 +69,10 @@ class StatusShelf:
 
     Parameters
     ----------
-    alive : tells which processes run; without it states are from MODEL_DIR alone
+    alive : returns which processes run, without waiting for anybody; None while that is not known
     """
 
-    def __init__(self, store: ModelStore, alive: Callable[[], Alive] | None = None):
+    def __init__(self, store: ModelStore, alive: Callable[[], Alive | None]):
         self._store, self._alive = store, alive
         self._kept: dict[int, tuple[Signature, Alive | None, ProjectStatus]] = {}
         self._lock = threading.Lock()
@@ -80,7 +80,8 @@ class StatusShelf:
     def all(self) -> list[ProjectStatus]:
         """Return the states of all projects, by their numbers."""
         ids = self._store.project_ids()
-        queue, alive = _signature(self._store.root, (QUEUE_FILE,)), self._ask()
+        queue = _signature(self._store.root, (QUEUE_FILE,))
+        alive = self._alive()
         found = [self._one(i, queue, alive) for i in ids]
         with self._lock:
             self._kept = {i: kept for i, kept in self._kept.items() if i in set(ids)}
@@ -88,10 +89,7 @@ class StatusShelf:
 
     def one(self, project_id: int) -> ProjectStatus:
         """Return the state of one project, read now: its notes come from more files than these."""
-        return project_status(self._store, project_id, self._ask())
-
-    def _ask(self) -> Alive | None:
-        return None if self._alive is None else self._alive()
+        return project_status(self._store, project_id, self._alive())
 
     def _one(self, project_id: int, queue: Signature, alive: Alive | None) -> ProjectStatus:
         # Before the files are read: what changes meanwhile is read again next time.
