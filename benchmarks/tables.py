@@ -22,7 +22,9 @@ BENCHMARKS: dict[str, str] = {
     "encoders": "Encoders: what they add, how fast, in what memory",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
     "label_errors": "Labels: are planted errors found",
+    "stopping": "Stopping: labels saved and accuracy lost by the advice",
     "export_speed": "Exporters: tasks per second beside other tools",
+    "page_speed": "The page: time to answer",
 }
 RESULTS = Path(__file__).parent / "results"
 HEAD = """# Benchmarks
