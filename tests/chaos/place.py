@@ -135,8 +135,9 @@ class Place:
 
     def heal(self) -> None:
         """Let Label Studio do its work again, but for the poisoned project."""
-        self.fake.heal()
-        self.spoil()
+        with self.fake.lock:
+            self.fake.heal()
+            self.spoil()
 
     def spoil(self) -> None:
         """Let Label Studio fail at every call of the poisoned project."""

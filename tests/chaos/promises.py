@@ -24,7 +24,7 @@ from itertools import pairwise
 from backend.loop.publish import VERSION_PREFIX
 from tests.chaos.history import History, Strike, started
 from tests.chaos.place import LEASE, Place
-from tests.e2e.loop_runner import is_alive
+from tests.e2e.loop_runner import is_alive, wait_for
 from tests.e2e.truth import assert_few_predictions, assert_nothing_is_lost
 from tests.fakes.label_studio_outgoing import Delivery
 from tests.fakes.label_studio_routes import Request
@@ -85,7 +85,7 @@ class Checker:
             for name, check in checks.items():
                 if broken := _broken(name, project, check):
                     return broken
-        return self.after_a_strike()
+        return [*self._poison_is_named(), *self.after_a_strike()]
 
     def at_the_end(self) -> list[str]:
         """Return which processes are left after the loop was stopped."""
@@ -171,6 +171,17 @@ class Checker:
             if strike.begun < due and strike.ended + RECOVERY_SECONDS > event.at:
                 due = max(due, strike.ended + RECOVERY_SECONDS)
         return due
+
+    # P8
+
+    def _poison_is_named(self) -> list[str]:
+        """That the others have caught up is P6; here, that the one which cannot is said to be."""
+        project = self.place.poisoned
+        if project is None:
+            return []
+        status = self.place.loop.status
+        named = "the poisoned project is named in the status"
+        return _broken("P8", project, lambda: wait_for(named, lambda: status(project).problem, self.patience))
 
     # P9, P10
 
