@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias=_named("LOG_LEVEL")
     )
+    log_format: Literal["text", "json"] = Field("text", validation_alias=_named("LOG_FORMAT"))
     public_url: str | None = Field(None, validation_alias=_named("CLEAN_AL_PUBLIC_URL"))
     label_studio_public_url: str | None = Field(
         None, validation_alias=_named("CLEAN_AL_LABEL_STUDIO_PUBLIC_URL")
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     max_body: int = Field(16 * 2**20, ge=1024, validation_alias=_named("CLEAN_AL_MAX_BODY"))
     media_hosts: str = Field("", validation_alias=_named("CLEAN_AL_MEDIA_HOSTS"))
     max_media: int = Field(64 * 2**20, ge=1024, validation_alias=_named("CLEAN_AL_MAX_MEDIA"))
+    notify_url: SecretStr | None = Field(None, validation_alias=_named("CLEAN_AL_NOTIFY_URL"))
     estimator: str | None = Field(None, validation_alias=_named("CLEAN_AL_ESTIMATOR"))
     text_encoder: str = Field("auto", validation_alias=_named("CLEAN_AL_TEXT_ENCODER"))
     image_encoder: str = Field("auto", validation_alias=_named("CLEAN_AL_IMAGE_ENCODER"))
@@ -101,6 +103,21 @@ class Settings(BaseSettings):
                 "give an address such as redis://localhost:6379/0; special characters in its password are "
                 "written as %XX"
             )
+        return value
+
+    @field_validator("notify_url")
+    @classmethod
+    def _told_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        # Whoever knows the address of a chat's webhook can write there: nothing of it may be repeated.
+        try:
+            parts = urlsplit(value.get_secret_value())
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError("give an address such as https://chat.example.org/hooks/clean-al")
         return value
 
     @field_validator("media_hosts")

@@ -21,6 +21,7 @@ COMMANDS = {
     "connect": "backend.cli.connect:connect",
     "disconnect": "backend.cli.connect:disconnect",
     "status": "backend.cli.status:status",
+    "suspects": "backend.cli.suspects:suspects",
     "options": "backend.cli.options:options",
     "retrain": "backend.cli.retrain:retrain",
     "pause": "backend.cli.pause:pause",

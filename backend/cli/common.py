@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backend.cli.terminal import PlainFormatter, safe_json, say_lines
+from backend.cli.terminal import JsonFormatter, PlainFormatter, safe_json, say_lines
 from backend.errors import LabelStudioNotFound
 from backend.exchange.account import Account
 from backend.label_studio.client import LabelStudio
@@ -42,7 +42,10 @@ def settings() -> Settings:
     """Return the settings, with logging set up accordingly: to stderr, from LOG_LEVEL up."""
     found = read_settings()
     handler = logging.StreamHandler()
-    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    as_lines = found.log_format == "json"
+    handler.setFormatter(
+        JsonFormatter() if as_lines else PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
     logging.basicConfig(level=found.log_level, handlers=[handler])
     # The HTTP libraries log every request line and, at DEBUG, headers; none of it helps a user.
     for name in ("urllib3", "requests"):

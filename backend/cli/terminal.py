@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import click
+
+from backend.log_context import what_about
 
 # Control characters (a label with ESC could retitle the terminal), marks that turn the direction of text, and
 # halves of characters, which no terminal can be given.
@@ -59,6 +63,23 @@ class PlainFormatter(logging.Formatter):
         return "\n".join(
             f"  | {plain(line, 10 * LONGEST)}" for line in super().formatException(ei).split("\n")
         )
+
+
+class JsonFormatter(logging.Formatter):
+    """Log lines for machines: one JSON object each, with what the line is about."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage()[: 10 * LONGEST],
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        # ASCII alone: no character of others reaches a terminal as it is.
+        return json.dumps(what_about() | line, default=str)
 
 
 # Of `traceback.format_tb`: places only, with no word of an error.

@@ -116,10 +116,10 @@ class CvatServer:
 
     def upload(self, task_id: int, files: list[Path], jobs: list[list[str]]) -> None:
         """Give a task its images, in this order, and wait until the server has made jobs of them."""
-        # CVAT sorts by name unless it is told that the order is ours.
-        params: Json = {"sorting_method": "predefined", "image_quality": 95, "use_cache": True}
-        if jobs:
-            params["job_file_mapping"] = jobs
+        # CVAT sorts by name unless it is told that the order is ours. A list of jobs says so by itself, and
+        # is refused beside any sorting.
+        order: Json = {"job_file_mapping": jobs} if jobs else {"sorting_method": "predefined"}
+        params = {"image_quality": 95, "use_cache": True, **order}
         with self._told(f"uploading images to task {task_id}"):
             self._client.tasks.retrieve(task_id).upload_data(files, params=params)
 

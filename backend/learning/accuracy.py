@@ -164,11 +164,11 @@ def _missing(sampler: IntelligentSampler, audited: int, exploration: float, n_le
     """Return what it takes before there can be an estimate; None when it is there."""
     if audited < ENOUGH_UNIFORM:
         have = f"{audited} of {ENOUGH_UNIFORM} audit labels"
+        if not n_left:
+            return f"{have}; every task that can be read has a label"
         if not exploration:
             return f"{have}, and none will come: set the project's option exploration above 0"
         wanted = math.ceil((ENOUGH_UNIFORM - audited) / exploration)
-        if not n_left:
-            return f"{have}; every task that can be read has a label"
         if n_left < wanted:
             return f"{have}; too few for more, with {n_left} tasks left"
         return f"{have}, about {wanted} more labels to give"

@@ -24,6 +24,7 @@ from backend.errors import (
     RoundSuperseded,
     UnexpectedFailure,
 )
+from backend.log_context import about
 from backend.loop.encoding import PUT_OFF, encode_shard, give_up
 from backend.loop.failures import kind_and_place, note_failure, why_unavailable
 from backend.loop.lease import Lease, take_lease
@@ -213,7 +214,8 @@ def perform_round(project_id: int, services: Services | None = None) -> str:
         if rests(store.folder(project_id)):
             _note_end(redis, project_id, lease)
             return PAUSED
-        return _hold_round(services, project_id, lease)
+        with about(project=project_id, round=lease.fence):
+            return _hold_round(services, project_id, lease)
 
 
 def perform_shard(project_id: int, name: str, services: Services | None = None) -> str:
@@ -293,11 +295,12 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
         report = run_round(services, project_id, lease, force=force is not None)
     except (LabelingConfigError, ProjectNotOrderable) as error:
         report = step_back(services, project_id, lease, error)
-        covers |= serving(services.label_studio.project(project_id))
+        covers |= serving(services.label_studio.project(project_id), {})
     # Who was outlived does not say how it went: another worker's word stands, or will.
     lease.check()
-    if report.head:
-        covers |= serving({"model_version": report.version, "sampling": SAMPLING})
+    if report.head and report.version:
+        now = {"model_version": report.version, "sampling": SAMPLING}
+        covers |= serving(now, {report.version: report.stored or covers["served"]})
     progress.succeed(asdict(report), covers)
     ask_for_shards(redis, services.store, project_id, services.settings.job_timeout)
     if force is not None:
@@ -317,7 +320,8 @@ def _rolled_back(services: Services, project_id: int, lease: Lease, version: str
         raise
     lease.check()
     # What the last round has covered still is all that was learned: labels given since are to be noticed.
-    served = serving({"model_version": report.version, "sampling": SAMPLING})
+    now = {"model_version": report.version, "sampling": SAMPLING}
+    served = serving(now, {str(report.version): report.stored})
     progress.succeed(asdict(report), (progress.read().covers or {}) | served)
     forget_rollback(folder, version)
     return report

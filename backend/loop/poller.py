@@ -14,9 +14,11 @@ from redis.exceptions import RedisError
 from backend.errors import BackendError, ForeignProject, LabelStudioNotFound, QueueUnavailable
 from backend.label_studio.client import LabelStudio
 from backend.loop.failures import why_unavailable
+from backend.loop.heartbeat import POLL, beating
 from backend.loop.jobs import DirtyMarker, round_jobs
 from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
+from backend.loop.notify import notify_until
 from backend.loop.observe import observe
 from backend.loop.outage import Outage
 from backend.loop.promoter import promote_until
@@ -79,6 +81,9 @@ class Poller:
             target=promote_until, args=(self.services, stop), name="promote", daemon=True
         )
         promote.start()
+        beating(self.services, POLL, stop)
+        tell = threading.Thread(target=notify_until, args=(self.services, stop), name="notify", daemon=True)
+        tell.start()
         while not stop.wait(TICK):
             try:
                 if self._leads():

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backend.learning.accuracy import Accuracy, read_accuracy
 from backend.loop.encoding import encoding_notes
-from backend.loop.report import NOT_ORDERABLE
+from backend.loop.heartbeat import Alive
+from backend.project.states import Facts, problem_of, state_of
 from backend.store.connection import is_connected, is_damaged, read_connection
 from backend.store.files import read_record
 from backend.store.healing import printable
+from backend.store.insight import SavedLabels, StopAdvice, load_insight
 from backend.store.models import ModelStore
 from backend.store.poll_note import PollNote
-from backend.store.progress import Progress, ProgressFile
+from backend.store.progress import ProgressFile
 from backend.store.queue_note import QueueNote
 from backend.store.titles import read_title
-from backend.store.wishes import Pause, read_pause
-
-Note = tuple[str, float]
-DAMAGED = (
-    "connection.json and its copy are damaged: the loop is off; run clean-al connect {project}, which can no "
-    "longer tell what was there before the first one"
-)
+from backend.store.wishes import read_pause
 
 
 @dataclass(frozen=True)
 class ProjectStatus:
-    """One project's state, from MODEL_DIR alone: it answers even when everything else is down."""
+    """One project's state, from MODEL_DIR, and from Redis where it was asked who is alive.
+
+    Attributes
+    ----------
+    stop, savings, suspects : the advice to stop, the labels saved, and how many are likely wrong
+    """
 
     project: int
     state: str
@@ -47,6 +47,9 @@ class ProjectStatus:
     problem: str | None = None
     notes: list[str] = field(default_factory=list)
     accuracy: Accuracy = field(default_factory=Accuracy)
+    stop: StopAdvice = field(default_factory=StopAdvice)
+    savings: SavedLabels | None = None
+    suspects: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,34 +60,43 @@ def named(project_id: int, title: str) -> str:
     return f"{project_id} ({title})" if title else str(project_id)
 
 
-def project_status(store: ModelStore, project_id: int) -> ProjectStatus:
-    """Return how a project stands; one whose files cannot be read says so, and is no trouble to others."""
+def project_status(store: ModelStore, project_id: int, alive: Alive | None = None) -> ProjectStatus:
+    """Return how a project stands; one whose files cannot be read says so, and is no trouble to others.
+
+    Parameters
+    ----------
+    alive : which processes run, see `ask_alive`; without it the answer is from MODEL_DIR alone
+    """
     try:
-        return _status(store, project_id)
+        return _status(store, project_id, alive)
     except Exception as error:  # noqa: BLE001  whatever is wrong with one project's files, the page is for all
         problem = f"its files in MODEL_DIR cannot be read: {type(error).__name__}"
         return ProjectStatus(project_id, "cannot be read", False, False, problem=problem)
 
 
-def _status(store: ModelStore, project_id: int) -> ProjectStatus:
+def _status(store: ModelStore, project_id: int, alive: Alive | None) -> ProjectStatus:
     folder = store.folder(project_id)
     file = ProgressFile(folder)
-    progress = file.read()
     published = store.published(project_id)
     connection = read_connection(store, project_id)
-    connected = is_connected(store, project_id)
-    damaged = is_damaged(store, project_id)
-    pause = read_pause(folder)
-    poll = read_record(folder / "poll.json", PollNote)
-    queue = QueueNote(store.root).read()
-    report = progress.report
-    problem = DAMAGED.format(project=project_id) if damaged else _problem(progress, poll, queue)
+    facts = Facts(
+        project=project_id,
+        progress=file.read(),
+        connected=is_connected(store, project_id),
+        damaged=is_damaged(store, project_id),
+        pause=read_pause(folder),
+        poll=read_record(folder / "poll.json", PollNote),
+        queue=QueueNote(store.root).read(),
+        alive=alive,
+        insight=load_insight(folder),
+    )
+    report, insight, problem = facts.report, facts.insight, problem_of(facts)
     return ProjectStatus(
         project=project_id,
         title=read_title(folder),
-        paused_since=pause.since if pause else None,
-        state="its connection is damaged" if damaged else _state(progress, connected, pause, poll, queue),
-        connected=connected,
+        paused_since=facts.pause.since if facts.pause else None,
+        state=state_of(facts),
+        connected=facts.connected,
         webhook=bool(connection and connection.webhook_id),
         version=published.version if published else None,
         has_model=bool(published and published.has_model),
@@ -95,41 +107,11 @@ def _status(store: ModelStore, project_id: int) -> ProjectStatus:
         last_round=report.get("ended_at"),
         seconds=dict(report.get("seconds", {})),
         problem=problem and printable(problem),
-        notes=[printable(note) for note in (*report.get("notes", []), *encoding_notes(folder))],
+        notes=[
+            printable(note) for note in (*report.get("notes", []), *encoding_notes(folder), *insight.problems)
+        ],
         accuracy=read_accuracy(report),
+        stop=insight.stop,
+        savings=insight.savings,
+        suspects=len(insight.suspects),
     )
-
-
-def _state(
-    progress: Progress, connected: bool, pause: Pause | None, poll: PollNote | None, queue: Note | None
-) -> str:
-    if not connected:
-        return "off"
-    if pause is not None:
-        return "paused"
-    if queue is not None:
-        return "the queue does not work"
-    if poll is not None:
-        return poll.state
-    if progress.running_since is not None:
-        return "running"
-    if progress.failures:
-        return "failing"
-    if not progress.report:
-        return "waiting for the first round"
-    if progress.report.get("outcome") == NOT_ORDERABLE:
-        return NOT_ORDERABLE
-    return "learning" if progress.report.get("has_model") else "waiting for labels"
-
-
-def _problem(progress: Progress, poll: PollNote | None, queue: Note | None) -> str | None:
-    note = queue or ((poll.problem, poll.since) if poll is not None else None)
-    if note:
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note[1]))
-        return f"{note[0]} (since {since}; the last order stands)"
-    if progress.failures:
-        wait = max(0.0, progress.try_again_at - time.time())
-        return f"{progress.error} ({progress.failures} times; again in {wait:.0f} s; the last order stands)"
-    if progress.report.get("outcome") == NOT_ORDERABLE:
-        return str(next(iter(progress.report.get("notes", [])), NOT_ORDERABLE))
-    return None

@@ -20,13 +20,16 @@ REPORT_TYPES: dict[str, type | tuple[type, ...]] = {
     "fence": int,
     "labels": int,
     "candidates": int,
+    "skipped": int,
     "tasks": int,
     "head": int,
+    "stored": int,
+    "means": str,
     "has_model": bool,
     "ended_at": str,
 }
 # Everything else in an estimate is a number, or not known.
-ACCURACY_TEXTS = ("unknown_because", "name", "control", "question")
+ACCURACY_TEXTS = ("unknown_because", "name", "control", "question", "missing")
 
 
 def checked(kind: type[Record], values: dict[str, Any]) -> Record | None:
@@ -55,13 +58,14 @@ def sound_report(report: Any) -> dict[str, Any]:
     if "seconds" in report:
         took = _dict(report["seconds"])
         wanted["seconds"] = {str(s): float(t) for s, t in took.items() if isinstance(t, int | float)}
-    if "notes" in report:
-        notes = report["notes"] if isinstance(report["notes"], list | tuple) else ()
-        wanted["notes"] = [str(note) for note in notes]
+    for name in {"notes", "faults"} & report.keys():
+        notes = report[name] if isinstance(report[name], list | tuple) else ()
+        wanted[name] = [str(note) for note in notes]
     if "accuracy" in report:
         wanted["accuracy"] = _sound_accuracy(report["accuracy"])
-    if "questions" in report:
-        asked = report["questions"] if isinstance(report["questions"], list | tuple) else ()
+    asked = wanted.pop("questions", None)
+    # No list, no key: an empty one says that the config has no question.
+    if isinstance(asked, list | tuple):
         wanted["questions"] = [_sound_accuracy(one) for one in asked]
     return wanted
 

@@ -47,6 +47,9 @@ class SavedLabels:
     low: FiniteFloat
     high: FiniteFloat
 
+    def __str__(self) -> str:
+        return f"{self.saved:.0f} labels ({self.low:.0f} to {self.high:.0f})"
+
 
 @dataclass(frozen=True)
 class LabelQuality:
@@ -174,6 +177,10 @@ class Insight:
     problems: tuple[str, ...] = ()
 
 
+# Pages ask for those of all projects every few seconds, and each may hold a thousand suspects.
+MOST_KEPT = 200
+_READ: dict[Path, tuple[tuple[int, int, int], Insight]] = {}
+
 # Of each part, what it holds: many entries of a kind, or one.
 ENTRIES: dict[str, type[Any]] = {
     "curve": CurvePoint,
@@ -198,9 +205,24 @@ def load_insight(folder: Path) -> Insight:
     Before the first round, and where the file was removed, everything is empty or not known yet.
     """
     path = folder / FILE_NAME
+    try:
+        found = path.stat()
+    except OSError:
+        return Insight()
+    # Written whole or not at all: another content is another file.
+    now = (found.st_ino, found.st_mtime_ns, found.st_size)
+    kept = _READ.get(path)
+    if kept is None or kept[0] != now:
+        if len(_READ) >= MOST_KEPT:
+            _READ.clear()
+        kept = _READ[path] = (now, _load(path))
+    return kept[1]
+
+
+def _load(path: Path) -> Insight:
     stored = read_json(path)
     if not isinstance(stored, dict):
-        return Insight(problems=(_damaged("it"),)) if path.exists() else Insight()
+        return Insight(problems=(_damaged("it"),))
     target = stored.get("target")
     found: dict[str, Any] = {"target": float(target) if isinstance(target, int | float) else None}
     problems = _texts(stored.get("problems"))

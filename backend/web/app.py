@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 
 from backend.settings import Settings
@@ -12,8 +14,10 @@ from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.problems import answer_errors
+from backend.web.process_gauges import ProcessGauges
 from backend.web.project_gauges import ProjectGauges
-from backend.web.shelf import StatusShelf
+from backend.web.readiness import Readiness
+from backend.web.shelf import AskAlive, StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
 BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
@@ -41,6 +45,7 @@ def create_app(
     # With a registry of this app's own: the library's global one refuses a second app in one process.
     metrics, store = Metrics(), ModelStore(settings.model_dir)
     metrics.registry.register(ProjectGauges(store))
+    metrics.registry.register(ProcessGauges(settings))
     app.extensions[EXTENSION] = WebState(
         settings=settings,
         gate=Gate.of(settings),
@@ -48,7 +53,8 @@ def create_app(
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
         label_configs=SeenTexts(),
-        statuses=StatusShelf(store),
+        statuses=StatusShelf(store, alive_in_redis(settings)),
+        readiness=Readiness(settings),
     )
     metrics.time_requests(app)
     answer_errors(app)
@@ -65,6 +71,16 @@ def redis_marker(settings: Settings) -> DirtyMarker:
 
     services = Services(settings)
     return RedisMarker.of(services, services.impatient_redis)
+
+
+def alive_in_redis(settings: Settings) -> AskAlive | None:
+    """Return who can be asked which processes run; None without a Redis of which this process knows."""
+    if settings.redis_url is None:
+        return None
+    from backend.loop.heartbeat import ask_alive
+    from backend.services import Services
+
+    return partial(ask_alive, Services(settings))
 
 
 def store_predictor(settings: Settings) -> Predictor:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 
+from backend.loop.heartbeat import WEB, beating
+from backend.services import Services
 from backend.settings import Settings
 from backend.web.app import create_app
 from backend.web.collaborators import DirtyMarker, Predictor
@@ -39,6 +42,10 @@ def serve_web(
 
     def load() -> WSGIApp:
         app = create_app(settings, dirty_marker=dirty_marker, predictor=predictor)
+        beating(Services(settings), WEB, threading.Event())
+        # Compiled now: the first page of a process would take three times as long.
+        for template in app.jinja_env.list_templates():
+            app.jinja_env.get_template(template)
         # The imports leave 170,000 objects; walking through them would cost some request 50 to 130 ms.
         gc.collect()
         gc.freeze()

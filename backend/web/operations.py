@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from backend.web.readiness import UP
 from backend.web.state import web_state
 
 blueprint = Blueprint("operations", __name__)
@@ -13,6 +14,14 @@ blueprint = Blueprint("operations", __name__)
 def health() -> dict[str, str]:
     """Answer that the web process is up; open to all, and says nothing more."""
     return {"status": "UP"}
+
+
+@blueprint.get("/ready")
+def ready() -> tuple[dict[str, object], int]:
+    """Answer whether queue, workers and Label Studio are there, 503 where one is not; open to all."""
+    checks = web_state().readiness.checks()
+    up = all(said == UP for said in checks.values())
+    return {"status": "READY" if up else "NOT READY", "checks": checks}, 200 if up else 503
 
 
 @blueprint.get("/")

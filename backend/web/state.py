@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from flask import Flask, current_app
@@ -15,7 +15,8 @@ from backend.web.auth import Gate
 from backend.web.collaborators import Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
-from backend.web.shelf import StatusShelf
+from backend.web.readiness import Readiness
+from backend.web.shelf import FileShelf, StatusShelf
 
 EXTENSION = "clean_al"
 
@@ -50,7 +51,9 @@ class WebState:
     predictor: Predictor
     metrics: Metrics
     label_configs: SeenTexts
+    readiness: Readiness
     statuses: StatusShelf
+    files: FileShelf = field(default_factory=FileShelf)
 
     @cached_property
     def services(self) -> Services:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 from typing import Any
 
 from flask import Blueprint, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnprocessableEntity
 
+from backend.log_context import about
 from backend.web.bodies import read_object
 from backend.web.deferral import Outcome
 from backend.web.fields import Event, ProjectRequest
 from backend.web.state import web_state
+
+logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -66,7 +71,9 @@ def receive_for(project: int) -> Answer:
 def mark(project_id: int, reason: str) -> Answer:
     """Ask for a round of this project and return what the sender is told."""
     state = web_state()
-    outcome = state.marks.mark(project_id, reason)
+    with about(project=project_id, event=secrets.token_hex(4)):
+        outcome = state.marks.mark(project_id, reason)
+        logger.debug("%s: %s", reason, outcome.name.lower())
     counters = {Outcome.QUEUED: state.metrics.acked, Outcome.DEFERRED: state.metrics.deferred}
     counters.get(outcome, state.metrics.ignored).inc()
     if outcome is Outcome.OFF:

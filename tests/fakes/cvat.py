@@ -259,6 +259,8 @@ class FakeCvat:
             task["uploaded"].update(_files(request))
             return Answer(200, {})
         body = _checked("DataRequest", request.body)
+        if "job_file_mapping" in body and body.get("sorting_method", "lexicographical") != "lexicographical":
+            raise Refused("job_file_mapping cannot be used with sorting_method")
         key = f"action=create&target=task&id={number}"
         self.running[key] = {"task": number, "body": body, "status": "queued"}
         return Answer(202, {"rq_id": key})
@@ -289,19 +291,15 @@ class FakeCvat:
         return _page(request, [self._described_request(key) for key in found])
 
     def _make_jobs(self, task: Json, body: Json) -> None:
-        order = (
-            body["upload_file_order"] if body["sorting_method"] == "predefined" else sorted(task["uploaded"])
-        )
-        if set(order) != set(task["uploaded"]):
-            raise Refused("upload_file_order does not name the files that were uploaded")
+        jobs = body.get("job_file_mapping") or [_order(task, body)]
+        order = [name for job in jobs for name in job]
+        if sorted(order) != sorted(task["uploaded"]):
+            raise Refused("the order does not name the files that were uploaded")
         for name in order:
             self.files[task["id"], name] = task["uploaded"][name]
             width, height = _size(task["uploaded"][name])
             frame = {"name": name, "width": width, "height": height, "related_files": 0}
             task["frames"].append(frame)
-        jobs = body.get("job_file_mapping") or [order]
-        if [name for job in jobs for name in job] != order:
-            raise Refused("job_file_mapping does not name the files in their order")
         begin = 0
         for job in jobs:
             self._add_job(task, begin, begin + len(job) - 1)
@@ -366,6 +364,12 @@ def _page(request: Request, found: list[Json]) -> Answer:
     part = found[(page - 1) * size : page * size]
     following = "next page" if len(found) > page * size else None
     return Answer(200, {"count": len(found), "next": following, "previous": None, "results": part})
+
+
+def _order(task: Json, body: Json) -> list[str]:
+    if body.get("sorting_method") == "predefined":
+        return list(body["upload_file_order"])
+    return sorted(task["uploaded"])
 
 
 def _files(request: Request) -> dict[str, bytes]:

@@ -74,7 +74,7 @@ def _advice(
         return StopAdvice("not known yet", f"{len(held.given)} labels, {FEWEST} are needed to tell")
     if (often := _as_good_as_luck(question)) is not None:
         return StopAdvice("not known yet", f"the model is no better yet than always answering {often}")
-    if gain.value + REACH * gain.error <= WORTH:
+    if is_worth_nothing(gain):
         return StopAdvice("stop", f"you can stop: {_told(gain)}")
     return StopAdvice("go on", _told(gain))
 
@@ -93,15 +93,31 @@ def _told(gain: ExpectedGain) -> str:
     return f"another {gain.labels} labels would gain {value:.1f} ± {reach:.1f} points"
 
 
+def is_luck(right: int, n: int, most: int) -> bool:
+    """Whether so many held-out guesses right of n are no clear sign of learning.
+
+    Parameters
+    ----------
+    most : how many of the n have the most frequent answer
+    """
+    return bool(stats.binomtest(right, n, most / n, "greater").pvalue > LUCK)
+
+
+def is_worth_nothing(gain: ExpectedGain) -> bool:
+    """Whether the gain is surely below what is worth the labels."""
+    return gain.value + REACH * gain.error <= WORTH
+
+
 def _as_good_as_luck(question: Question) -> str | None:
     """Return the most frequent answer where the held-out guesses are not clearly better than it alone."""
     held = question.held
     if held is None:
         return None
     answers, counts = np.unique(held.given, axis=0, return_counts=True)
-    often, n = answers[counts.argmax()], len(held.given)
-    by_luck = stats.binomtest(int(held.right.sum()), n, counts.max() / n, "greater").pvalue
-    return held.name(often) if by_luck > LUCK else None
+    most = int(counts.max())
+    return (
+        held.name(answers[counts.argmax()]) if is_luck(int(held.right.sum()), len(held.given), most) else None
+    )
 
 
 def _gain(

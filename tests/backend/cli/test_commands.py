@@ -17,6 +17,7 @@ from backend.cli import COMMANDS, cli
 from backend.errors import LabelStudioUnreachable
 from backend.label_studio.client import LabelStudio
 from backend.learning.accuracy import Accuracy
+from backend.loop.heartbeat import WORKER, Heartbeat
 from backend.loop.jobs import force_key, perform_round
 from backend.loop.marks import pending_key
 from backend.project.connect import connect
@@ -144,6 +145,8 @@ def test_connect_status_retrain_disconnect(
     assert f"project {project_id}: ML backend added" in connected.out
     assert "the first round is queued" in connected.out
     assert services.redis.exists(pending_key(project_id))
+    assert "no worker runs" in call("status").out
+    Heartbeat(services.redis, WORKER).beat()
     assert "waiting for the first round" in call("status").out
     perform_round(project_id, services)
     label_studio.annotate(ids[0], chosen("cats"))

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from backend.cli import cli
-from backend.cli.terminal import LONGEST, PlainFormatter, plain, safe_json
+from backend.cli.terminal import LONGEST, JsonFormatter, PlainFormatter, plain, safe_json
+from backend.log_context import about
 from backend.services import Services
 from backend.store.connection import Connection, save_connection
 from backend.store.progress import ProgressFile
@@ -96,3 +97,25 @@ def test_commands_print_through_one_place() -> None:
     folder = Path(__file__).parents[3] / "backend" / "cli"
     users = [path.name for path in folder.glob("*.py") if "click.echo(" in path.read_text("utf-8")]
     assert sorted(users) == ["common.py", "export.py", "terminal.py"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_json_log_line_is_one_object_with_what_it_is_about(text: str) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.Logger("of.this.test")
+    logger.addHandler(handler)
+    with about(project=3), about(round=17):
+        try:
+            raise ValueError(text)
+        except ValueError:
+            logger.exception("label %s", text)
+    logger.info("outside")
+    first, second = stream.getvalue().splitlines()
+    line = json.loads(first)
+    assert (line["project"], line["round"], line["level"]) == (3, 17, "ERROR")
+    assert line["message"] == f"label {text}"
+    assert "ValueError" in line["traceback"]
+    assert [sign for sign in OBEYED if sign in first] == []
+    assert set(json.loads(second)) == {"at", "level", "logger", "message"}

@@ -28,7 +28,7 @@ def titles(client: FlaskClient, query: str = "") -> list[str]:
 def test_it_shows_title_state_labels_accuracy_and_last_round(tmp_path: Path) -> None:
     make_project(tmp_path)
     page = get(client_of(tmp_path))
-    for words in ("Topics", "#3", "learning", "402", "959", "91\u202f%", "88–94\u202f%", "2026-05-0"):
+    for words in ("Topics", "#3", "settled", "402", "959", "91\u202f%", "88–94\u202f%", "2026-05-0"):
         assert words in page.text
     assert "/dashboard/3" in page.links()
 
@@ -102,7 +102,7 @@ def test_it_asks_for_the_login_where_one_is_set(tmp_path: Path) -> None:
 def test_a_project_that_changes_is_shown_as_it_is_now(tmp_path: Path) -> None:
     folder = make_project(tmp_path)
     client = client_of(tmp_path)
-    assert "learning" in get(client).text
+    assert "settled" in get(client).text
     note_pause(folder)
     assert titles(client, "?state=paused") == ["3"]
 

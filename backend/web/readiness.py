@@ -1,0 +1,66 @@
+"""Whether all that a round needs is there: the queue, a worker, Label Studio."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backend.errors import BackendError
+from backend.label_studio.client import LabelStudio
+from backend.settings import Settings
+
+# Anyone may ask, so the answer is good for a moment: nobody can keep Label Studio busy through us.
+GOOD_FOR = 2.0
+PATIENCE = 2.0
+
+Checks = dict[str, str]
+UP = "up"
+
+
+@dataclass
+class Readiness:
+    """Asks the queue, the workers and Label Studio, at most once in a few seconds."""
+
+    settings: Settings
+    _asked_at: float = -GOOD_FOR
+    _last: Checks = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def checks(self) -> Checks:
+        """Return "up" or "down" for each part; why is for those with a login to read, and for `doctor`."""
+        with self._lock:
+            if time.monotonic() - self._asked_at >= GOOD_FOR:
+                self._last = self._ask()
+                self._asked_at = time.monotonic()
+            return dict(self._last)
+
+    def _ask(self) -> Checks:
+        # Imported when needed: the queue is heavy, and an app may never be asked.
+        from backend.loop.heartbeat import ask_alive
+        from backend.services import Services
+
+        alive = ask_alive(Services(self.settings))
+        nothing = alive.problem is None and not (alive.workers or alive.polls or alive.webs)
+        return {
+            "queue": _said(alive.problem is None and not nothing),
+            "workers": _said(alive.workers > 0),
+            "label_studio": _said(_answers(self._label_studio)),
+        }
+
+    def _label_studio(self) -> str:
+        key = self.settings.api_key
+        return LabelStudio(self.settings.label_studio_url, key, timeout=PATIENCE, retries=0).version()
+
+
+def _answers(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except BackendError:
+        return False
+    return True
+
+
+def _said(up: bool) -> str:
+    return UP if up else "down"
