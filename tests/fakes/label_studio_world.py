@@ -61,6 +61,7 @@ class World:
         self.predictions: dict[int, Json] = {}
         self.webhooks: dict[int, Json] = {}
         self.ml_backends: dict[int, Json] = {}
+        self.views: dict[int, Json] = {}
         self.uploads: dict[int, str] = {}
         self.files: dict[str, bytes] = {}
         self.locks: dict[int, set[int]] = {}
@@ -177,7 +178,7 @@ class World:
         """Delete a project with all that belongs to it; nobody is told."""
         self.get("projects", number)
         self.delete_tasks(number, [task["id"] for task in self.tasks_of(number)], silent=True)
-        for kind in (self.webhooks, self.ml_backends):
+        for kind in (self.webhooks, self.ml_backends, self.views):
             for key in [key for key, one in kind.items() if one["project"] == number]:
                 del kind[key]
         del self.projects[number]
@@ -366,6 +367,25 @@ class World:
         task = self.get("predictions", number)["task"]
         del self.predictions[number]
         self.touch(task)
+
+    # The Data Manager's tabs
+
+    def tabs_of(self, project: int) -> list[Json]:
+        """Return the tabs of a project, oldest first."""
+        self.get("projects", project)
+        return [tab for tab in self.views.values() if tab["project"] == project]
+
+    def add_tab(self, body: Json) -> Json:
+        """Return the new tab."""
+        self.get("projects", body["project"])
+        number = self.new_id("views")
+        self.views[number] = {"id": number, "project": body["project"], "data": body["data"]}
+        return self.views[number]
+
+    def delete_tab(self, number: int) -> None:
+        """Delete a tab."""
+        self.get("views", number)
+        del self.views[number]
 
 
 def _fits(config: str, result: list[Any]) -> bool:
