@@ -20,6 +20,8 @@ BENCHMARKS: dict[str, str] = {
     "strategy_choice": "Sampler: which default",
     "label_efficiency": "Sampler: label efficiency beside other libraries",
     "text_representation": "Sampler: features of texts for few labels and for many",
+    "few_labels": "Sampler: the learner for texts at few labels",
+    "find_rare": "Sampler: finding the rare",
     "encoders": "Encoders: what they add, how fast, in what memory",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
     "label_errors": "Labels: are planted errors found",
