@@ -63,7 +63,7 @@ class MediaError(BackendError):
 
     Attributes
     ----------
-    later : whether the file may be had another time, or with another setting
+    later : whether the file may be had another time, with no setting changed
     silent : whether the other side gave no answer at all
     """
 

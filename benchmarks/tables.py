@@ -12,6 +12,7 @@ from typing import Any
 # A benchmark is a module here with `main(arguments)`; its own `table(result)` replaces the plain listing.
 BENCHMARKS: dict[str, str] = {
     "webhook_latency": "Webhooks: from request to acknowledgement",
+    "recovery": "Recovery: from a fault to the next round",
     "loop_latency": "The loop: from an annotation to the new order",
     "label_efficiency_loop": "The loop: labels saved on the demo's projects",
     "detector_doubt": "The loop: finding a detector's mistakes",
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, str] = {
     "label_errors": "Labels: are planted errors found",
     "stopping": "Stopping: labels saved and accuracy lost by the advice",
     "export_speed": "Exporters: tasks per second beside other tools",
+    "page_speed": "The page: time to answer",
 }
 RESULTS = Path(__file__).parent / "results"
 HEAD = """# Benchmarks

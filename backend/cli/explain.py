@@ -46,7 +46,7 @@ def _of_file(path: Path) -> tuple[Verdict, list[str]]:
 def _of_project(name: str) -> tuple[Verdict, list[str]]:
     world = services()
     outlook = look_ahead(world, resolve_project(world.label_studio, name))
-    return outlook.verdict, list(outlook.notes)
+    return outlook.verdict, [*outlook.notes, *outlook.gaps]
 
 
 def _print(verdict: Verdict, lines: list[str]) -> None:

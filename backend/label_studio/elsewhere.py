@@ -169,9 +169,7 @@ def place(parts: SplitResult) -> MediaHost:
 
 def too_large(max_bytes: int) -> MediaError:
     """Return the error for a file above the limit."""
-    return MediaError(
-        f"the file is larger than {max_bytes} bytes; CLEAN_AL_MAX_MEDIA allows more", later=True
-    )
+    return MediaError(f"the file is larger than {max_bytes} bytes; CLEAN_AL_MAX_MEDIA allows more")
 
 
 def _checked(host: MediaHost) -> list[str]:
@@ -186,8 +184,7 @@ def _checked(host: MediaHost) -> list[str]:
         shown = ", ".join(sorted(addresses)[:3])
         raise MediaError(
             f"{host.host} has the private address {shown}: not fetched; where that is meant, set "
-            f"CLEAN_AL_MEDIA_HOSTS={host}={sorted(addresses)[0]}",
-            later=True,
+            f"CLEAN_AL_MEDIA_HOSTS={host}={sorted(addresses)[0]}"
         )
     return allowed
 

@@ -138,9 +138,7 @@ class Media:
             return entry
         wanted = place(parts)
         setting = ",".join(_written(host) for host in (*self.hosts, wanted))
-        raise MediaError(
-            f"files at {wanted} are not fetched; set CLEAN_AL_MEDIA_HOSTS={setting} to allow it", later=True
-        )
+        raise MediaError(f"files at {wanted} are not fetched; set CLEAN_AL_MEDIA_HOSTS={setting} to allow it")
 
     def _entry(self, parts: SplitResult) -> MediaHost | None:
         wanted = place(parts)

@@ -108,15 +108,11 @@ class _Tally:
         self.empty = self.disagreeing = self.unreadable = self.not_asked = 0
 
     def add(self, task: int, deciding: Sequence[Annotation]) -> None:
-        try:
-            asked = [a for a in deciding if self.control.asked(a.result)]
-            found = [self.control.answer_of(a.result) for a in asked]
-        except Exception:  # noqa: BLE001  annotations may be imported, and hold anything; one must not end the round
-            self.unreadable += 1
-            return
+        found, failed = self._read(deciding)
+        self.unreadable += failed
         # Not empty: nobody could answer what nobody was shown, and it must not be learned as a "no".
-        if not asked:
-            self.not_asked += 1
+        if not found:
+            self.not_asked += not failed
             return
         answers = [answer for answer in found if answer is not None]
         self.disagreeing += len(set(answers)) > 1
@@ -125,9 +121,28 @@ class _Tally:
             self.known[task] = self.control.settle(usable)
         # Told by name: a label that left the config explains why labels seem to be missing.
         elif answers:
-            self.left.update(self.control.counts([self.control.settle(answers)]).keys())
+            named = self.control.counts([self.control.settle(answers)])
+            # Of a set only some may have left.
+            gone = [label for label in named if label not in self.control.offered]
+            self.left.update(gone or named.keys())
         else:
             self.empty += 1
+
+    def _read(self, deciding: Sequence[Annotation]) -> tuple[list[Answer | None], bool]:
+        """Return the answers of those who were shown the question, and whether some make no sense."""
+        found, failed = [], False
+        for annotation in deciding:
+            try:
+                if not self.control.asked(annotation.result):
+                    continue
+                answer = self.control.answer_of(annotation.result)
+                if answer is None and self.control.holds_something(annotation.result):
+                    failed = True
+                else:
+                    found.append(answer)
+            except Exception:  # noqa: BLE001  annotations may be imported, and hold anything; one must not end the round
+                failed = True
+        return found, failed
 
     def labels(self) -> Labels:
         ids = sorted(self.known)

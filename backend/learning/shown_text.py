@@ -34,6 +34,11 @@ class Page:
         before = sum(len(phrase) + 1 for phrase in self.phrases[:index])
         return before + point if 0 <= point <= len(self.phrases[index]) else None
 
+    def holds(self, start: Place, end: Place) -> bool:
+        """Whether a region lies in the text."""
+        first, last = self.offset(start), self.offset(end)
+        return first is not None and last is not None and first <= last
+
     def place(self, offset: int) -> Place:
         """Return where a code point of `text` lies."""
         if self.phrases is None:

@@ -295,11 +295,12 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
         report = run_round(services, project_id, lease, force=force is not None)
     except (LabelingConfigError, ProjectNotOrderable) as error:
         report = step_back(services, project_id, lease, error)
-        covers |= serving(services.label_studio.project(project_id))
+        covers |= serving(services.label_studio.project(project_id), {})
     # Who was outlived does not say how it went: another worker's word stands, or will.
     lease.check()
-    if report.head:
-        covers |= serving({"model_version": report.version, "sampling": SAMPLING})
+    if report.head and report.version:
+        now = {"model_version": report.version, "sampling": SAMPLING}
+        covers |= serving(now, {report.version: report.stored or covers["served"]})
     progress.succeed(asdict(report), covers)
     ask_for_shards(redis, services.store, project_id, services.settings.job_timeout)
     if force is not None:
@@ -319,7 +320,8 @@ def _rolled_back(services: Services, project_id: int, lease: Lease, version: str
         raise
     lease.check()
     # What the last round has covered still is all that was learned: labels given since are to be noticed.
-    served = serving({"model_version": report.version, "sampling": SAMPLING})
+    now = {"model_version": report.version, "sampling": SAMPLING}
+    served = serving(now, {str(report.version): report.stored})
     progress.succeed(asdict(report), (progress.read().covers or {}) | served)
     forget_rollback(folder, version)
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,9 +16,10 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
     """Return what a round depends on in Label Studio, in four cheap calls: the same again means no change.
 
     It sees what no webhook announces: imports that bring annotations or predictions, tasks deleted all at
-    once.
+    once, predictions of our head deleted.
     """
     project = label_studio.project(project_id)
+    versions = label_studio.model_versions(project_id)
     return {
         "bound_to": identity_of(label_studio.url, project),
         "title": project.get("title"),
@@ -25,16 +27,26 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
         "counts": asdict(label_studio.counts(project_id)),
         "label_config": config_digest(project["label_config"]),
         "overlap": project.get("maximum_annotations"),
-        "predictions": foreign_versions(label_studio, project_id),
-    } | serving(project)
+        "predictions": _foreign(versions),
+    } | serving(project, versions)
 
 
 def foreign_versions(label_studio: LabelStudio, project_id: int) -> dict[str, int]:
     """Return how many predictions each model version has that is none of our queue heads."""
-    versions = label_studio.model_versions(project_id)
+    return _foreign(label_studio.model_versions(project_id))
+
+
+def serving(project: Mapping[str, Any], versions: Mapping[str, int]) -> dict[str, Any]:
+    """Return the part of an observation that our own rounds write.
+
+    Parameters
+    ----------
+    versions : how many predictions each model version has
+    """
+    version = project.get("model_version")
+    in_place = versions.get(version, 0) if version and version.startswith(VERSION_PREFIX) else 0
+    return {"model_version": version, "sampling": project.get("sampling"), "served": in_place}
+
+
+def _foreign(versions: Mapping[str, int]) -> dict[str, int]:
     return {version: n for version, n in versions.items() if not version.startswith(VERSION_PREFIX)}
-
-
-def serving(project: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of an observation that our own rounds write."""
-    return {"model_version": project.get("model_version"), "sampling": project.get("sampling")}

@@ -34,13 +34,15 @@ def is_served(label_studio: LabelStudio, project: dict[str, Any], published: Pub
     """Return whether annotators get the published head.
 
     Label Studio itself puts an ML backend's title into the project's model_version, and then serves tasks at
-    random; somebody may also have changed the sampling or deleted the predictions.
+    random; somebody may also have changed the sampling, or deleted predictions of ours: tasks without one
+    are served last.
     """
     if not published.head:
         return True
     if project.get("sampling") != SAMPLING or project.get("model_version") != published.version:
         return False
-    return label_studio.model_versions(project["id"]).get(published.version, 0) > 0
+    in_place = label_studio.model_versions(project["id"]).get(published.version, 0)
+    return in_place >= (1 if published.stored is None else published.stored)
 
 
 def serve_head(
@@ -49,24 +51,29 @@ def serve_head(
     predictions: Sequence[dict[str, Any]],
     version: str,
     lease: Lease,
-) -> None:
+) -> int:
     """Write a queue head and switch to it; annotators see the old order or the new one, nothing between.
 
     What Label Studio refuses to show keeps its place in the order and shows nothing.
+
+    Returns
+    -------
+    int, how many predictions of it are in place
     """
     if not predictions:
-        return
+        return 0
     # One call, since each one makes Label Studio count all tasks of the project anew.
     stored = label_studio.import_predictions(project_id, list(predictions))
     if stored < len(predictions):
-        _write_bare(label_studio, project_id, predictions, version)
+        stored += _write_bare(label_studio, project_id, predictions, version)
     lease.check()
     label_studio.update_project(project_id, model_version=version, sampling=SAMPLING)
+    return stored
 
 
 def _write_bare(
     label_studio: LabelStudio, project_id: int, predictions: Sequence[dict[str, Any]], version: str
-) -> None:
+) -> int:
     """Write the predictions that were refused again, without a result: a task without one is served last.
 
     Label Studio answers 201 and drops those whose result does not fit the labeling config.
@@ -82,8 +89,7 @@ def _write_bare(
     }
     bare = [{**p, "result": []} for p in predictions if p["task"] not in there]
     logger.warning("project %s: Label Studio refuses to show %d predictions", project_id, len(bare))
-    if bare:
-        label_studio.import_predictions(project_id, bare)
+    return label_studio.import_predictions(project_id, bare) if bare else 0
 
 
 def clean_up(label_studio: LabelStudio, project_id: int, published: Published, lease: Lease) -> None:

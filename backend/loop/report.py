@@ -16,6 +16,8 @@ from backend.store.models import Published
 
 # Of why values could not be read; what is rarer is counted only.
 MOST_REASONS = 8
+# Of the tasks whose annotations should be corrected.
+MOST_NAMED = 5
 
 
 # The outcome of a round in a project of which not even an order can be made.
@@ -54,6 +56,9 @@ class RoundReport:
     classes, accuracy : those of the first question
     restored : the earlier version whose model is served again; None after a round that has learned
     options : the project's options that the round went by
+    stored : predictions of the head that Label Studio holds; 0 where that was not counted
+    faults : what of the annotations could not be used, and what would help; `notes` has them, too
+    means : what there was to read media with, see `backend.label_studio.media`
     """
 
     project: int
@@ -65,11 +70,14 @@ class RoundReport:
     candidates: int = 0
     skipped: int = 0
     head: int = 0
+    stored: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     has_model: bool = False
     accuracy: Accuracy = field(default_factory=Accuracy)
     questions: tuple[QuestionReport, ...] = ()
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    means: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     ended_at: str = ""
     restored: str | None = None
@@ -87,6 +95,7 @@ def report_on(
 ) -> RoundReport:
     """Return the report of a round; without a lesson, of one that found nothing new to learn."""
     missing = lesson.missing if lesson else {}
+    faults = tuple(faults_in(situation))
     questions = tuple(
         QuestionReport(
             name=labels.control.name,
@@ -108,11 +117,14 @@ def report_on(
         candidates=len(situation.candidates),
         skipped=sum(int(task) in situation.labels.skipped for task in situation.candidates),
         head=len(published.head),
+        stored=published.stored or 0,
         classes=questions[0].classes if questions else {},
         has_model=published.has_model,
         accuracy=questions[0].accuracy if questions else Accuracy(),
         questions=questions,
-        notes=(*situation.notes, *_notes(situation, missing)),
+        notes=(*situation.notes, *faults, *_notes(situation, missing)),
+        faults=faults,
+        means=situation.means,
         seconds=seconds,
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
         options=situation.options.model_dump(mode="json"),
@@ -145,13 +157,26 @@ def _gaps(gaps: Gaps | None) -> Iterator[str]:
         yield f"{len(counts) - MOST_REASONS} more reasons why something could not be read"
 
 
+def faults_in(situation: Situation) -> Iterator[str]:
+    """Yield what of the annotations cannot be used, and what would help."""
+    for labels in situation.labels.questions:
+        control = labels.control
+        of = f"{control.name}: " if len(situation.labels.questions) > 1 else ""
+        if labels.left_config:
+            gone = ", ".join(f"{label} ({n})" for label, n in sorted(labels.left_config.items()))
+            yield f"{of}labels that the config no longer has, not learned from: {gone}"
+        if labels.unreadable:
+            yield (
+                f"{of}{labels.unreadable} tasks have an annotation that makes no sense here; not learned from"
+            )
+        wrong, what = control.misplaced(situation.tasks(labels.task_ids), labels.answers)
+        if len(wrong):
+            some = ", ".join(map(str, wrong[:MOST_NAMED])) + (", ..." if len(wrong) > MOST_NAMED else "")
+            yield f"{of}{len(wrong)} tasks have {what}; correct them: {some}"
+
+
 def _notes_on(labels: Labels) -> Iterator[str]:
-    if labels.left_config:
-        gone = ", ".join(f"{label} ({n})" for label, n in sorted(labels.left_config.items()))
-        yield f"labels that the config no longer has, not learned from: {gone}"
     if labels.never_seen and len(labels):
         yield f"labels never chosen yet: {', '.join(labels.never_seen)}"
     if labels.disagreeing:
         yield f"annotators disagree on {labels.disagreeing} tasks; {labels.control.settled_by}"
-    if labels.unreadable:
-        yield f"{labels.unreadable} tasks have an annotation that makes no sense here; not learned from"

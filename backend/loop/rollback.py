@@ -54,8 +54,8 @@ def roll_back(services: Services, project_id: int, lease: Lease, version: str) -
     store.save(project_id, restored, replace(earlier, facts=facts))
     lease.check()
     predictions = list(as_predictions(order.ids, order.results, restored))
-    serve_head(services.label_studio, project_id, predictions, restored, lease)
-    now = _published(published, restored, lease.fence, order.ids)
+    stored = serve_head(services.label_studio, project_id, predictions, restored, lease)
+    now = replace(_published(published, restored, lease.fence, order.ids), stored=stored)
     store.publish(project_id, now)
     store.prune(project_id)
     clean_up(services.label_studio, project_id, now, lease)
@@ -122,6 +122,10 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         questions=tuple(_questions(then)),
         notes=(f"rolled back to the model of {version}; the next new label is learned from as before",),
         restored=version,
+        faults=tuple(last.get("faults", ())),
+        stored=published.stored or 0,
+        # Media are read as before: no worker that starts need look again.
+        means=last.get("means", ""),
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,7 +17,7 @@ from backend.loop.prefill import results_for
 from backend.loop.priorities import Chooser, Head, as_predictions
 from backend.loop.publish import clean_up, is_served, new_version, serve_head, stop_serving
 from backend.loop.report import NOT_ORDERABLE, RoundReport, report_on
-from backend.loop.situation import Situation, look
+from backend.loop.situation import Situation, look, means_of
 from backend.loop.stages import Stages
 from backend.services import Services
 from backend.store.connection import Connection, read_connection
@@ -66,8 +67,9 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         with stages("store"):
             store.save(project_id, version, model)
     with stages("write"):
-        serve_head(services.label_studio, project_id, predictions, version, lease)
+        stored = serve_head(services.label_studio, project_id, predictions, version, lease)
     published = _published(situation, version, lease.fence, head, model, published)
+    published = replace(published, stored=stored)
     with stages("store"):
         store.publish(project_id, published)
         store.prune(project_id)
@@ -101,6 +103,7 @@ def step_back(services: Services, project_id: int, lease: Lease, why: Exception)
         version=None,
         fence=lease.fence,
         notes=(f"{why}; tasks are served as before `connect`", *changes),
+        means=means_of(services),
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

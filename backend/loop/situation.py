@@ -50,6 +50,7 @@ class Situation:
     notes : what whoever looks after the project should know
     goal : what is looked for, where that is asked for
     encoded : which encoded rows are among the features, and how many of them are there
+    means : what there was to read media with
     """
 
     project: dict[str, Any]
@@ -59,6 +60,7 @@ class Situation:
     open: np.ndarray
     data: ReadData
     notes: tuple[str, ...] = ()
+    means: str = ""
     predictions: ReadPredictions | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     foreign: Callable[[Tasks], np.ndarray] | None = None
@@ -129,6 +131,11 @@ def look(services: Services, project_id: int, stages: Stages, *, anew: bool = Fa
         return _with_others(situation, snapshot, others)
 
 
+def means_of(services: Services) -> str:
+    """Return what there is to read media with: with other settings or packages more may be readable."""
+    return f"{services.media.means} {packages_there()}"
+
+
 def _with_others(situation: Situation, snapshot: Snapshot, others: Mapping[str, int]) -> Situation:
     """Return the situation with what other models have predicted in the project."""
     version = situation.options.predictions
@@ -162,6 +169,7 @@ def _situation(
     stages: Stages,
 ) -> Situation:
     ids, is_open, versions = snapshot.tasks()
+    options = options.for_tasks(len(ids))
     questions = read_questions(project["label_config"])
     with stages("features"):
         pool = _features(services, project, snapshot, options, ids, versions)
@@ -177,7 +185,10 @@ def _situation(
     goal, why_none = goal_of(options.goal, asked)
     told = goal.told(labels) if goal else why_none
     notes = (*notes, told) if told else notes
-    seen = Situation(project, options, pool, labels, ids[is_open], snapshot.data, notes, snapshot.predictions)
+    read, means = snapshot.data, means_of(services)
+    seen = Situation(
+        project, options, pool, labels, ids[is_open], read, notes, means, predictions=snapshot.predictions
+    )
     return replace(seen, goal=goal, annotations=snapshot.annotations)
 
 
@@ -211,7 +222,7 @@ def _features(
         return read_values(inputs, _data(snapshot, wanted), services.media.of_project(project["id"]))
 
     store = FeatureStore(services.store.folder(project["id"]) / "features")
-    means = f"{services.media.means} {packages_there()}"
+    means = means_of(services)
     pool = store.refresh(inputs, ids, versions, read, services.settings.seed, means)
     spare = with_spare(inputs, shown, sample)
     if spare == inputs or pool.features.readable.any():

@@ -6,19 +6,22 @@ import logging
 import threading
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
+from backend.errors import BackendError
 from backend.loop.heartbeat import WORKER, beating
-from backend.loop.jobs import RoundJob, round_queue
+from backend.loop.jobs import DirtyMarker, RoundJob, round_queue
 from backend.loop.marks import books_of
 from backend.loop.promoter import promote_until
 from backend.loop.relief import relieve_until
 from backend.loop.shard_jobs import shard_queue
+from backend.loop.situation import means_of
 from backend.services import Services
+from backend.store.progress import ProgressFile
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ logger = logging.getLogger(__name__)
 MONITORING_SECONDS = 5
 WORKER_SECONDS = 30
 MAINTENANCE_SECONDS = 10
+STEP = 1.0
 
 
 class Sturdy(BaseWorker):
@@ -57,6 +61,29 @@ class RoundWorker(Sturdy, Worker):
     """The worker that runs rounds."""
 
 
+def look_again_until(services: Services, stop: threading.Event) -> None:
+    """Ask for rounds of the projects that were last read with other settings or packages, once."""
+    while not stop.is_set():
+        try:
+            return look_again(Services(services.settings))
+        except (RedisError, BackendError, OSError) as error:
+            # The poll says so aloud.
+            logger.debug("nothing is looked at again yet: %s", type(error).__name__)
+            stop.wait(STEP)
+
+
+def look_again(services: Services) -> None:
+    """Ask for a round of each project that was last read with other settings or packages than there are now.
+
+    What could not be read then may be readable, and nothing in the project would ever tell.
+    """
+    store, now = services.store, means_of(services)
+    for project_id in store.project_ids():
+        before = ProgressFile(store.folder(project_id)).read().report.get("means")
+        if before and before != now:
+            DirtyMarker.of(services).mark_dirty(project_id, "there is more, or less, to read media with")
+
+
 def work(services: Services, *, burst: bool = False) -> bool:
     """Run rounds, and encode between them, until told to stop; returns whether anything was run.
 
@@ -82,7 +109,7 @@ def work(services: Services, *, burst: bool = False) -> bool:
         log_job_description=False,
     )
     stop = threading.Event()
-    beside = [promote_until] if burst else [promote_until, relieve_until]
+    beside = [promote_until] if burst else [promote_until, relieve_until, look_again_until]
     for task in beside:
         threading.Thread(target=task, args=(services, stop), name=task.__name__, daemon=True).start()
     # At INFO RQ speaks every ten seconds, of nothing that a user needs; the rounds log for themselves.

@@ -17,6 +17,7 @@ from backend.loop.publish import SAMPLING, TITLE
 from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
 from backend.store.connection import identity_of, is_connected, read_connection
+from backend.store.progress import ProgressFile
 
 OLDEST_LABEL_STUDIO = (1, 13)
 OLDEST_REDIS = (5, 0)
@@ -82,10 +83,19 @@ def diagnose_project(services: Services, project_id: int) -> list[Finding]:
         elif connection.webhook_id not in {w["id"] for w in label_studio.webhooks(project_id)}:
             fix = f"clean-al connect {project_id}"
             findings.append(Finding("note", what, "our webhook was removed; the poll still works", fix))
-        fix = f"correct them in the ML backend form, or with clean-al options {project_id}"
-        return [*findings, *(Finding("note", what, text, fix) for text in outlook.notes)]
+        return [*findings, *_notes(services, project_id, outlook)]
     except LabelStudioError as error:
         return [Finding("problem", what, str(error))]
+
+
+def _notes(services: Services, project_id: int, outlook: Outlook) -> Iterator[Finding]:
+    """Yield what is wrong of options, media and annotations; the last as the last round has found it."""
+    what = f"project {project_id}"
+    fix = f"correct them in the ML backend form, or with clean-al options {project_id}"
+    yield from (Finding("note", what, text, fix) for text in outlook.notes)
+    yield from (Finding("note", what, text) for text in outlook.gaps)
+    faults = ProgressFile(services.store.folder(project_id)).read().report.get("faults", [])
+    yield from (Finding("note", what, text) for text in faults)
 
 
 def _label_studio(services: Services) -> Iterator[Finding]:

@@ -29,7 +29,8 @@ class Outlook:
     verdict : what is learned, ordered and read, by the labeling config and these tasks
     predictions : how many predictions of other models each version has; annotators keep seeing them
     problem : why not even an order can be made, and what would help; None when one can
-    notes : what else whoever connects it should know
+    notes : which options are wrong
+    gaps : what could not be read of the tasks looked at, and what would help
     """
 
     tasks: int
@@ -39,6 +40,7 @@ class Outlook:
     predictions: dict[str, int]
     problem: str | None = None
     notes: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,7 +53,7 @@ class Outlook:
         if self.looked_at:
             said.append(f"{self.readable} of {self.looked_at} tasks that were looked at can be read")
         said += [f"kept on show: {n} predictions of {version}" for version, n in self.predictions.items()]
-        return [*said, *self.notes, *([f"problem: {self.problem}"] if self.problem else [])]
+        return [*said, *self.notes, *self.gaps, *([f"problem: {self.problem}"] if self.problem else [])]
 
 
 def look_ahead(services: Services, project_id: int) -> Outlook:
@@ -82,7 +84,8 @@ def look_ahead(services: Services, project_id: int) -> Outlook:
         verdict=verdict,
         predictions=foreign_versions(label_studio, project_id),
         problem=_problem(verdict, len(sample), readable, reasons),
-        notes=(*notes, *(f"{n} of {len(sample)} tasks: {reason}" for reason, n in reasons.items())),
+        notes=tuple(notes),
+        gaps=tuple(f"{n} of {len(sample)} tasks: {reason}" for reason, n in reasons.items()),
     )
 
 

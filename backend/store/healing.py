@@ -23,6 +23,8 @@ REPORT_TYPES: dict[str, type | tuple[type, ...]] = {
     "skipped": int,
     "tasks": int,
     "head": int,
+    "stored": int,
+    "means": str,
     "has_model": bool,
     "ended_at": str,
 }
@@ -56,9 +58,9 @@ def sound_report(report: Any) -> dict[str, Any]:
     if "seconds" in report:
         took = _dict(report["seconds"])
         wanted["seconds"] = {str(s): float(t) for s, t in took.items() if isinstance(t, int | float)}
-    if "notes" in report:
-        notes = report["notes"] if isinstance(report["notes"], list | tuple) else ()
-        wanted["notes"] = [str(note) for note in notes]
+    for name in {"notes", "faults"} & report.keys():
+        notes = report[name] if isinstance(report[name], list | tuple) else ()
+        wanted[name] = [str(note) for note in notes]
     if "accuracy" in report:
         wanted["accuracy"] = _sound_accuracy(report["accuracy"])
     asked = wanted.pop("questions", None)

@@ -54,6 +54,7 @@ class Published:
     drawn : every task ever drawn so that has a label by now, and `audit`
     audit_due : labels until the next audit place when the head was made; None without an audit share
     labels : labels of the project when the head was made
+    stored : predictions of the head that Label Studio took; None where an earlier version has not counted
     """
 
     version: str
@@ -66,6 +67,7 @@ class Published:
     drawn: tuple[int, ...] = ()
     audit_due: float | None = None
     labels: int = 0
+    stored: int | None = None
 
 
 class ModelStore:

@@ -112,7 +112,7 @@ class ProgressFile:
         self._write(after)
         return after
 
-    def recent(self, longest: int = 2**18) -> tuple[list[dict[str, Any]], int]:
+    def recent(self, longest: int = 2**17) -> tuple[list[dict[str, Any]], int]:
         """Return the reports in the last bytes of the history, oldest first, and how many lines are damaged.
 
         A page needs the newest rounds alone; some thousand would take it too long to read.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from flask import Flask
 
-from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.store.models import ModelStore
 from backend.web import ml_protocol, operations, pages, webhooks
@@ -18,18 +17,14 @@ from backend.web.problems import answer_errors
 from backend.web.process_gauges import ProcessGauges
 from backend.web.project_gauges import ProjectGauges
 from backend.web.readiness import Readiness
-from backend.web.shelf import StatusShelf
+from backend.web.shelf import AskAlive, StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
 
 BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
 
 def create_app(
-    settings: Settings,
-    *,
-    dirty_marker: DirtyMarker | None = None,
-    predictor: Predictor | None = None,
-    alive: Callable[[], Alive] | None = None,
+    settings: Settings, *, dirty_marker: DirtyMarker | None = None, predictor: Predictor | None = None
 ) -> Flask:
     """Return the WSGI app that Label Studio talks to.
 
@@ -38,7 +33,6 @@ def create_app(
     settings : as `read_settings` returns them
     dirty_marker : who is told that a project changed; by default Redis is
     predictor : who answers /predict; by default the published models under MODEL_DIR do
-    alive : tells which processes run; by default Redis does
 
     Raises
     ------
@@ -59,22 +53,14 @@ def create_app(
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
         label_configs=SeenTexts(),
+        statuses=StatusShelf(store, alive_in_redis(settings)),
         readiness=Readiness(settings),
-        statuses=StatusShelf(store, alive or redis_alive(settings)),
     )
     metrics.time_requests(app)
     answer_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
-
-
-def redis_alive(settings: Settings) -> Callable[[], Alive]:
-    """Return what tells which processes run, as Redis has it."""
-    from backend.loop.heartbeat import RecentlyAlive
-    from backend.services import Services
-
-    return RecentlyAlive(Services(settings))
 
 
 def redis_marker(settings: Settings) -> DirtyMarker:
@@ -85,6 +71,16 @@ def redis_marker(settings: Settings) -> DirtyMarker:
 
     services = Services(settings)
     return RedisMarker.of(services, services.impatient_redis)
+
+
+def alive_in_redis(settings: Settings) -> AskAlive | None:
+    """Return who can be asked which processes run; None without a Redis of which this process knows."""
+    if settings.redis_url is None:
+        return None
+    from backend.loop.heartbeat import ask_alive
+    from backend.services import Services
+
+    return partial(ask_alive, Services(settings))
 
 
 def store_predictor(settings: Settings) -> Predictor:

@@ -1,11 +1,14 @@
-"""The states of all projects, each read again only when its files have changed."""
+"""What pages read from MODEL_DIR, each file again only when it has changed."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from backend.loop.heartbeat import Alive
 from backend.project.overview import ProjectStatus, project_status
@@ -22,9 +25,45 @@ FILES = (
     "rollback.json",
     "title.json",
     "insight.json",
+    # How far encoding has come; the last is a folder, which changes as shards are done.
+    *(f"encoded/{kind}{which}.json" for kind in ("text", "image") for which in ("", "-wanted")),
+    "encoded/asked",
 )
 QUEUE_FILE = "queue.json"
+# Seconds for which the answer who is alive is good: a page that is renewed must not ask for each project.
+GOOD_FOR = 2.0
+AskAlive = Callable[[], Alive]
+MOST_FILES = 200
 Signature = tuple[tuple[int, int, int] | None, ...]
+Content = TypeVar("Content")
+
+
+class FileShelf:
+    """Keeps what files held that were read last; threads share it, and must not change what they get."""
+
+    def __init__(self, most: int = MOST_FILES):
+        self._kept: OrderedDict[str, tuple[tuple[int, int, int], Any]] = OrderedDict()
+        self._most = most
+        self._lock = threading.Lock()
+
+    def read(self, path: Path, read: Callable[[], Content]) -> Content:
+        """Return what `read` makes of a file, without reading it while it is the same."""
+        name = str(path)
+        # Before the file is read: what changes meanwhile is read again next time.
+        stamp = _stamp(name)
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is not None and kept[0] == stamp:
+                self._kept.move_to_end(name)
+                found: Content = kept[1]
+                return found
+        content = read()
+        if stamp is not None:
+            with self._lock:
+                self._kept[name] = (stamp, content)
+                while len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
+        return content
 
 
 class StatusShelf:
@@ -34,42 +73,50 @@ class StatusShelf:
 
     Parameters
     ----------
-    alive : tells which processes run; without it states are from MODEL_DIR alone
+    ask_alive : who can be asked which processes run; without it the states are from MODEL_DIR alone
     """
 
-    def __init__(self, store: ModelStore, alive: Callable[[], Alive] | None = None):
-        self._store, self._alive = store, alive
-        self._kept: dict[int, tuple[Signature, Alive | None, ProjectStatus]] = {}
+    def __init__(self, store: ModelStore, ask_alive: AskAlive | None = None):
+        self._store, self._ask_alive = store, ask_alive
+        self._kept: dict[int, tuple[Alive | None, Signature, ProjectStatus]] = {}
+        self._alive: Alive | None = None
+        self._asked_at = -GOOD_FOR
         self._lock = threading.Lock()
 
     def all(self) -> list[ProjectStatus]:
         """Return the states of all projects, by their numbers."""
         ids = self._store.project_ids()
-        queue, alive = _signature(self._store.root, (QUEUE_FILE,)), self._ask()
+        queue, alive = _signature(self._store.root, (QUEUE_FILE,)), self._who_is_alive()
         found = [self._one(i, queue, alive) for i in ids]
         with self._lock:
             self._kept = {i: kept for i, kept in self._kept.items() if i in set(ids)}
         return found
 
     def one(self, project_id: int) -> ProjectStatus:
-        """Return the state of one project."""
-        return self._one(project_id, _signature(self._store.root, (QUEUE_FILE,)), self._ask())
+        """Return the state of one project, read now: its notes come from more files than these."""
+        return project_status(self._store, project_id, self._who_is_alive())
 
-    def _ask(self) -> Alive | None:
-        return None if self._alive is None else self._alive()
+    def _who_is_alive(self) -> Alive | None:
+        if self._ask_alive is None:
+            return None
+        with self._lock:
+            if time.monotonic() - self._asked_at >= GOOD_FOR:
+                self._alive = self._ask_alive()
+                self._asked_at = time.monotonic()
+            return self._alive
 
     def _one(self, project_id: int, queue: Signature, alive: Alive | None) -> ProjectStatus:
         # Before the files are read: what changes meanwhile is read again next time.
         seen = queue + _signature(self._store.folder(project_id), FILES)
         with self._lock:
             kept = self._kept.get(project_id)
-        if kept is not None and kept[:2] == (seen, alive):
+        if kept is not None and kept[:2] == (alive, seen):
             return kept[2]
         status = project_status(self._store, project_id, alive)
         # A problem names the seconds until the next try.
         if status.problem is None:
             with self._lock:
-                self._kept[project_id] = (seen, alive, status)
+                self._kept[project_id] = (alive, seen, status)
         return status
 
 

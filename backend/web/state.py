@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from flask import Flask, current_app
@@ -16,7 +16,7 @@ from backend.web.collaborators import Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.readiness import Readiness
-from backend.web.shelf import StatusShelf
+from backend.web.shelf import FileShelf, StatusShelf
 
 EXTENSION = "clean_al"
 
@@ -53,6 +53,7 @@ class WebState:
     label_configs: SeenTexts
     readiness: Readiness
     statuses: StatusShelf
+    files: FileShelf = field(default_factory=FileShelf)
 
     @cached_property
     def services(self) -> Services:

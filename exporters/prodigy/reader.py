@@ -149,8 +149,7 @@ class ProdigyReader:
         found: dict[str, str] = {}
         for option in options if isinstance(options, list) else ():
             if isinstance(option, dict) and isinstance(option.get("id"), str | int | float):
-                text = option.get("text")
-                found[str(option["id"])] = text if isinstance(text, str) and text else str(option["id"])
+                found[str(option["id"])] = _called(option)
         counts = Counter(found.values())
         # Two options of one text would become one choice: their ids keep them apart.
         texts = {key: text if counts[text] == 1 else f"{text} ({key})" for key, text in found.items()}
@@ -159,6 +158,14 @@ class ProdigyReader:
         if texts and isinstance(config, dict) and config.get("choice_style") == "multiple":
             self._declared.is_multiple = True
         return texts
+
+
+def _called(option: Task) -> str:
+    """Return what an option is called: its text, or what its page says, or its id."""
+    text, page = option.get("text"), option.get("html")
+    if not (isinstance(text, str) and text) and isinstance(page, str):
+        text = rendered(page).strip()
+    return text if isinstance(text, str) and text else str(option["id"])
 
 
 def _chosen(task: Task, texts: Mapping[str, str]) -> list[Region]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -28,6 +29,7 @@ class Request:
     client: tuple[str, int] = ("", 0)
     user: int = 0
     status: int = 0
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def body(self) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import re
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 from xml.etree import ElementTree
 
@@ -67,7 +67,7 @@ class World:
         self.locks: dict[int, set[int]] = {}
         self.random = random.Random(seed)
         self.events: list[Event] = []
-        self._ids: dict[str, Any] = {}
+        self._ids: dict[str, int] = {}
         self._unique_ids: dict[int, str] = {}
         self._clock = datetime.now(UTC)
 
@@ -75,12 +75,21 @@ class World:
 
     def new_id(self, kind: str) -> int:
         """Return the next id of its kind."""
-        return next(self._ids.setdefault(kind, count(1)))
+        self._ids[kind] = self._ids.get(kind, 0) + 1
+        return self._ids[kind]
 
     def now(self) -> str:
         """Return the time, never the same twice."""
         self._clock = max(datetime.now(UTC), self._clock + timedelta(microseconds=1))
         return self._clock.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def backup(self) -> Json:
+        """Return all that it knows, as a copy of its database would hold it."""
+        return copy.deepcopy({name: value for name, value in vars(self).items() if name != "_clock"})
+
+    def restore(self, backup: Json) -> None:
+        """Know what it knew then and nothing else: ids that were given since are given again."""
+        vars(self).update(copy.deepcopy(backup))
 
     def get(self, kind: str, which: int | str) -> Json:
         """Return one object; refuse with 404 as Label Studio does."""

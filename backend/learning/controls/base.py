@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from backend.learning.answers import Answer, Guess, majority
 from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import How, Learned
@@ -84,6 +86,10 @@ class Control(ABC):
         """Whether the labeling config still offers an answer; others are not learned from."""
         return True
 
+    def misplaced(self, tasks: Tasks, answers: Sequence[Answer]) -> tuple[np.ndarray, str]:
+        """Return which of these tasks have an answer that does not fit their data, and what is wrong."""
+        return np.empty(0, dtype=np.int64), ""
+
     def counts(self, answers: Sequence[Answer]) -> dict[str, int]:
         """Return how often each label was chosen, for people to read."""
         return dict(Counter(map(str, answers)))
@@ -107,6 +113,12 @@ class Control(ABC):
             value = item.get("value")
             if isinstance(value, Mapping) and kind in value:
                 yield value[kind]
+
+    def holds_something(self, result: Sequence[Any]) -> bool:
+        """Whether a result says anything at all to this control, be it an answer or not."""
+        own = (item for item in result if isinstance(item, Mapping) and item.get("from_name") == self.name)
+        values = (item.get("value") for item in own)
+        return any(any(value.values()) if isinstance(value, Mapping) else value for value in values)
 
     def result(self, kind: str, value: Any, confidence: float) -> dict[str, Any]:
         """Return one item of a prediction result; the confidence stands where no score of a task can."""

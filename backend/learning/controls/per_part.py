@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backend.learning.controls.occurrences import Occurrence, Occurrences, items_of
+from backend.learning.controls.rating import Rating
 from backend.learning.labeling_config import ControlTag
 
 
@@ -20,6 +21,8 @@ class PerPart(Occurrences):
 
     @property
     def offered(self) -> tuple[str, ...]:
+        if self.tag.tag == "Rating":
+            return Rating(self.tag).offered
         return self.tag.labels if self.tag.tag == "Choices" and self.tag.dynamic is None else ()
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> frozenset[Occurrence] | None:

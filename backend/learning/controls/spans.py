@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from backend.learning.answers import Answer, Guess, Span
 from backend.learning.controls.base import Control
 from backend.learning.labeling_config import ControlTag
@@ -61,6 +63,16 @@ class Spans(Control):
     @property
     def settled_by(self) -> str:
         return "the majority counts, span by span"
+
+    def misplaced(self, tasks: Tasks, answers: Sequence[Answer]) -> tuple[np.ndarray, str]:
+        shown = ShownText.of(self.tag)
+        pages = (shown.page(data) for data in tasks.data)
+        wrong = [
+            page is not None and any(not page.holds(span[0], span[1]) for span in _spans_of(answer))
+            for page, answer in zip(pages, answers, strict=True)
+        ]
+        what = "a span past the end of the text, or one that ends before it begins; it is not learned from"
+        return tasks.ids[np.array(wrong, dtype=bool)], what
 
     def counts(self, answers: Sequence[Answer]) -> dict[str, int]:
         return dict(Counter(label for a in answers for label in dict.fromkeys(s[2] for s in _spans_of(a))))

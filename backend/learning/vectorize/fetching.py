@@ -91,7 +91,7 @@ def no_such(expected: str, content: bytes) -> Unread:
 
 def missing(package: str, what: str) -> Unread:
     """Return that something cannot be read without a package, and how to get it."""
-    return Unread(f"{what} is not read here: pip install 'clean-al[{EXTRAS[package]}]'", later=True)
+    return Unread(f"{what} is not read here: pip install 'clean-al[{EXTRAS[package]}]'")
 
 
 @lru_cache

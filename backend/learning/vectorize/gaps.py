@@ -16,7 +16,7 @@ class Unread:
     Attributes
     ----------
     reason : what is wrong and what would help, in the same words for every task, so that it can be counted
-    later : whether the same data may be readable another time: a host is down, a package is missing
+    later : whether the same data may be readable another time, with nothing changed here: a host is down
     """
 
     reason: str

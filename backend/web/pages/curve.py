@@ -39,6 +39,7 @@ class Chart:
     ----------
     line, band : points of the curve and of its interval, as SVG writes them
     rounds : where a round has learned, along the axis of labels
+    target : the height of the accuracy that the project wants; None without one
     """
 
     width: float
@@ -50,6 +51,7 @@ class Chart:
     up: tuple[Tick, ...]
     rounds: tuple[float, ...]
     sentence: str
+    target: float | None = None
 
     @property
     def floor(self) -> float:
@@ -65,17 +67,24 @@ class Chart:
         return self.width - RIGHT
 
 
-def draw(curve: Sequence[CurvePoint], rounds: Sequence[int], width: float, height: float) -> Chart:
+def draw(
+    curve: Sequence[CurvePoint],
+    rounds: Sequence[int],
+    width: float,
+    height: float,
+    target: float | None = None,
+) -> Chart:
     """Return what to draw of a curve that has at least one point.
 
     Parameters
     ----------
     rounds : how many labels each round has learned from
+    target : the accuracy that the project wants, from 0 to 1
     """
     points = sorted(curve, key=lambda p: p.labels)
     most = max(points[-1].labels, *rounds, 1) if rounds else max(points[-1].labels, 1)
     across = _ticks(0, most, 6 if width > 500 else 4)
-    low, high = _accuracies(points)
+    low, high = _accuracies(points, target)
     up = _ticks(low, high, 5)
     x_scale = (width - LEFT - RIGHT) / max(most, across[-1])
     y_scale = (height - TOP - BOTTOM) / (high - low)
@@ -98,7 +107,8 @@ def draw(curve: Sequence[CurvePoint], rounds: Sequence[int], width: float, heigh
         across=tuple(Tick(x(v), f"{v:,.0f}") for v in across),
         up=tuple(Tick(y(v), f"{v:.0f}\u202f%") for v in up),
         rounds=tuple(dict.fromkeys(APART * round(x(n) / APART) for n in rounds)),
-        sentence=sentence(points),
+        sentence=sentence(points) + (f" The target is {target:.0%}." if target is not None else ""),
+        target=None if target is None else y(100 * target),
     )
 
 
@@ -112,10 +122,11 @@ def sentence(points: Sequence[CurvePoint]) -> str:
     return f"Estimated accuracy {went} from {first.accuracy:.0%} at {first.labels:,} labels to {now}."
 
 
-def _accuracies(points: Sequence[CurvePoint]) -> tuple[float, float]:
+def _accuracies(points: Sequence[CurvePoint], target: float | None) -> tuple[float, float]:
     """Return the ends of the axis of accuracy in percent: whole tens around all intervals."""
-    low = 10 * math.floor(10 * min(min(p.low, p.accuracy) for p in points))
-    high = 10 * math.ceil(10 * max(max(p.high, p.accuracy) for p in points))
+    shares = [share for p in points for share in (p.low, p.accuracy, p.high)]
+    shares += [] if target is None else [target]
+    low, high = 10 * math.floor(10 * min(shares)), 10 * math.ceil(10 * max(shares))
     low, high = max(low, 0), min(max(high, 10), 100)
     return (low, high) if high > low else (max(high - 10, 0), high)
 

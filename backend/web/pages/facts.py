@@ -15,6 +15,7 @@ from backend.store.models import ModelStore, Published
 from backend.store.progress import ProgressFile
 from backend.store.snapshot_file import peek_at_data
 from backend.web.pages.listing import Page, page_of
+from backend.web.shelf import FileShelf
 
 Part = TypeVar("Part")
 
@@ -98,17 +99,17 @@ class ProjectFacts:
 class Reading:
     """Reads parts of a project's folder, and remembers which of them could not be read."""
 
-    def __init__(self, store: ModelStore, status: ProjectStatus):
+    def __init__(self, store: ModelStore, status: ProjectStatus, files: FileShelf):
         self.damage: list[str] = []
-        self._store, self._status = store, status
+        self._store, self._status, self._files = store, status, files
         self._folder = store.folder(status.project)
 
     def facts(self, queue: int, rounds: int, suspects: int) -> ProjectFacts:
         """Return the facts, with these pages of their lists."""
-        insight = self._part("insight.json", lambda: load_insight(self._folder), Insight())
+        insight = self._file("insight.json", lambda: load_insight(self._folder), Insight())
         self.damage += insight.problems
         history = self._rounds()
-        published = self._part(
+        published = self._file(
             "published.json", lambda: self._store.published(self._status.project), _nothing()
         )
         if published is None and (self._folder / "published.json").exists():
@@ -137,9 +138,12 @@ class Reading:
             self.damage.append(f"{name} cannot be read ({type(error).__name__})")
             return instead
 
+    def _file(self, name: str, read: Callable[[], Part], instead: Part) -> Part:
+        return self._part(name, lambda: self._files.read(self._folder / name, read), instead)
+
     def _rounds(self) -> list[dict[str, Any]]:
         nothing: tuple[list[dict[str, Any]], int] = ([], 0)
-        found, damaged = self._part("rounds.jsonl", lambda: ProgressFile(self._folder).recent(), nothing)
+        found, damaged = self._file("rounds.jsonl", lambda: ProgressFile(self._folder).recent(), nothing)
         if damaged:
             lines = "line" if damaged == 1 else "lines"
             self.damage.append(f"rounds.jsonl: {damaged} damaged {lines}; these rounds are missing below")

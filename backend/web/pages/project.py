@@ -56,7 +56,8 @@ def project_page(project_id: int, *, done: str | None = None, refusal: Refusal |
     """
     if not store().folder(project_id).is_dir():
         raise NotFound(f"the loop was never on for project {project_id}")
-    facts = Reading(store(), web_state().statuses.one(project_id)).facts(
+    state = web_state()
+    facts = Reading(store(), state.statuses.one(project_id), state.files).facts(
         *(page_number(request.args.get(name, "")) for name in ("queue", "rounds", "suspects"))
     )
     return page(
@@ -81,6 +82,6 @@ def charts(facts: ProjectFacts) -> list[tuple[str, Any]]:
     if not facts.insight.curve:
         return []
     return [
-        (name, draw(facts.insight.curve, facts.marks, *size))
+        (name, draw(facts.insight.curve, facts.marks, *size, facts.insight.target))
         for name, size in (("wide", WIDE), ("narrow", NARROW))
     ]

@@ -6,14 +6,18 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
 
 LONGEST = 300
+# Of what is made of numbers and times alone; to make it anew takes a page longer than all its texts.
+KEPT = 4000
 # Controls but tab and newline, and halves of characters: a page cannot hold them.
 UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 NOTHING = Markup("–")
+_BEGIN, _END = Markup("<bdi>"), Markup("</bdi>")
 
 
 def shown(text: Any, longest: int = LONGEST) -> Markup:
@@ -22,7 +26,7 @@ def shown(text: Any, longest: int = LONGEST) -> Markup:
     cut = UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", whole[:longest])
     more = f"… ({len(whole):,} characters)" if len(whole) > longest else ""
     # Without <bdi> a mark in a title could turn around what stands after it.
-    return Markup("<bdi>{}</bdi>{}").format(cut, more)
+    return _BEGIN + escape(cut) + _END + more
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -40,6 +44,7 @@ def number(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
+@lru_cache(KEPT)
 def moment(value: Any) -> Markup:
     """Return a time as <time>, in this machine's zone; from seconds since the epoch or ISO 8601."""
     try:
@@ -64,6 +69,7 @@ def seconds(value: float) -> str:
     return f"{value:.1f}\u202fs" if value < 90 else f"{value / 60:.0f}\u202fmin"
 
 
+@lru_cache(KEPT)
 def bar(share: float | None, kind: str = "") -> Markup:
     """Return a bar that is filled to a share; what it says stands beside it as text."""
     width = 100 * min(max(share or 0.0, 0.0), 1.0)
@@ -73,6 +79,7 @@ def bar(share: float | None, kind: str = "") -> Markup:
     ).format(kind, f"{width:.2f}")
 
 
+@lru_cache(KEPT)
 def range_bar(value: float | None, low: float | None, high: float | None) -> Markup:
     """Return a scale from 0 to 1 with an interval on it, and its value."""
     if value is None or low is None or high is None:

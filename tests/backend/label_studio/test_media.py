@@ -178,7 +178,7 @@ class TestOtherHosts:
         with pytest.raises(MediaError) as caught:
             fetching(hosts)(address)
         assert f"set CLEAN_AL_MEDIA_HOSTS={setting} to allow it" in str(caught.value)
-        assert caught.value.later
+        assert not caught.value.later
         parse_hosts(setting)
 
     @pytest.mark.usefixtures("no_network")

@@ -130,7 +130,50 @@ def test_ratings_are_settled_by_their_median_and_nonsense_is_told() -> None:
     ]
     _, rating = read_labels(given, learnable_controls(TWO)).questions
     assert dict(zip(rating.task_ids.tolist(), rating.answers, strict=True)) == {1: 2, 2: 2}
-    assert (rating.disagreeing, rating.left_config, rating.empty) == (2, {"9": 1}, 3)
+    assert (rating.disagreeing, rating.left_config) == (2, {"9": 1})
+    assert (rating.unreadable, rating.empty) == (3, 0)
+
+
+def test_nonsense_of_one_annotator_does_not_take_the_others_answer_away() -> None:
+    given = [(1, [stars(1, 1, 4), stars(2, 1, "many")]), (2, [stars(3, 2, 0)]), (3, [stars(4, 3, None)])]
+    _, rating = read_labels(given, learnable_controls(TWO)).questions
+    assert (rating.task_ids.tolist(), rating.answers) == ([1], (4,))
+    assert (rating.unreadable, rating.empty) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("control", "kind", "value"),
+    [
+        (
+            "<Choices name='q' toName='t'><Choice value='a'/><Choice value='b'/></Choices>",
+            "choices",
+            ["a", "b"],
+        ),
+        ("<Choices name='q' toName='t' choice='multiple'><Choice value='a'/></Choices>", "choices", "a"),
+        ("<Number name='q' toName='t'/>", "number", "three"),
+        ("<Taxonomy name='q' toName='t'><Choice value='a'/></Taxonomy>", "taxonomy", "a"),
+        ("<Ranker name='q' toName='t'/>", "ranker", 7),
+        ("<Pairwise name='q' toName='t,u'/>", "selected", "middle"),
+    ],
+)
+def test_what_is_no_answer_to_its_question_is_counted(control: str, kind: str, value: Any) -> None:
+    config = f"<View><Text name='t' value='$a'/><List name='u' value='$b'/>{control}</View>"
+    config = config.replace("<Ranker name='q' toName='t'", "<Ranker name='q' toName='u'")
+    item = {"from_name": "q", "to_name": "t", "type": "q", "value": {kind: value}}
+    given = [(1, [Annotation(1, 1, [item], False, False, "2026-01-01T00:00:00.000000Z")])]
+    (labels,) = read_labels(given, learnable_controls(config)).questions
+    assert (len(labels), labels.unreadable, labels.empty) == (0, 1, 0)
+
+
+def test_of_a_set_only_the_labels_that_have_left_are_named() -> None:
+    config = (
+        "<View><Text name='t' value='$a'/><Choices name='q' toName='t' choice='multiple'>"
+        "<Choice value='a'/><Choice value='b'/></Choices></View>"
+    )
+    item = {"from_name": "q", "to_name": "t", "type": "choices", "value": {"choices": ["a", "gone"]}}
+    given = [(1, [Annotation(1, 1, [item], False, False, "2026-01-01T00:00:00.000000Z")])]
+    (labels,) = read_labels(given, learnable_controls(config)).questions
+    assert labels.left_config == {"gone": 1}
 
 
 def test_an_annotation_that_a_control_chokes_on_costs_that_task_alone() -> None:

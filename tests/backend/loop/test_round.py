@@ -15,11 +15,13 @@ from backend.errors import LabelStudioError, LabelStudioUnreachable, RoundSupers
 from backend.label_studio.client import LabelStudio
 from backend.loop.jobs import perform_round
 from backend.loop.lease import lock_key, take_lease
+from backend.loop.observe import observe
 from backend.loop.options import store_options
 from backend.loop.predictor import Predictor
 from backend.loop.publish import SAMPLING, VERSION_PREFIX
 from backend.loop.report import NOT_ORDERABLE
 from backend.loop.round import RoundReport, run_round
+from backend.project.connect import connect
 from backend.project.overview import project_status
 from backend.services import Services
 from backend.store.models import Published
@@ -220,6 +222,27 @@ def test_an_order_that_somebody_switched_off_is_served_again(
     fake.world.projects[project_id][name] = value
     assert do_round().outcome == "published"
     assert_served(fake, services, project_id)
+
+
+def test_a_head_of_which_a_part_was_deleted_is_written_again_and_the_poll_sees_it(
+    fake: FakeLabelStudio,
+    services: Services,
+    label_studio: LabelStudio,
+    topics: dict[int, str],
+    project_id: int,
+) -> None:
+    connect(services, project_id)
+    perform_round(project_id, services)
+    covers = ProgressFile(services.store.folder(project_id)).read().covers
+    assert covers == observe(label_studio, project_id)
+    first = next(iter(fake.world.predictions))
+    del fake.world.predictions[first]
+    assert covers != observe(label_studio, project_id)
+    assert perform_round(project_id, services) == "published"
+    assert_served(fake, services, project_id)
+    covers = ProgressFile(services.store.folder(project_id)).read().covers
+    assert covers == observe(label_studio, project_id)
+    assert perform_round(project_id, services) == "nothing new"
 
 
 def test_deleted_predictions_are_written_again(
@@ -628,8 +651,6 @@ def test_a_config_that_changes_in_mid_round_is_learned_in_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(services.label_studio, "import_predictions", changed)
         perform_round(project_id, services)
-    from backend.loop.observe import observe
-
     covers = ProgressFile(services.store.folder(project_id)).read().covers
     assert covers != observe(services.label_studio, project_id), "so the poll asks for another round"
     perform_round(project_id, services)

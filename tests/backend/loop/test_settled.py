@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from backend.label_studio.client import LabelStudio
 from backend.loop.jobs import perform_round
 from backend.loop.poller import Poller
 from backend.loop.publish import SAMPLING
+from backend.loop.worker import look_again
 from backend.project.connect import connect
 from backend.project.overview import project_status
 from backend.services import Services
+from tests.backend.label_studio.media_servers import MediaServer, Served
 from tests.fakes.label_studio import FakeLabelStudio
 
+PICTURES = '<View><Image name="i" value="$image"/><Rating name="r" toName="i"/></View>'
 VIDEO = '<View><Video name="v" value="$text"/><Rating name="r" toName="v"/></View>'
 
 
@@ -65,3 +70,43 @@ def test_nothing_is_tried_again_until_the_project_changes(
     assert perform_round(served, services) == "published"
     assert project_of(fake, served)["sampling"] == SAMPLING
     assert project_status(services.store, served).state == "waiting for labels"
+
+
+def picture(red: int) -> bytes:
+    held = io.BytesIO()
+    Image.new("RGB", (8, 8), (red, 90, 90)).save(held, "PNG")
+    return held.getvalue()
+
+
+def with_hosts(services: Services, hosts: str) -> Services:
+    """Return the world of a process that was started with these hosts."""
+    return Services(services.settings.model_copy(update={"media_hosts": hosts}))
+
+
+def test_media_on_a_host_that_is_not_allowed_settle_the_project_and_the_setting_brings_it_back(
+    fake: FakeLabelStudio, services: Services, label_studio: LabelStudio, served: int
+) -> None:
+    label_studio.update_project(served, label_config=PICTURES)
+    with MediaServer() as server:
+        host = server.entry
+        for number, task in enumerate(fake.world.tasks.values()):
+            server.files[f"/{number}.png"] = Served(picture(20 * number))
+            address = f"{host}/{number}.png"
+            task |= {"data": {"image": address}, "updated_at": "2090-01-01T00:00:00.000000Z"}
+        assert perform_round(served, services) == "cannot be ordered"
+        assert project_of(fake, served)["sampling"] == "Uniform sampling"
+        status = project_status(services.store, served)
+        assert f"8 tasks: files at {host} are not fetched; set CLEAN_AL_MEDIA_HOSTS={host}" in str(
+            status.problem
+        )
+        asked = len(services.redis.keys("rq:job:*"))
+        look_again(services)
+        Poller(services).tick()
+        assert len(services.redis.keys("rq:job:*")) == asked, "nothing has changed"
+        allowed = with_hosts(services, host)
+        look_again(allowed)
+        assert len(services.redis.keys("rq:job:*")) == asked + 1
+        assert perform_round(served, allowed) == "published"
+        assert project_of(fake, served)["sampling"] == SAMPLING
+        look_again(allowed)
+        assert len(services.redis.keys("rq:job:*")) == asked + 1, "once is enough"

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from backend.settings import Settings
 from backend.web import create_app
 
-from .conftest import UP, Marker, TextLengthPredictor
+from .conftest import Marker, TextLengthPredictor
 
 BASE = "http://127.0.0.1:9090"
 
@@ -58,16 +58,16 @@ class Page(HTMLParser):
 
 
 def client_of(folder: Path, **given: Any) -> FlaskClient:
-    """Return a client of an app over this MODEL_DIR; neither Redis nor Label Studio are there."""
+    """Return a client of an app over this MODEL_DIR; it knows of no Redis, and no Label Studio is there."""
     defaults = {
         "model_dir": folder,
         "webhook_secret": "a-webhook-secret-for-tests",
-        "redis_url": "redis://127.0.0.1:1/0",
+        "redis_url": None,
         "label_studio_url": "http://127.0.0.1:1",
         "label_studio_api_key": "a-token",
     }
     settings = Settings(_env_file=None, **(defaults | given))
-    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor(), alive=lambda: UP)
+    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor())
     return app.test_client()
 
 

@@ -91,6 +91,18 @@ def test_pictures_and_sounds_are_fetched_only_when_they_are_seen(tmp_path: Path)
     assert [a["preload"] for a in page.all("audio")] == ["none"]
 
 
+def test_what_a_round_learns_meanwhile_is_shown_at_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    client = client_of(tmp_path)
+    assert "You can stop" in get(client, "/3").text
+    save_insight(project, replace(INSIGHT, stop=replace(INSIGHT.stop, verdict="go on"), target=0.95))
+    text = get(client, "/3").text
+    assert "Go on labeling" in text
+    assert "The target is 95%." in text
+    (project / "insight.json").unlink()
+    assert "When to stop is not known yet" in get(client, "/3").text
+
+
 class TestCurve:
     POINTS = (CurvePoint(0, 0.5, 0.4, 0.6), CurvePoint(100, 0.9, 0.8, 1.0))
 
@@ -222,6 +234,13 @@ class TestDamage:
         text = get(client_of(tmp_path), "/3").text
         assert "the queue does not work" in text
         assert "Redis does not answer: ConnectionError (since 20" in text
+
+    def test_the_queue_server_is_away_and_nobody_has_noted_it_yet(self, tmp_path: Path) -> None:
+        make_project(tmp_path)
+        text = get(client_of(tmp_path, redis_url="redis://127.0.0.1:1/0"), "/3").text
+        assert "the queue does not work" in text
+        assert "Redis does not answer: ConnectionError; the last order stands" in text
+        assert "402" in text, "what is on disk is shown all the same"
 
     def test_a_project_that_was_never_connected_is_not_found(self, tmp_path: Path) -> None:
         answer = client_of(tmp_path).get("/dashboard/77")
