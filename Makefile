@@ -13,7 +13,7 @@ PIP_INSTALL := install --quiet --disable-pip-version-check --no-deps --require-h
 UV_COMPILE := uv pip compile --generate-hashes --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11
 ARGS ?=
 
-.PHONY: setup demo test e2e judges lint format bench docs lock clean
+.PHONY: setup demo test e2e chaos soak audit judges lint format bench docs lock clean
 
 setup: $(READY)
 
@@ -48,6 +48,18 @@ test: $(READY)
 
 e2e: $(READY) $(LS_READY)
 	CLEAN_AL_LABEL_STUDIO=$(abspath $(LS_VENV)/bin/label-studio) $(BIN)/python -m pytest -m e2e $(ARGS)
+
+# Harm by a seed, as much as you like: make chaos ARGS="--seed 7 --strikes 1000"
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+# Thousands of rounds: nothing grows. make soak ARGS="--rounds 10000"
+soak: $(READY)
+	$(BIN)/python -m tests.chaos.soak $(ARGS)
+
+# A bill of materials, and known holes in what we depend on where the database can be reached.
+audit: $(READY)
+	$(BIN)/python -m audit $(ARGS)
 
 # Other tools read what the exporters write, in an environment of their own; they keep to it and call nobody.
 judges: $(JUDGES_READY)

@@ -4,13 +4,20 @@
 
 Every seed runs one session of the default sampler (batches of 20, a tenth of the labels drawn at random);
 after 100, 200 and 300 labels the estimate is compared with the accuracy on held-out data. The estimate speaks
-of the pool, so the truth's own sampling error counts against it.
+of the pool, so the truth's own sampling error counts against it. What the loop calls early, below 30 audit
+labels, is kept apart:
+
+    python -m benchmarks.accuracy_coverage --seeds 10 --look-at 40 60 100 --out EARLY
+        --sets breast_cancer wine iris digits sms_spam_lsa noisy
+
+with EARLY=benchmarks/results/accuracy_coverage_early.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +33,9 @@ LOOK_AT = (100, 200, 300)
 DEFAULT_SETS = ("digits", "breast_cancer", "sms_spam", "sms_spam_lsa", "noisy", "docstrings")
 
 
-def one_run(name: str, seed: int, confidence: float) -> list[dict[str, Any]]:
+def one_run(
+    name: str, seed: int, confidence: float, look_at: Sequence[int] = LOOK_AT
+) -> list[dict[str, Any]]:
     """Estimates and truths of one session."""
     split, _, _, c = SETS[name]
     X, y, X_test, y_test, embedding = split(seed)
@@ -34,10 +43,10 @@ def one_run(name: str, seed: int, confidence: float) -> list[dict[str, Any]]:
     sampler = IntelligentSampler(estimator=estimator, random_state=seed)
     session = LabelingSession(sampler, X, embedding=embedding, confidence=confidence)
     rows = []
-    while session.n_labeled < LOOK_AT[-1]:
+    while session.n_labeled < look_at[-1]:
         batch = session.get_next_batch(20)
         session.submit_labels(batch, y[batch])
-        if session.n_labeled in LOOK_AT:
+        if session.n_labeled in look_at:
             estimate = session.estimated_accuracy
             truth = float(np.mean(sampler.predict(X_test) == y_test))
             rows.append(
@@ -60,17 +69,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sets", nargs="+", default=list(DEFAULT_SETS), choices=sorted(SETS))
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--confidence", type=float, default=0.9)
+    parser.add_argument("--look-at", nargs="+", type=int, default=list(LOOK_AT))
+    parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args(arguments)
-    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    kept = json.loads(given.out.read_text()) if given.out.exists() else {}
     same = (kept.get("confidence"), kept.get("seeds")) == (given.confidence, given.seeds)
     sets: dict[str, Any] = kept["sets"] if same else {}
     result: dict[str, Any] = {"confidence": given.confidence, "seeds": given.seeds, "sets": sets}
     for name in given.sets:
-        runs = [row for seed in range(given.seeds) for row in one_run(name, seed, given.confidence)]
-        result["sets"][name] = [summed([r for r in runs if r["n"] == n]) | {"n": n} for n in LOOK_AT]
+        runs = [row for s in range(given.seeds) for row in one_run(name, s, given.confidence, given.look_at)]
+        result["sets"][name] = [summed([r for r in runs if r["n"] == n]) | {"n": n} for n in given.look_at]
         for row in result["sets"][name]:
             print(name, json.dumps(row), flush=True)
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        given.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def table(result: dict[str, Any]) -> str:

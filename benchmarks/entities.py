@@ -1,11 +1,12 @@
 """How many sentences, and how many words, it takes to learn named entities: the loop's own choice and random.
 
-    python -m benchmarks.entities --seeds 4 --hironsan PATH/TO/iob_sents.txt
+    python -m benchmarks.entities --first 10 --seeds 4 --hironsan PATH/TO/iob_sents.txt
 
 Every seed holds out 30 % of a set, begins with the same 20 sentences drawn at random, and asks for 20 more
-at a time. The model, its doubt (least token probability) and the rule of one batch (no two of a shape) are
-the loop's. Sets are the annotated Prodigy files in ../shared and, where it is given, the Japanese corpus of
-the package hironsancorpus (MIT), of which the text file is read.
+at a time. The model, its doubt (least token probability) and the rule of one batch (no two whose least sure
+words are the same) are the loop's. The rule was chosen on seeds 0 and 1. Sets are the annotated Prodigy
+files in ../shared and, where it is given, the Japanese corpus of the package hironsancorpus (MIT), of which
+the text file is read.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ FILES = {
     "headlines": "recipes_annotated_news_headlines-ORG-PERSON-LOCATION-ner.jsonl",
 }
 BATCH, MOST = 20, 200
+LOOP = "ltp, words apart"
 
 
 @dataclass(frozen=True)
@@ -188,16 +190,18 @@ def _share(part: float | None, whole: float) -> float | None:
     return None if part is None else part / whole
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Run the choices on each set; a set that was run before keeps its figures until it is run again."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sets", nargs="+", default=[*FILES, "hironsan"])
     parser.add_argument("--choices", nargs="+", default=list(CHOICES), choices=list(CHOICES))
+    parser.add_argument("--first", type=int, default=10, help="the first seed")
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--hironsan", type=Path, help="the corpus's iob_sents.txt")
-    given = parser.parse_args()
-    results = {}
+    given = parser.parse_args(arguments)
+    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     for name in given.sets:
         if name == "hironsan" and not given.hironsan:
             continue
@@ -206,10 +210,34 @@ def main() -> None:
             if name == "hironsan"
             else read_prodigy(SHARED / "real/prodigy" / FILES[name])
         )
-        curves = {c: [curve(data, CHOICES[c], seed) for seed in range(given.seeds)] for c in given.choices}
-        results[name] = {"sentences": len(data), "seeds": given.seeds, "choices": summary(curves)}
+        seeds = range(given.first, given.first + given.seeds)
+        curves = {c: [curve(data, CHOICES[c], seed) for seed in seeds] for c in given.choices}
+        results[name] = {"sentences": len(data), "seeds": list(seeds), "choices": summary(curves)}
         print(name, json.dumps(results[name], indent=1), flush=True)
-    RESULT.write_text(json.dumps(results, indent=1) + "\n")
+        RESULT.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the kept result for the docs."""
+    lines = [
+        "Sentences and words until the F1 that random order ends with (200 sentences, or all), as shares of",
+        "random's; means over 4 seeds, others than those that the loop's rule was chosen on. *never*: not",
+        "reached for good. What is aimed at is 0.80 of the sentences and no more words.",
+        "",
+        "| set | choice | F1 at the end | whole sentences right | sentences | words |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, found in results.items():
+        lines += [
+            f"| {name} ({found['sentences']}) | {choice}{' (the loop)' if choice == LOOP else ''} "
+            f"| {row['f1']:.1%} | {row['whole']:.1%} | {_shown(row['sentences'])} | {_shown(row['words'])} |"
+            for choice, row in found["choices"].items()
+        ]
+    return "\n".join(lines)
+
+
+def _shown(share: float | None) -> str:
+    return "never" if share is None else f"{share:.2f}"
 
 
 if __name__ == "__main__":

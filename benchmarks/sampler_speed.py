@@ -72,6 +72,10 @@ CASES = (
     Case("kmeans", "dense", 100_000, 64, ("scikit-learn", "small-text"), 5),
     Case("typiclust", "dense", 100_000, 64, ("scikit-activeml",), 20, slow=True),
     Case("hybrid", "dense", 100_000, 64),
+    Case("auto_first", "dense", 100_000, 384),
+    Case("auto", "dense", 100_000, 384),
+    Case("auto_first", "dense", 1_000_000, 384, slow=True),
+    Case("auto", "dense", 1_000_000, 384, slow=True),
     Case("committee", "dense", 100_000, 64, ("modAL",), 0),
     Case("committee_members", "dense", 100_000, 64),
     Case("kcenter", "csr", 100_000, 50_000, ("scikit-activeml",)),
@@ -88,6 +92,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "kmeans": {"strategy": "kmeans"},
     "typiclust": {"strategy": "typiclust"},
     "hybrid": {"strategy": "hybrid"},
+    "auto": {},
+    "auto_first": {},
 }
 
 
@@ -99,7 +105,9 @@ def ours(work: str, kind: str, n: int, d: int) -> dict[str, Any]:
     from clean_al import IntelligentSampler
 
     # A sampler fitted once; only a strategy that asks for a model is given more than a quick one.
-    sampler = IntelligentSampler(random_state=0, **OPTIONS[work]).fit(L, y)
+    sampler = IntelligentSampler(random_state=0, **OPTIONS[work])
+    if not work.endswith("_first"):
+        sampler.fit(L, y)
     if work == "kcenter_next":
         rows = sampler.select(X, N)
         sampler.update(X[rows], np.arange(N) % 10)

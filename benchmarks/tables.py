@@ -12,13 +12,18 @@ from typing import Any
 # A benchmark is a module here with `main(arguments)`; its own `table(result)` replaces the plain listing.
 BENCHMARKS: dict[str, str] = {
     "webhook_latency": "Webhooks: from request to acknowledgement",
+    "recovery": "Recovery: from a fault to the next round",
     "loop_latency": "The loop: from an annotation to the new order",
     "label_efficiency_loop": "The loop: labels saved on the demo's projects",
     "detector_doubt": "The loop: finding a detector's mistakes",
+    "sets_of_labels": "The loop: sets of labels",
+    "several_questions": "The loop: three questions beside one",
     "sampler_speed": "Sampler: time and memory beside other libraries",
     "strategy_choice": "Sampler: which default",
     "label_efficiency": "Sampler: label efficiency beside other libraries",
     "text_representation": "Sampler: features of texts for few labels and for many",
+    "few_labels": "Sampler: the learner for texts at few labels",
+    "find_rare": "Sampler: finding the rare",
     "encoders": "Encoders: what they add, how fast, in what memory",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
     "label_errors": "Labels: are planted errors found",

@@ -49,11 +49,11 @@ def connect(project: str, dry_run: bool, as_json: bool) -> None:
     findings = [f for f in diagnose_project(world, project_id) if not f.ok]
     if as_json:
         show({"project": project_id, "changes": changes, "findings": [f.as_dict() for f in findings]})
-        return
-    for line in changes:
-        say(f"project {project_id}: {line}")
-    for finding in findings:
-        say(f"project {project_id}: {finding}")
+    else:
+        for line in (*changes, *findings):
+            say(f"project {project_id}: {line}")
+    if any(finding.level == "problem" for finding in findings):
+        sys.exit(1)
 
 
 def _say_what_would_be(outlook: Outlook, project_id: int, as_json: bool) -> None:

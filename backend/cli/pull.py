@@ -14,13 +14,15 @@ from backend.cli.common import (
     show_account,
     tool_option,
 )
-from backend.errors import ExchangeError
+from backend.cli.terminal import say_lines
+from backend.errors import BackendError, ExchangeError
 from backend.exchange.account import Account
 from backend.exchange.arrivals import Arrivals
 from backend.exchange.errand import Errand
 from backend.exchange.incoming import Incoming, Lost
 from backend.exchange.journal import Journal
 from backend.exchange.tools import TOOLS
+from exporters.errors import ExportError
 
 
 @click.command()
@@ -74,5 +76,10 @@ def _delivered(errand: Errand, coming: Iterable[Incoming | Lost], dry_run: bool 
         dry_run=errand.dry_run if dry_run is None else dry_run,
         again=errand.again,
     )
-    arrivals.deliver(coming)
+    try:
+        arrivals.deliver(coming)
+    except (BackendError, ExportError, OSError):
+        if account.seen:
+            say_lines("before this:\n" + account.to_text(finished=False), err=True)
+        raise
     return account

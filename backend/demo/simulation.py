@@ -86,7 +86,7 @@ class LabeledPool:
         options: ProjectOptions | None = None,
         encoded: np.ndarray | None = None,
     ):
-        self.options = options or ProjectOptions()
+        self.options = (options or ProjectOptions()).for_tasks(len(parts.pool))
         self.settings = simulation_settings(seed)
         self.label_config = dataset.label_config
         (self.control,) = learnable_controls(dataset.label_config)

@@ -58,8 +58,8 @@ class Account:
                 "account; what is in Label Studio stands. Please report it"
             )
 
-    def to_text(self) -> str:
-        """Return the account for people, one line per count."""
+    def to_text(self, *, finished: bool = True) -> str:
+        """Return the account for people, a line per count; that nothing was lost is known at the end only."""
         lines = [f"{self.seen} {self.unit}s seen"]
         for (verb, kind, text), n in self._sorted():
             places = ", ".join(self._places.get((verb, kind, text), ()))
@@ -69,7 +69,7 @@ class Account:
                 + (f" ({places})" if places else "")
             )
         lines += [f"  left out {n:>7}  {kind}" for kind, n in sorted(self.left_out.items())]
-        lines += ["nothing was lost"] if self.lossless else []
+        lines += ["nothing was lost"] if self.lossless and finished else []
         return "\n".join(lines + self.notes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import mimetypes
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def push(errand: Errand) -> None:
                 sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has enough. What is still in the buffer would fail again at exit.
-        sys.stdout = io.StringIO()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stream(errand: Errand, patience: float | None = None) -> Iterator[dict[str, Any]]:

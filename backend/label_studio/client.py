@@ -280,7 +280,19 @@ class LabelStudio:
         """Return the annotation with these fields set."""
         return self._http.call("PATCH", f"/api/annotations/{annotation_id}/", body=fields)
 
-    # Webhooks and ML backends
+    # Tabs, webhooks and ML backends
+
+    def tabs(self, project_id: int) -> list[Json]:
+        """Return the Data Manager's tabs of the project."""
+        return self._http.call("GET", "/api/dm/views/", params={"project": project_id})
+
+    def create_tab(self, project_id: int, data: Json) -> Json:
+        """Return the new tab."""
+        return self._http.call("POST", "/api/dm/views/", body={"project": project_id, "data": data})
+
+    def delete_tab(self, tab_id: int) -> None:
+        """Delete a tab."""
+        self._http.call("DELETE", f"/api/dm/views/{tab_id}/")
 
     def webhooks(self, project_id: int) -> list[Json]:
         """Return the project's webhooks."""

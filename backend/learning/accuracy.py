@@ -17,6 +17,8 @@ CONFIDENCE = 0.9
 # An estimate fits the model five more times. Made only when labels or tasks have grown by this share, it
 # costs rounds a small part of their time, be there hundreds of labels or thousands.
 GROWTH = 0.1
+# Labels from which on there is an early estimate: of 20, held-out answers of ten classes say far too little.
+EARLY_LABELS = 40
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Accuracy:
     at_labels, at_tasks : the project's labels and tasks when it was estimated
     unknown_because : what is missing; None when it is known
     slope, intercept : how often the model is right when it says that it is this sure; None while not known
+    early, early_low, early_high : what all labels say by cross-validation, moved a little by the few audit
+        labels; biased, since a sampler chose them, and None where there is a value or too few labels
     """
 
     value: float | None = None
@@ -45,6 +49,9 @@ class Accuracy:
     unknown_because: str | None = f"0 of {ENOUGH_UNIFORM} audit labels"
     slope: float | None = None
     intercept: float | None = None
+    early: float | None = None
+    early_low: float | None = None
+    early_high: float | None = None
 
     def calibrated(self, confidence: float) -> float | None:
         """Return how likely an answer of this confidence is right; None while that is not known."""
@@ -53,6 +60,11 @@ class Accuracy:
         return float(expit(self.slope * log_odds(np.array(confidence)) + self.intercept))
 
     def __str__(self) -> str:
+        if self.value is None and self.early is not None:
+            return (
+                f"early, biased: {self.early:.0%} ({self.early_low:.0%} to {self.early_high:.0%}; of "
+                f"{self.at_labels} labels); {self.unknown_because}"
+            )
         if self.value is None:
             return f"not known yet: {self.unknown_because}"
         return (
@@ -63,6 +75,8 @@ class Accuracy:
     @property
     def short(self) -> str:
         """The value and its interval in whole percent, for a table."""
+        if self.value is None and self.early is not None:
+            return f"early {self.early:.0%} ({self.early_low:.0%}-{self.early_high:.0%})"
         return "-" if self.value is None else f"{self.value:.0%} ({self.low:.0%}-{self.high:.0%})"
 
 
@@ -112,7 +126,7 @@ def accuracy_now(
     """
     labeled = getattr(sampler, "labeled_", None)
     audited = int(labeled.uniform.sum()) if labeled else 0
-    missing = _missing(sampler, audited, exploration, left=unlabeled.shape[0])
+    missing = _missing(sampler, audited, exploration, unlabeled.shape[0])
     if labeled is None or sampler.model_ is None:
         return Accuracy(audit_labels=audited, unknown_because=missing)
     n_labels = len(labeled.y)
@@ -138,21 +152,26 @@ def accuracy_now(
         slope=slope,
         intercept=intercept,
     )
+    if missing and n_labels >= EARLY_LABELS:
+        return replace(known, early=float(found), early_low=float(found.low), early_high=float(found.high))
     if missing:
         # The calibration is of use already; the value is not.
         return known
     return replace(known, value=float(found), low=float(found.low), high=float(found.high))
 
 
-def _missing(sampler: IntelligentSampler, audited: int, exploration: float, *, left: int) -> str | None:
+def _missing(sampler: IntelligentSampler, audited: int, exploration: float, n_left: int) -> str | None:
     """Return what it takes before there can be an estimate; None when it is there."""
     if audited < ENOUGH_UNIFORM:
         have = f"{audited} of {ENOUGH_UNIFORM} audit labels"
-        if not left:
-            return f"{have}, and every task has a label"
+        if not n_left:
+            return f"{have}; every task that can be read has a label"
         if not exploration:
             return f"{have}, and none will come: set the project's option exploration above 0"
-        return f"{have}, about {math.ceil((ENOUGH_UNIFORM - audited) / exploration)} more labels to give"
+        wanted = math.ceil((ENOUGH_UNIFORM - audited) / exploration)
+        if n_left < wanted:
+            return f"{have}; too few for more, with {n_left} tasks left"
+        return f"{have}, about {wanted} more labels to give"
     return "labels of two classes are needed" if sampler.model_ is None else None
 
 

@@ -29,6 +29,12 @@ FOR_SAMPLER = (
 )
 
 
+# The audit share that the default has in a project of so many tasks; in small ones it is larger, so that
+# accuracy is known before half of them are labeled. In fewer than 150 it cannot be.
+SHARE, LARGEST_SHARE, FEWEST_TASKS = 0.1, 0.2, 150
+SHARE_TASKS = 900
+
+
 class Weights(BaseModel):
     """The shares of a batch's attention, as `weights` gives them; they add up to 1, one may be left out."""
 
@@ -55,7 +61,7 @@ class ProjectOptions(BaseModel):
     queue_size: int = Field(100, ge=1, le=1000)
     min_labels: int = Field(2, ge=2)
     prefill: Literal["confident", "always", "never"] = "confident"
-    exploration: float = Field(0.1, ge=0, le=1, allow_inf_nan=False)
+    exploration: float = Field(SHARE, ge=0, le=1, allow_inf_nan=False)
     target_accuracy: float | None = Field(None, gt=0, lt=1, allow_inf_nan=False)
     predictions: str | None = None
     goal: str | None = Field(None, max_length=300, pattern=rf"^{FIND}\s*\S")
@@ -68,6 +74,13 @@ class ProjectOptions(BaseModel):
         given = {name: getattr(self, name) for name in FOR_SAMPLER}
         given |= {f"{name}_weight": share for name, share in self.weights or () if share is not None}
         return {name: value for name, value in given.items() if value is not None}
+
+    def for_tasks(self, n: int) -> ProjectOptions:
+        """Return the options in a project of n tasks: an audit share that is not set goes by that number."""
+        if "exploration" in self.model_fields_set or not FEWEST_TASKS <= n < SHARE_TASKS:
+            return self
+        share = min(SHARE * SHARE_TASKS / n, LARGEST_SHARE)
+        return self.model_copy(update={"exploration": round(share, 3)})
 
     @property
     def question_weights(self) -> dict[str, float]:

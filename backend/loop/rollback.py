@@ -122,6 +122,7 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         questions=tuple(_questions(then)),
         notes=(f"rolled back to the model of {version}; the next new label is learned from as before",),
         restored=version,
+        faults=tuple(last.get("faults", ())),
         stored=published.stored or 0,
         # Media are read as before: no worker that starts need look again.
         means=last.get("means", ""),

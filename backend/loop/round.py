@@ -9,6 +9,7 @@ import numpy as np
 
 from backend.learning.accuracy import Accuracy, accuracy_now, read_accuracies
 from backend.loop.audit import audited_head, labels_until_audit, remembered_draws
+from backend.loop.check_tab import show_suspects
 from backend.loop.insights.keep import keep_insight
 from backend.loop.learn import Lesson, learn
 from backend.loop.lease import Lease
@@ -80,7 +81,10 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     with stages("know"):
         lease.check()
         folder = store.folder(project_id)
-        keep_insight(folder, situation, lesson, published, before, accuracies, anew=force)
+        insight = keep_insight(folder, situation, lesson, published, before, accuracies, anew=force)
+    if insight is not None:
+        with stages("check"):
+            show_suspects(services.label_studio, situation, insight.suspects, published, lease)
     return report_on(situation, "published", published, lease.fence, accuracies, lesson, stages.seconds)
 
 

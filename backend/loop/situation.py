@@ -169,6 +169,7 @@ def _situation(
     stages: Stages,
 ) -> Situation:
     ids, is_open, versions = snapshot.tasks()
+    options = options.for_tasks(len(ids))
     questions = read_questions(project["label_config"])
     with stages("features"):
         pool = _features(services, project, snapshot, options, ids, versions)

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from backend.errors import ForeignProject, LabelStudioError, LabelStudioNotFound, SettingsError
 from backend.label_studio.client import LabelStudio
+from backend.loop.check_tab import ensure_tab, remove_tab
 from backend.loop.lease import take_away
 from backend.loop.publish import FOUND, TITLE, VERSION_PREFIX, stop_serving
 from backend.project.outlook import look_ahead, must_be_orderable
@@ -64,8 +65,13 @@ def connect(services: Services, project_id: int) -> list[str]:
     if webhook_id is None:
         every = services.settings.poll_interval
         changes.append(f"the loop polls this project every {every:g} s instead")
+    tab_id, said = _ensure(
+        lambda: ensure_tab(label_studio, project_id, connection.tab_id), "Data Manager tab"
+    )
+    changes += said
     addresses = sorted({*connection.addresses, services.settings.address})
-    connection = replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id, addresses=addresses)
+    connection = replace(connection, webhook_id=webhook_id, ml_backend_id=backend_id)
+    connection = replace(connection, tab_id=tab_id, addresses=addresses)
     save_connection(store, project_id, connection)
 
     _keep_model_version(label_studio, project)
@@ -145,6 +151,8 @@ def _put_back(
         if ours.backend(backend) and backend["id"] not in connection.found_ml_backends:
             label_studio.delete_ml_backend(backend["id"])
             changes.append("ML backend removed")
+    with suppress(LabelStudioError):
+        changes += remove_tab(label_studio, project_id, connection.tab_id)
     changes += _put_webhooks_back(label_studio, project_id, ours)
     heads = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
     changes += stop_serving(label_studio, project, connection.found)

@@ -12,6 +12,7 @@ from redis import Redis
 
 from backend.errors import LabelStudioError, SettingsError
 from backend.learning.verdict import Outcome
+from backend.loop.heartbeat import ask_alive
 from backend.loop.publish import SAMPLING, TITLE
 from backend.project.outlook import Outlook, look_ahead
 from backend.services import Services
@@ -49,7 +50,7 @@ class Finding:
 
 def diagnose(services: Services, project_id: int | None = None) -> list[Finding]:
     """Return what was found about this install and, if given, one project; else all connected ones."""
-    findings = [*_label_studio(services), *_redis(services), *_web(services)]
+    findings = [*_label_studio(services), *_redis(services), *_processes(services), *_web(services)]
     if any(f.level == "problem" and f.what == "Label Studio" for f in findings):
         return findings
     ids = [project_id] if project_id is not None else _connected(services)
@@ -135,6 +136,20 @@ def _redis(services: Services) -> Iterator[Finding]:
         return
     kind = "embedded" if services.settings.redis_url is None else "REDIS_URL"
     yield Finding("ok", "queue", f"{info.get('server_name', 'redis')} {version} ({kind})")
+
+
+def _processes(services: Services) -> Iterator[Finding]:
+    """Yield whether workers and a poll run; of a queue that is away, nothing can be said."""
+    alive = ask_alive(services)
+    if alive.problem is not None:
+        return
+    fix = "start `clean-al serve`, or `clean-al worker`"
+    if alive.workers:
+        yield Finding("ok", "workers", f"{alive.workers} running")
+    else:
+        yield Finding("problem", "workers", "none runs, so nothing is learned", fix)
+    if not alive.polls:
+        yield Finding("problem", "poll", "none runs, so what no webhook announces is not seen", fix)
 
 
 def _web(services: Services) -> Iterator[Finding]:

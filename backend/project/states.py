@@ -58,9 +58,11 @@ class Facts:
     @property
     def queue_problem(self) -> str | None:
         """What is wrong with the queue server, as asked now or as the poll has noted it."""
-        if self.alive is not None and self.alive.problem is not None:
-            return f"{self.alive.problem}; the last order stands"
-        return None if self.queue is None else _since(*self.queue)
+        # The note is the better word: it says since when.
+        if self.queue is not None:
+            return _since(*self.queue)
+        away = self.alive.problem if self.alive is not None else None
+        return away and f"{away}; the last order stands"
 
     @property
     def finished(self) -> bool:

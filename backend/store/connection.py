@@ -20,7 +20,7 @@ class Connection:
     found : the project's settings before the first `connect`
     found_ml_backends : ids of the ML backends at our address that were there before
     found_webhooks : the webhooks to our address that were there before, as they were
-    webhook_id, ml_backend_id : those in use; None where Label Studio refused
+    webhook_id, ml_backend_id, tab_id : those in use; None where Label Studio refused
     bound_to : the server, organization and time of creation of the project that was connected; empty where an
         earlier version has not noted them
     addresses : of this backend, each under which `connect` has made something
@@ -32,6 +32,7 @@ class Connection:
     found_webhooks: list[dict[str, Any]] = field(default_factory=list)
     webhook_id: int | None = None
     ml_backend_id: int | None = None
+    tab_id: int | None = None
     bound_to: dict[str, Any] = field(default_factory=dict)
     addresses: list[str] = field(default_factory=list)
     on: bool = True

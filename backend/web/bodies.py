@@ -11,6 +11,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, Unprocessable
 # Each takes hundreds of bytes once it is read: 15 MB of `{}` would become gigabytes.
 MOST_OBJECTS = 300_000
 OPENERS = (b"{", b"[")
+# Of more bytes than these no thread is left alone with the interpreter.
+LONG = 256 * 1024
 
 
 def read_object() -> dict[str, Any]:
@@ -31,7 +33,7 @@ def read_object() -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType("send the body with Content-Type: application/json")
     raw = _read()
-    if sum(map(raw.count, OPENERS)) > MOST_OBJECTS:
+    if _openers(raw) > MOST_OBJECTS:
         raise RequestEntityTooLarge(f"more than {MOST_OBJECTS:,} objects and lists; send fewer at once")
     value = _parse(raw)
     if not isinstance(value, dict):
@@ -49,12 +51,27 @@ def _read() -> bytes:
 
 def _parse(raw: bytes) -> Any:
     try:
-        return json.loads(raw, parse_constant=_refuse)
+        hook = _in_turns if len(raw) > LONG else None
+        return json.loads(raw, parse_constant=_refuse, object_pairs_hook=hook)
     except RecursionError:
         raise BadRequest("the JSON is nested too deep") from None
     except ValueError:
         # The parser's message quotes the body: not passed on.
         raise BadRequest("the body is not JSON") from None
+
+
+def _openers(raw: bytes) -> int:
+    """Return how many objects and lists begin, or seem to: some may stand in strings."""
+    parts = range(0, len(raw), LONG)
+    return sum(raw.count(opener, begin, begin + LONG) for begin in parts for opener in OPENERS)
+
+
+def _in_turns(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a long body.
+
+    The parser is C and gives no other thread its turn, for 150 ms in 15 MB; at a call of ours they may.
+    """
+    return dict(pairs)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -127,7 +127,9 @@ class Framing:
     def _read_body(self) -> Whole | None:
         if len(self.buffer) < self._missing:
             return None
-        body = bytes(self.buffer[: self._missing])
+        # By a view: a slice would be one more copy of a long body.
+        with memoryview(self.buffer) as view:
+            body = bytes(view[: self._missing])
         del self.buffer[: self._missing]
         return self._done(body)
 

@@ -6,6 +6,7 @@ python -m backend.web.openapi docs/openapi.json
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ Json = dict[str, Any]
 WEBHOOK: list[Json] = [{"webhookSecret": []}, {"login": []}]
 LOGIN: list[Json] = [{"login": []}]
 OPEN: list[Json] = []
+HTML, FILE = "text/html", "application/octet-stream"
 REFUSALS = {
     400: "Not JSON, cut off, nested too deep, or a strange Host",
     401: "No or a wrong credential",
@@ -40,6 +42,11 @@ REFUSALS = {
     503: "Too many requests at once",
 }
 UP = {"type": "object", "required": ["status"], "properties": {"status": {"const": "UP"}}}
+READINESS = {
+    "type": "object",
+    "required": ["status", "checks"],
+    "properties": {"status": {"enum": ["READY", "NOT READY"]}, "checks": {"type": "object"}},
+}
 VERSION = {"type": ["string", "null"]}
 ACKNOWLEDGED = {
     "type": "object",
@@ -59,11 +66,15 @@ PREDICTIONS = {
         "model_version": VERSION,
     },
 }
-PROJECT = {
-    "name": "project",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+ACTIONS = ("round", "pause", "resume", "rollback", "options", "stop")
+_ID = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
+# What stands in an address, by its name there.
+PARAMETERS: dict[str, Json] = {
+    "project": _ID,
+    "task": _ID,
+    "action": {"enum": list(ACTIONS)},
+    "format": {"type": "string"},
+    "name": {"type": "string"},
 }
 
 
@@ -77,7 +88,8 @@ class Operation:
 
     Parameters
     ----------
-    body : what the request must hold; None where it has no body
+    body : what the request must hold, as JSON; None where it does not hold JSON
+    form : what the form holds that is sent
     answers : by status, the schema of what is answered, or its content type where that is no JSON
     """
 
@@ -85,6 +97,7 @@ class Operation:
     security: list[Json]
     answers: dict[int, Json | str]
     body: type[BaseModel] | Json | None = None
+    form: Json | None = None
 
     def described(self) -> Json:
         refusals = REFUSALS if self.body is not None else (400, 401, 500, 503)
@@ -95,6 +108,10 @@ class Operation:
         if self.body is not None:
             schema = self.body if isinstance(self.body, dict) else _reference(self.body.__name__)
             described["requestBody"] = {"required": True} | _content(schema)
+        if self.form is not None:
+            described["requestBody"] = {
+                "content": {"application/x-www-form-urlencoded": {"schema": self.form}}
+            }
         return described
 
 
@@ -117,8 +134,29 @@ _MARKED: dict[int, Json | str] = {202: ACKNOWLEDGED, 200: ACKNOWLEDGED}
 _VERSIONS: dict[int, Json | str] = {200: _object(versions={"type": "array", "items": {"type": "string"}})}
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("get", "/health"): Operation("Whether the web process is up", OPEN, {200: UP}),
+    ("get", "/ready"): Operation(
+        "Whether queue, workers and Label Studio are there", OPEN, {200: READINESS, 503: READINESS}
+    ),
     ("get", "/"): Operation("The same, for those with the login", LOGIN, {200: UP}),
-    ("get", "/dashboard"): Operation("How each project stands, as a page", LOGIN, {200: "text/html"}),
+    ("get", "/dashboard"): Operation("How each project stands, as a page", LOGIN, {200: HTML}),
+    ("get", "/dashboard/{project}"): Operation(
+        "All that is known of a project", LOGIN, {200: HTML, 404: HTML}
+    ),
+    ("post", "/dashboard/{project}/{action}"): Operation(
+        "What a project's page asks for",
+        LOGIN,
+        {303: HTML, 403: HTML, 404: HTML, 409: HTML, 413: HTML, 422: HTML, 503: HTML},
+        form={"type": "object", "required": ["token"], "properties": {"token": {"type": "string"}}},
+    ),
+    ("get", "/dashboard/{project}/export/{format}"): Operation(
+        "A file of a project's labels", LOGIN, {200: FILE, 403: HTML, 404: HTML, 503: HTML}
+    ),
+    ("get", "/dashboard/{project}/tasks/{task}/media"): Operation(
+        "What a task of the queue head shows", LOGIN, {200: FILE, 404: HTML, 415: HTML}
+    ),
+    ("get", "/dashboard/static/{name}"): Operation(
+        "A page's style sheet, script or icon", OPEN, {200: FILE, 404: HTML}
+    ),
     ("get", "/metrics"): Operation("Counters and latencies for Prometheus", LOGIN, {200: "text/plain"}),
     ("post", "/webhook"): Operation("An event that names its project", WEBHOOK, _MARKED, Event),
     ("post", "/webhook/{project}"): Operation("An event of one project", WEBHOOK, _MARKED, Event),
@@ -155,8 +193,10 @@ def description() -> Json:
     paths: dict[str, Json] = {}
     for (method, path), operation in OPERATIONS.items():
         paths.setdefault(path, {})[method] = operation.described()
-        if "{project}" in path:
-            paths[path]["parameters"] = [PROJECT]
+        if names := re.findall(r"{(\w+)}", path):
+            paths[path]["parameters"] = [
+                {"name": name, "in": "path", "required": True, "schema": PARAMETERS[name]} for name in names
+            ]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Clean AL", "version": "1", "description": "docs/http.md says more."},

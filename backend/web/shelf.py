@@ -24,6 +24,9 @@ FILES = (
     "rollback.json",
     "title.json",
     "insight.json",
+    # How far encoding has come; the last is a folder, which changes as shards are done.
+    *(f"encoded/{kind}{which}.json" for kind in ("text", "image") for which in ("", "-wanted")),
+    "encoded/asked",
 )
 QUEUE_FILE = "queue.json"
 AGAIN = "; again in "

@@ -61,15 +61,18 @@ class TaskCopier:
         if "completions" in done:
             del done["completions"]
             done["annotations"] = annotations_in(task) or []
-        self._ledger.carried["annotation"] += len(done.get("annotations") or ())
+        annotations = len(done.get("annotations") or ())
+        if annotations:
+            self._ledger.carried["annotation"] += annotations
         drafts = task.get("drafts")
         if drafts and isinstance(drafts, list):
             self._ledger.drop("draft", "stays behind", place, len(drafts))
         predictions = len(done.get("predictions") or ())
-        if self._options.predictions:
-            self._ledger.carried["prediction"] += predictions
-        elif done.pop("predictions", None):
-            self._ledger.left_out["prediction"] += predictions
+        counts = self._ledger.carried if self._options.predictions else self._ledger.left_out
+        if predictions:
+            counts["prediction"] += predictions
+        if not self._options.predictions:
+            done.pop("predictions", None)
         ours = {"priority": task.get("_priority"), "score": task.get("_score")}
         told = {key: value for key, value in ours.items() if value is not None}
         if told:

@@ -51,11 +51,23 @@ def _unwrapped(thing: Mapping[str, Any], place: str) -> Iterator[Placed]:
         raise InputError(f"{place}: this is {kind}, not tasks of Label Studio; export JSON instead")
     if isinstance(thing.get("result"), list) and not _TASK & keys:
         yield _of_annotation(thing, place), place
-    elif isinstance(thing.get("tasks"), list) and not _TASK & keys and all(map(_is_task, thing["tasks"])):
-        for number, task in enumerate(thing["tasks"], 1):
+    elif isinstance(thing.get("annotation"), Mapping) and _is_task(thing.get("task")):
+        # What a webhook is told: the annotation, and the task beside it.
+        yield _of_annotation({**thing["annotation"], "task": thing["task"]}, place), place
+    elif (page := _page(thing)) is not None:
+        for number, task in enumerate(page, 1):
             yield task, f"{place}, task {number}"
     else:
         yield thing, place
+
+
+def _page(thing: Mapping[str, Any]) -> list[Any] | None:
+    """Return the tasks of a page of Label Studio's API; None when it is none."""
+    for key in ("tasks", "results"):
+        found = thing.get(key)
+        if isinstance(found, list) and found and not _TASK & thing.keys() and all(map(_is_task, found)):
+            return found
+    return None
 
 
 def _is_task(thing: Any) -> bool:

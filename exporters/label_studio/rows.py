@@ -237,13 +237,22 @@ def _where(part: Mapping[str, Any]) -> str:
 
 def _result(part: Any, kind: str | None) -> dict[str, Any]:
     if not isinstance(part, Mapping):
-        kind = kind or "choices"
+        kind = kind or _bare_type(part)
         key = "text" if kind == "textarea" else kind
         return {"type": kind, "value": {key: [part] if kind in ("choices", "textarea", "taxonomy") else part}}
     sizes = {key: part[key] for key in _SIZES if key in part}
     parent = {"parentID": part["parentID"]} if part.get("parentID") else {}
     value = {key: entry for key, entry in part.items() if key not in (*_SIZES, "parentID", "id")}
     return {"type": kind or _type(part) or "unknown", "value": value, **sizes, **parent}
+
+
+def _bare_type(part: Any) -> str:
+    """Return the type of an answer that stands alone, without a labeling config to tell."""
+    if isinstance(part, list):
+        return "taxonomy"
+    is_number = isinstance(part, int | float) and not isinstance(part, bool)
+    # A rating, or a number: choices are texts.
+    return "number" if is_number else "choices"
 
 
 def _type(part: Mapping[str, Any]) -> str | None:

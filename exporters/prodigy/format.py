@@ -17,12 +17,16 @@ _KEYS = frozenset(
     ("text", "image", "audio", "video", "html", "spans", "tokens", "options", "label", "answer")
 )
 _SIGNED = frozenset(("_input_hash", "_task_hash", "_session_id", "_view_id", "answer"))
-_OF_OTHERS = frozenset(("data", "annotations", "completions", "predictions", "result"))
+_SHOWN = frozenset(("text", "image", "audio", "video", "html"))
+_OF_OTHERS = frozenset(("annotations", "completions", "predictions", "result"))
 
 
 def _recognizes(head: Head) -> bool:
     found = head.first.keys()
     signs = _SIGNED if head.start.startswith(b"[") else _SIGNED | _KEYS
+    # Our own lines have `data` as well, beside what they show; tasks of Label Studio show nothing but that.
+    if "data" in found and not (_SHOWN & found and isinstance(head.first["data"], dict)):
+        return False
     return bool(signs & found) and not _OF_OTHERS & found
 
 

@@ -40,7 +40,9 @@ _RELATION: dict[str, Any] = {
     **dict.fromkeys(_words("head_span child_span"), dict),
     **dict.fromkeys(_words("label color id"), _TEXT),
 }
-_PARTS = {"spans": _SPAN, "audio_spans": _SPAN, "relations": _RELATION}
+# A choice is what it is called: a picture or a sound that an option shows has no place elsewhere.
+_OPTION: dict[str, Any] = {"id": (str, int, float), "text": str, "html": str, "style": dict, "meta": dict}
+_PARTS = {"spans": _SPAN, "audio_spans": _SPAN, "relations": _RELATION, "options": _OPTION}
 
 
 def note_unknown(task: Mapping[str, Any], place: str, ledger: Ledger) -> dict[str, Any]:

@@ -111,6 +111,11 @@ class Loop:
         self.store = ModelStore(self.model_dir)
         self.label_studio = LabelStudio(label_studio_url, token)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its processes find in their environment."""
+        return dict(self._environment)
+
     # The tree
 
     def start(self) -> Loop:

@@ -60,11 +60,13 @@ def test_cvat_gets_the_queue_and_its_finished_job_comes_back_once(
     paths = [admin.upload_file(project, f"{n}.png", png(n), "image/png") for n in range(6)]
     admin.import_tasks(project, [{"image": path} for path in paths])
     exchange.connected(project)
-    head = exchange.head(project)
-    assert account(exchange, "push", str(project), "--to", "cvat") == {"carried": len(head)}
+    before = exchange.head(project)
+    assert account(exchange, "push", str(project), "--to", "cvat") == {"carried": len(before)}
     (job,) = cvat.jobs
     frames = cvat.tasks[cvat.jobs[job]["task_id"]]["frames"]
-    assert [int(frame["name"].split("-")[1]) for frame in frames] == head
+    head = [int(frame["name"].split("-")[1]) for frame in frames]
+    # A round may have ended meanwhile: the queue is the one before or the one after it.
+    assert head in (before, exchange.head(project))
     assert account(exchange, "push", str(project), "--to", "cvat") == {"joined": len(head)}
 
     cvat.annotate(
@@ -98,7 +100,8 @@ def test_prodigy_gets_the_queue_and_its_answers_come_back_once(
     said = exchange.run("push", str(project), "--to", "prodigy")
     assert said.code == 0, said.err
     lines = [json.loads(line) for line in said.out.splitlines()]
-    assert [line["meta"]["task_id"] for line in lines] == exchange.head(project)
+    # Read anew before each task: a round that ended meanwhile may have changed the order, not what is in it.
+    assert sorted(line["meta"]["task_id"] for line in lines) == sorted(exchange.head(project))
 
     done = [line | {"accept": [topic_of(line)], "answer": "accept"} for line in lines[:6]]
     done.append(lines[6] | {"answer": "ignore"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from backend.label_studio.client import LabelStudio, greater
-from tests.e2e.loop_runner import SLOW_STEP, Loop, wait_for
+from tests.e2e.loop_runner import PATIENCE, SLOW_STEP, Loop, wait_for
 
 
 def labels_in(label_studio: LabelStudio, project_id: int) -> Counter[str]:
@@ -35,14 +35,15 @@ def queue_in(label_studio: LabelStudio, project_id: int, version: str) -> list[i
     return [task for _, task in sorted(scored)]
 
 
-def assert_nothing_is_lost(loop: Loop, project_id: int) -> None:
+def assert_nothing_is_lost(loop: Loop, project_id: int, within: float = PATIENCE) -> None:
     """Every annotation is learned from, and annotators are served what was published, in its order."""
     label_studio = loop.label_studio
     truth = labels_in(label_studio, project_id)
     wait_for(
         f"{truth.total()} labels are in the model of project {project_id}",
         lambda: loop.progress(project_id).report["classes"] == truth and loop.has_caught_up(project_id),
-        step=SLOW_STEP,
+        within,
+        SLOW_STEP,
     )
     published = loop.published(project_id)
     assert published is not None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exporters.label_studio.fit import Draft, Page
 from exporters.label_studio.labeling_config import read_labeling_config
@@ -208,3 +210,46 @@ def test_a_cuboid_is_its_outline() -> None:
     draft = fitted(PICTURE, Region(Cuboid(corners), ("cat",)))
     assert draft.results[0]["from_name"] == "outlines"
     assert draft.notes[0][:2] == ("changed", "cuboid")
+
+
+LABELS = st.sampled_from(["cat", "dog", "eye", "PER", "horse", ""])
+SHAPES = st.sampled_from(
+    [
+        Box(1, 2, 3, 4),
+        Polygon(((0, 0), (9, 0), (0, 9))),
+        Points(((1, 1), (2, 2))),
+        Ellipse(5, 5, 2, 1),
+        Mask(0, 0, 2, 2, (1, 3)),
+        Skeleton(()),
+        Track(()),
+        TextSpan(0, 3),
+        AudioSpan(0, 1),
+        *(
+            Answer(kind, ("cat", "indoors"))
+            for kind in ("choices", "taxonomy", "rating", "number", "textarea")
+        ),
+    ]
+)
+ATTRIBUTES = st.lists(st.tuples(st.sampled_from(["hidden", "age", "x"]), LABELS), max_size=2)
+REGIONS = st.tuples(
+    SHAPES, st.lists(LABELS, max_size=2), st.sampled_from([None, "a", "b"]), ATTRIBUTES, st.booleans()
+).map(lambda t: Region(t[0], tuple(t[1]), t[2], attributes=tuple(t[3]), occluded=t[4]))
+LINKS = st.tuples(st.sampled_from("abc"), st.sampled_from("abc")).map(lambda ends: Relation(*ends))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([PICTURE, WORDS]), st.lists(REGIONS, max_size=5), st.lists(LINKS, max_size=3))
+def test_each_region_and_relation_is_told_of_exactly_once_and_each_result_is_of_the_config(
+    config: str, regions: list[Region], links: list[Relation]
+) -> None:
+    draft = fitted(config, *regions, relations=tuple(links))
+    assert len(draft.notes) == len(regions) + len(links)
+    known = {control.name: control for control in read_labeling_config(config).controls}
+    for result in draft.results:
+        if result["type"] == "relation":
+            continue
+        control = known[result["from_name"]]
+        assert (result["type"], result["to_name"]) == (control.tag.lower(), control.to_name)
+        for label in result["value"].get(result["type"], ()) if result["type"] != "choices" else ():
+            assert label in control.labels
+    assert (not draft.results) <= all(note.verb == "dropped" for note in draft.notes)

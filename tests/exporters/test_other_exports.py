@@ -236,6 +236,49 @@ def test_files_of_other_kinds_are_refused_by_their_name(tmp_path, name, text, ki
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+SAID = {"id": 5, "result": [{"type": "choices", "from_name": "mood", "value": {"choices": ["up"]}}]}
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {
+            "count": 1,
+            "next": None,
+            "previous": None,
+            "results": [{"id": 3, "data": {"review": "Fine."}, "annotations": [SAID]}],
+        },
+        {"action": "ANNOTATION_CREATED", "task": {"id": 3, "data": {"review": "Fine."}}, "annotation": SAID},
+    ],
+    ids=["a page of the API", "what a webhook is told"],
+)
+def test_tasks_inside_what_the_server_says_are_read(tmp_path, whole):
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    report = convert(tmp_path / "in.json", tmp_path / "o.jsonl", strict=True)
+    assert report.carried == {"choices": 1}
+    (line,) = map(json.loads, (tmp_path / "o.jsonl").read_text().splitlines())
+    assert (line["text"], line["accept"], line["meta"]["task_id"]) == ("Fine.", ["up"], 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "value"),
+    [
+        (4, "number", {"number": 4}),
+        (0.5, "number", {"number": 0.5}),
+        ([["a", "b"]], "taxonomy", {"taxonomy": [["a", "b"]]}),
+        ("up", "choices", {"choices": ["up"]}),
+        (True, "choices", {"choices": [True]}),
+    ],
+)
+def test_an_answer_in_json_min_keeps_its_type_without_a_config(tmp_path, answer, kind, value):
+    row = {"review": "Fine.", "id": 1, "said": answer, "annotator": 1, "annotation_id": 2, "created_at": "x"}
+    (tmp_path / "in.json").write_text(json.dumps([row]))
+    convert(tmp_path / "in.json", tmp_path / "o.json")
+    (task,) = json.loads((tmp_path / "o.json").read_text())
+    (result,) = task["annotations"][0]["result"]
+    assert (result["type"], result["value"]) == (kind, value)
+
+
 def test_annotations_without_their_tasks_are_refused(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps([{"id": 1, "result": [], "task": 8}]))
     with pytest.raises(InputError, match="an annotation without its task"):

@@ -377,6 +377,25 @@ TOKENS = [
 ]
 
 
+def test_an_option_that_is_a_page_is_called_by_what_it_says(tmp_path):
+    options = [{"id": 1, "html": "<b>Nine &amp; ten</b>"}, {"id": 2, "html": "<b>Two</b>", "text": "2nd"}]
+    line = {"text": "How many?", "options": options, "accept": [1, 2], "answer": "accept"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line))
+    assert exporters.convert(tmp_path / "in.jsonl", tmp_path / "o.json", strict=True).carried == {
+        "choices": 1
+    }
+    (task,) = json.loads((tmp_path / "o.json").read_text())
+    assert task["annotations"][0]["result"][0]["value"] == {"choices": ["Nine & ten", "2nd"]}
+
+
+def test_what_an_option_shows_beside_its_name_is_counted(tmp_path):
+    line = {"text": "Which?", "options": [{"id": 2, "image": "b.jpg"}], "accept": [2], "answer": "accept"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line))
+    report = exporters.convert(tmp_path / "in.jsonl", tmp_path / "o.json")
+    assert report.carried == {"choices": 1}
+    assert report.dropped == {("key", "'image' in options is not known"): 1}
+
+
 def test_relations_by_the_positions_of_tokens_alone_are_read(tmp_path):
     line = {
         "text": "Ann Lee met Bo",

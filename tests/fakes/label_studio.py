@@ -72,6 +72,8 @@ class FakeLabelStudio:
         All that it knows; change it while holding `lock`.
     requests : list of Request
         The log, oldest first.
+    deliveries : list of Delivery
+        The webhooks that were sent, and what came of them.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class FakeLabelStudio:
         self.world = World(seed)
         self.lock = threading.RLock()
         self.requests: list[Request] = []
+        self.deliveries: list[outgoing.Delivery] = []
         self.tokens = Tokens(access_lifetime, legacy_tokens)
         admin = self.world.add_user("admin@example.org")
         self.token = self.tokens.new_personal(admin)
@@ -211,4 +214,4 @@ class FakeLabelStudio:
             if not hook["is_active"] or not (hook["send_for_all_actions"] or action in hook["actions"]):
                 continue
             more = payload | {"project": described} if hook["send_payload"] else {}
-            outgoing.send_webhook(hook, {"action": action} | more)
+            self.deliveries.append(outgoing.send_webhook(hook, project, {"action": action} | more))

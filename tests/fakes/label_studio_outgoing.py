@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -13,12 +14,38 @@ WEBHOOK_TIMEOUT = 1.0
 HEALTH_TIMEOUT, SETUP_TIMEOUT, PREDICT_TIMEOUT = 1.0, 3.0, 100.0
 
 
-def send_webhook(hook: Json, body: Json) -> None:
+@dataclass(frozen=True)
+class Delivery:
+    """One event that was sent: when (by the monotonic clock), for how long, and what came of it.
+
+    Attributes
+    ----------
+    outcome : the answer's status, or the name of the error
+    queued : whether the answer says that a round is asked for
+    """
+
+    project: int
+    action: str
+    url: str
+    at: float
+    seconds: float
+    outcome: int | str
+    queued: bool = False
+
+
+def send_webhook(hook: Json, project: int, body: Json) -> Delivery:
     """Send one event once; whatever happens to it, the annotator is not told."""
+    begun, queued = time.monotonic(), False
+    outcome: int | str = 0
     try:
-        _send("POST", hook["url"], None, json=body, headers=hook["headers"], timeout=WEBHOOK_TIMEOUT)
-    except requests.RequestException:
-        return
+        answer = _send("POST", hook["url"], None, json=body, headers=hook["headers"], timeout=WEBHOOK_TIMEOUT)
+        outcome, queued = answer.status_code, answer.json().get("queued") is True
+    except requests.HTTPError as error:
+        outcome = error.response.status_code
+    except (requests.RequestException, ValueError) as error:
+        outcome = type(error).__name__
+    took = time.monotonic() - begun
+    return Delivery(project, str(body["action"]), hook["url"], begun, took, outcome, queued)
 
 
 def reach(backend: Json, project: Json, hostname: str, token: str) -> str | None:

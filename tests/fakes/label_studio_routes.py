@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -28,6 +29,7 @@ class Request:
     client: tuple[str, int] = ("", 0)
     user: int = 0
     status: int = 0
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def body(self) -> Any:
@@ -222,6 +224,9 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", r"/api/tasks/(\d+)/", _done(lambda w, r, n: whole(w, w.get("tasks", n[0])))),
     ("PATCH", r"/api/tasks/(\d+)/", _change_task),
     ("POST", "/api/dm/actions/", _action),
+    ("GET", "/api/dm/views/", _done(lambda w, r, n: w.tabs_of(int(r.params["project"])))),
+    ("POST", "/api/dm/views/", _done(lambda w, r, n: w.add_tab(r.body), 201)),
+    ("DELETE", r"/api/dm/views/(\d+)/", _done(lambda w, r, n: w.delete_tab(n[0]), 204)),
     (
         "POST",
         r"/api/tasks/(\d+)/annotations/",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import re
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 from xml.etree import ElementTree
 
@@ -61,12 +61,13 @@ class World:
         self.predictions: dict[int, Json] = {}
         self.webhooks: dict[int, Json] = {}
         self.ml_backends: dict[int, Json] = {}
+        self.views: dict[int, Json] = {}
         self.uploads: dict[int, str] = {}
         self.files: dict[str, bytes] = {}
         self.locks: dict[int, set[int]] = {}
         self.random = random.Random(seed)
         self.events: list[Event] = []
-        self._ids: dict[str, Any] = {}
+        self._ids: dict[str, int] = {}
         self._unique_ids: dict[int, str] = {}
         self._clock = datetime.now(UTC)
 
@@ -74,12 +75,21 @@ class World:
 
     def new_id(self, kind: str) -> int:
         """Return the next id of its kind."""
-        return next(self._ids.setdefault(kind, count(1)))
+        self._ids[kind] = self._ids.get(kind, 0) + 1
+        return self._ids[kind]
 
     def now(self) -> str:
         """Return the time, never the same twice."""
         self._clock = max(datetime.now(UTC), self._clock + timedelta(microseconds=1))
         return self._clock.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def backup(self) -> Json:
+        """Return all that it knows, as a copy of its database would hold it."""
+        return copy.deepcopy({name: value for name, value in vars(self).items() if name != "_clock"})
+
+    def restore(self, backup: Json) -> None:
+        """Know what it knew then and nothing else: ids that were given since are given again."""
+        vars(self).update(copy.deepcopy(backup))
 
     def get(self, kind: str, which: int | str) -> Json:
         """Return one object; refuse with 404 as Label Studio does."""
@@ -168,7 +178,7 @@ class World:
         """Delete a project with all that belongs to it; nobody is told."""
         self.get("projects", number)
         self.delete_tasks(number, [task["id"] for task in self.tasks_of(number)], silent=True)
-        for kind in (self.webhooks, self.ml_backends):
+        for kind in (self.webhooks, self.ml_backends, self.views):
             for key in [key for key, one in kind.items() if one["project"] == number]:
                 del kind[key]
         del self.projects[number]
@@ -357,6 +367,25 @@ class World:
         task = self.get("predictions", number)["task"]
         del self.predictions[number]
         self.touch(task)
+
+    # The Data Manager's tabs
+
+    def tabs_of(self, project: int) -> list[Json]:
+        """Return the tabs of a project, oldest first."""
+        self.get("projects", project)
+        return [tab for tab in self.views.values() if tab["project"] == project]
+
+    def add_tab(self, body: Json) -> Json:
+        """Return the new tab."""
+        self.get("projects", body["project"])
+        number = self.new_id("views")
+        self.views[number] = {"id": number, "project": body["project"], "data": body["data"]}
+        return self.views[number]
+
+    def delete_tab(self, number: int) -> None:
+        """Delete a tab."""
+        self.get("views", number)
+        del self.views[number]
 
 
 def _fits(config: str, result: list[Any]) -> bool:

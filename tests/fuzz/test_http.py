@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from backend.web.openapi import OPERATIONS, description
+from backend.web.openapi import ACTIONS, OPERATIONS, PARAMETERS, description
 from tests.backend.web.conftest import SECRET
 from tests.fuzz.inputs import ANYTHING, by_schema, changed, kept, tries
 
@@ -49,11 +51,54 @@ def test_the_written_description_is_the_one_of_the_code() -> None:
 
 def test_every_route_is_described_and_nothing_else(client: FlaskClient) -> None:
     routes = {
-        (method.lower(), str(rule).replace("<int:project>", "{project}"))
+        (method.lower(), _address(str(rule)))
         for rule in client.application.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert routes == set(OPERATIONS)
+
+
+def _address(rule: str) -> str:
+    """Return a route as OpenAPI writes it."""
+    named = re.sub(r"<(?:any\([^)]*\):|int:|path:)?(\w+?)(?:_id)?>", r"{\1}", rule)
+    return named.replace("{form}", "{format}")
+
+
+PAGES = [path for method, path in OPERATIONS if path.startswith("/dashboard") and method == "get"]
+WORDS = st.text(max_size=12) | st.sampled_from(
+    ["0", "-1", "9" * 30, "1e9", "../..", "%00", "learning", "queue"]
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@tries(15)
+@given(
+    names=st.fixed_dictionaries(dict.fromkeys(PARAMETERS, WORDS)),
+    query=st.dictionaries(
+        st.sampled_from(["q", "state", "order", "page", "queue", "rounds", "suspects", "what", "done"]), WORDS
+    ),
+)
+def test_any_page_is_answered_as_described(
+    client: FlaskClient, path: str, names: dict[str, str], query: dict[str, str]
+) -> None:
+    filled = {name: quote(word, safe="") for name, word in names.items()}
+    answer = client.get(path.format(**filled), query_string=query)
+    # Of an address that no route has, 404 is said before any description.
+    assert str(answer.status_code) in {*DESCRIPTION["paths"][path]["get"]["responses"], "404", "308"}
+    assert answer.status_code < 500
+
+
+@tries(25)
+@given(
+    action=st.sampled_from(ACTIONS),
+    project=WORDS,
+    form=st.dictionaries(st.sampled_from(["token", "version", "pause", "batch_size"]), WORDS),
+)
+def test_no_made_up_form_is_taken(
+    client: FlaskClient, action: str, project: str, form: dict[str, str]
+) -> None:
+    answer = client.post(f"/dashboard/{quote(project, safe='')}/{action}", data=form)
+    assert answer.status_code in (403, 404)
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda o: o[1])

@@ -37,8 +37,11 @@ class MultipleChoice(Control):
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> frozenset[Member] | None:
         """Return what was picked. Nothing picked is an answer, too, unless the control is required."""
-        given = [c for c in self.values_in(result, "choices") if isinstance(c, list)]
-        members = [member for choices in given for member in map(_member, choices) if member is not None]
+        given = list(self.values_in(result, "choices"))
+        lists = (choices for choices in given if isinstance(choices, list))
+        members = [member for choices in lists for member in map(_member, choices) if member is not None]
+        if any(given) and not members:
+            return None
         required = self.tag.attributes.get("required", "").lower() == "true"
         return frozenset(members) if members or not required else None
 

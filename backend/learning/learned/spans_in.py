@@ -10,7 +10,7 @@ import numpy as np
 from backend.learning.answers import Guess, Span
 from backend.learning.learned.base import How, Learned
 from backend.learning.learned.crf import ConditionalRandomField, Reading
-from backend.learning.learned.words import shape_of, words_of
+from backend.learning.learned.words import words_of
 from backend.learning.shown_text import Page, ShownText
 from backend.learning.tasks import Tasks
 from backend.learning.vectorize import State
@@ -22,8 +22,8 @@ MOST_TAGS = 1000
 class SpansIn(Learned):
     """Where labeled spans stand in a text.
 
-    A task is in doubt as far as its least sure word is (least token probability); of tasks whose least sure
-    words look alike, a batch holds one.
+    A task is in doubt as far as its least sure word is (least token probability); of tasks with the same
+    least sure word, a batch holds one.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class SpansIn(Learned):
     def groups(self, tasks: Tasks) -> np.ndarray:
         readings, texts = self._readings(tasks)
         looks = [
-            shape_of(words[int(r.sure.argmin())]) if len(r.sure) else ""
+            words[int(r.sure.argmin())].lower() if len(r.sure) else ""
             for r, words in zip(readings, texts, strict=True)
         ]
         return np.unique(np.array(looks, dtype=object).astype(str), return_inverse=True)[1]

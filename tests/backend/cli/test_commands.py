@@ -351,3 +351,6 @@ class TestDoctor:
         assert ("token", "ok") in found
         assert ("queue", "ok") in found
         assert ("backend", "problem") in found, "no web process runs here"
+        assert ("workers", "problem") in found, "nor does a worker"
+        Heartbeat(services.redis, WORKER).beat()
+        assert ("workers", "ok") in self.findings(call("doctor", "--json"))

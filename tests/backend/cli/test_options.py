@@ -83,3 +83,13 @@ def test_wrong_usage_is_said_and_changes_nothing(
     assert result.code in (1, 2)
     assert said in result.err
     assert stored_options(services.store.folder(project_id)) == {}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "share"),
+    [(100, 0.1), (149, 0.1), (150, 0.2), (300, 0.2), (450, 0.2), (600, 0.15), (899, 0.1), (10_000, 0.1)],
+)
+def test_the_audit_share_goes_by_the_number_of_tasks_unless_it_is_set(tasks: int, share: float) -> None:
+    assert ProjectOptions().for_tasks(tasks).exploration == pytest.approx(share, abs=1e-3)
+    for given in (0, 0.1, 0.3):
+        assert ProjectOptions(exploration=given).for_tasks(tasks).exploration == given

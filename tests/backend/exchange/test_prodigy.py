@@ -71,6 +71,16 @@ def dataset(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
+def environment(services: Services, fake: FakeLabelStudio) -> dict[str, str]:
+    """Return the environment of a process of its own."""
+    return os.environ | {
+        "LABEL_STUDIO_URL": fake.url,
+        "LABEL_STUDIO_API_KEY": fake.token,
+        "MODEL_DIR": str(services.settings.model_dir),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+    }
+
+
 def counts(account: dict[str, Any], kind: str = "annotation") -> dict[str, int]:
     """Return how many things of a kind became what."""
     found = {
@@ -149,6 +159,25 @@ def test_a_picture_of_label_studio_goes_along_with_its_size_and_a_missing_one_is
     # Anybody can fetch that one: it stays a link.
     assert second["image"] == elsewhere
     assert "dropped        1  task: Label Studio has no such file (task 2)" in said.err
+
+
+def test_a_reader_that_goes_away_ends_the_stream_quietly(
+    services: Services, fake: FakeLabelStudio, words: int, tasks: list[int]
+) -> None:
+    queue(services, words, *tasks)
+    command = [sys.executable, "-m", "backend.cli", "push", str(words), "--to", "prodigy", "--follow"]
+    pipe = subprocess.PIPE
+    # A second line comes only after the first was read and the pipe closed.
+    fake.fail("slow", path=f"/api/tasks/{tasks[1]}/", seconds=0.5)
+    with subprocess.Popen(command, env=environment(services, fake), stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert b"Ann won" in process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 0
+    assert "tasks seen" in said
+    assert "Pipe" not in said
 
 
 def test_guesses_go_along_only_when_asked_for(
@@ -275,14 +304,8 @@ def test_a_pull_that_was_killed_goes_on_and_adds_nothing_twice(
     texts = ("Ann won", "Bo lost", "Cy left")
     source = dataset(*(answered(task, text) for task, text in zip(tasks, texts, strict=True)))
     fake.fail("slow", path="/api/tasks/.*/annotations/", method="POST", seconds=0.5, times=9)
-    env = os.environ | {
-        "LABEL_STUDIO_URL": fake.url,
-        "LABEL_STUDIO_API_KEY": fake.token,
-        "MODEL_DIR": str(services.settings.model_dir),
-        "PYTHONPATH": str(Path(__file__).parents[3]),
-    }
     command = [sys.executable, "-m", "backend.cli", "pull", str(words), "--from", "prodigy", source]
-    with subprocess.Popen(command, env=env) as process:
+    with subprocess.Popen(command, env=environment(services, fake)) as process:
         # The second is on its way: its answer will find nobody.
         while len(fake.seen("POST", "/api/tasks/.*/annotations/")) < 2:
             assert process.poll() is None
@@ -468,6 +491,18 @@ def test_a_dataset_is_read_by_prodigys_own_package(
     assert "Datasets: news, old" in said.err
 
 
+def test_answers_can_come_by_standard_input(
+    services: Services, fake: FakeLabelStudio, words: int, tasks: list[int]
+) -> None:
+    command = [sys.executable, "-m", "backend.cli", "pull", str(words), "--from", "prodigy", "-", "--json"]
+    lines = json.dumps(answered(tasks[0], "Ann won", accept=["sport"]))
+    done = subprocess.run(
+        command, env=environment(services, fake), input=lines, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert counts(json.loads(done.stdout)) == {"carried": 1}
+
+
 def test_nothing_to_pull_from_is_an_error(call: Call, words: int) -> None:
     said = call("pull", str(words), "--from", "prodigy")
     assert said.code == 1
@@ -481,4 +516,7 @@ def test_a_damaged_file_names_the_place_and_what_came_before_stays(
     path.write_text(json.dumps(answered(tasks[0], "Ann won", accept=["sport"])) + '\n{"text": "Bo')
     said = call("pull", str(words), "--from", "prodigy", str(path))
     assert said.code == 1
+    assert "carried        1  annotation" in said.err
+    assert "nothing was lost" not in said.err
     assert "cut.jsonl" in said.err
+    assert len(label_studio.task(tasks[0])["annotations"]) == 1

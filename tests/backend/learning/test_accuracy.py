@@ -42,24 +42,47 @@ def now(n: int, n_uniform: int, last: Accuracy | None = None, **given: Any) -> A
 @pytest.mark.parametrize(
     ("n_uniform", "exploration", "said"),
     [
-        (0, 0.1, "not known yet: 0 of 30 audit labels, about 300 more labels to give"),
-        (12, 0.1, "not known yet: 12 of 30 audit labels, about 180 more labels to give"),
-        (29, 0.3, "not known yet: 29 of 30 audit labels, about 4 more labels to give"),
+        (0, 0.1, "0 of 30 audit labels, about 300 more labels to give"),
+        (12, 0.1, "12 of 30 audit labels, about 180 more labels to give"),
+        (29, 0.3, "29 of 30 audit labels, about 4 more labels to give"),
         (
             5,
             0.0,
-            "not known yet: 5 of 30 audit labels, and none will come: "
-            "set the project's option exploration above 0",
+            "5 of 30 audit labels, and none will come: set the project's option exploration above 0",
         ),
     ],
 )
-def test_with_few_audit_labels_it_says_what_is_missing_and_no_number(
+def test_with_few_audit_labels_it_says_what_is_missing_and_gives_an_early_estimate(
     n_uniform: int, exploration: float, said: str
 ) -> None:
     found = now(200, n_uniform, exploration=exploration)
-    assert str(found) == said
+    assert found.unknown_because == said
     assert (found.value, found.low, found.high, found.audit_labels) == (None, None, None, n_uniform)
-    assert found.short == "-"
+    sampler, rest = fitted(200, n_uniform)
+    estimate = sampler.estimate_accuracy(rest, confidence=0.9)
+    assert (found.early, found.early_low, found.early_high) == (float(estimate), estimate.low, estimate.high)
+    assert str(found) == (
+        f"early, biased: {found.early:.0%} ({found.early_low:.0%} to {found.early_high:.0%}; of 200 labels); "
+        f"{said}"
+    )
+    assert found.short == f"early {found.early:.0%} ({found.early_low:.0%}-{found.early_high:.0%})"
+
+
+def test_of_very_few_labels_no_number_is_given() -> None:
+    found = now(39, 3)
+    assert str(found) == "not known yet: 3 of 30 audit labels, about 270 more labels to give"
+    assert (found.early, found.short) == (None, "-")
+    assert now(40, 3).early is not None
+
+
+def test_a_project_with_few_tasks_left_is_not_asked_for_more_than_there_are() -> None:
+    sampler, _ = fitted(200, 10)
+    left, none = X[200:260], X[:0]
+    found = accuracy_now(sampler, left, Accuracy(), exploration=0.1)
+    assert found.unknown_because == "10 of 30 audit labels; too few for more, with 60 tasks left"
+    found = accuracy_now(sampler, none, Accuracy(), exploration=0.1)
+    assert found.unknown_because == "10 of 30 audit labels; every task that can be read has a label"
+    assert found.early is not None
 
 
 def test_an_estimate_that_rests_on_too_few_is_withdrawn() -> None:

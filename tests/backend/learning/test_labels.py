@@ -149,6 +149,7 @@ def test_nonsense_of_one_annotator_does_not_take_the_others_answer_away() -> Non
             "choices",
             ["a", "b"],
         ),
+        ("<Choices name='q' toName='t' choice='multiple'><Choice value='a'/></Choices>", "choices", "a"),
         ("<Number name='q' toName='t'/>", "number", "three"),
         ("<Taxonomy name='q' toName='t'><Choice value='a'/></Taxonomy>", "taxonomy", "a"),
         ("<Ranker name='q' toName='t'/>", "ranker", 7),

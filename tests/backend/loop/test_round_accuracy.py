@@ -72,7 +72,8 @@ def test_accuracy_is_reported_once_thirty_audit_labels_are_there_and_stands_unti
     loop.round()
     loop.label(40)
     loop.round()
-    assert str(loop.accuracy) == ("not known yet: 20 of 30 audit labels, about 20 more labels to give")
+    assert loop.accuracy.unknown_because == "20 of 30 audit labels, about 20 more labels to give"
+    assert str(loop.accuracy).startswith("early, biased: ")
     loop.label(30)
     assert loop.round() == "published"
     known = loop.accuracy

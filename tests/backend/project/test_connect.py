@@ -59,11 +59,12 @@ def test_connect_makes_backend_and_webhook_says_so_and_leaves_the_sampling_to_th
         found={"sampling": "Sequential sampling", "model_version": ""},
         webhook_id=webhook["id"],
         ml_backend_id=backend["id"],
+        tab_id=max(fake.world.views),
         bound_to=identity_of(fake.url, fake.world.projects[project_id]),
         addresses=[services.settings.address],
     )
     told = "\n".join(said)
-    for word in ("on for this project", "ML backend added", "webhook"):
+    for word in ("on for this project", "ML backend added", "webhook", "Data Manager tab added"):
         assert word in told
     assert "secret" not in told
 

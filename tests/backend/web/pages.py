@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from backend.settings import Settings
 from backend.web import create_app
 
-from .conftest import Marker, TextLengthPredictor
+from .conftest import UP, Marker, TextLengthPredictor
 
 BASE = "http://127.0.0.1:9090"
 
@@ -66,8 +66,9 @@ def client_of(folder: Path, **given: Any) -> FlaskClient:
         "label_studio_url": "http://127.0.0.1:1",
         "label_studio_api_key": "a-token",
     }
+    alive = given.pop("alive", UP)
     settings = Settings(_env_file=None, **(defaults | given))
-    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor(), alive=lambda: None)
+    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor(), alive=lambda: alive)
     return app.test_client()
 
 
