@@ -29,6 +29,7 @@ FILES = (
     "encoded/asked",
 )
 QUEUE_FILE = "queue.json"
+AGAIN = "; again in "
 MOST_FILES = 200
 Signature = tuple[tuple[int, int, int] | None, ...]
 Content = TypeVar("Content")
@@ -75,10 +76,15 @@ class StatusShelf:
     def __init__(self, store: ModelStore, alive: Callable[[], Alive | None]):
         self._store, self._alive = store, alive
         self._kept: dict[int, tuple[Signature, Alive | None, ProjectStatus]] = {}
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
 
     def all(self) -> list[ProjectStatus]:
         """Return the states of all projects, by their numbers."""
+        # One at a time: the second finds on the shelf what the first has read.
+        with self._reading:
+            return self._all()
+
+    def _all(self) -> list[ProjectStatus]:
         ids = self._store.project_ids()
         queue = _signature(self._store.root, (QUEUE_FILE,))
         alive = self._alive()
@@ -99,8 +105,8 @@ class StatusShelf:
         if kept is not None and kept[:2] == (seen, alive):
             return kept[2]
         status = project_status(self._store, project_id, alive)
-        # A problem names the seconds until the next try.
-        if status.problem is None:
+        # A round that failed is tried again in so many seconds: these become fewer while no file changes.
+        if AGAIN not in (status.problem or ""):
             with self._lock:
                 self._kept[project_id] = (seen, alive, status)
         return status

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.store.poll_note import note_poll
+from backend.store.progress import ProgressFile
 from backend.store.wishes import note_pause
 from backend.web import create_app
 from backend.web.pages.listing import PER_PAGE, page_of
@@ -111,6 +112,18 @@ def test_a_project_that_changes_is_shown_as_it_is_now(tmp_path: Path) -> None:
     assert "settled" in get(client).text
     note_pause(folder)
     assert titles(client, "?state=paused") == ["3"]
+
+
+def test_the_seconds_until_the_next_try_become_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, client = make_project(tmp_path), client_of(tmp_path)
+    ProgressFile(project).fail("Label Studio is away")
+    progress = ProgressFile(project).read()
+    shown = []
+    for now in (progress.failed_at, progress.failed_at + 3):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        shown.append(get(client).text)
+    assert "again in 5 s" in shown[0]
+    assert "again in 2 s" in shown[1]
 
 
 def test_it_says_at_what_time_it_was_read(tmp_path: Path) -> None:
