@@ -97,9 +97,14 @@ def table(result: dict[str, Any]) -> str:
             f"| {name} | {r['seeds']} | {at['loop']:.1%} | {at['random']:.1%} | {100 * gain['mean']:.1f} ± "
             f"{100 * gain['standard_error']:.1f} | {r['seeds_ahead']} of {r['seeds']} | "
             f"{_labels(needed['loop'])} | {_labels(needed['random'])} | {_ratio(r['ratio'])} | "
-            f"{_labels(needed['random_without_encoder'])} | {_ratio(r['ratio_with_encoder'])} |"
+            f"{_plain(needed)} | {_ratio(r.get('ratio_with_encoder'))} |"
         )
     return "\n".join(lines)
+
+
+def _plain(needed: dict[str, float | None]) -> str:
+    # Results of before there was an encoder do not say.
+    return _labels(needed["random_without_encoder"]) if "random_without_encoder" in needed else "-"
 
 
 def _labels(number: float | None) -> str:

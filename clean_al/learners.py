@@ -43,7 +43,8 @@ class SketchedLogisticRegression(SparseLogisticRegression):
 
     A long column is regularized little. With few labels the sketch should decide, with many the single words
     beside it; so from FEW labels on the sketch is shortened by (FEW / n) ^ 0.75 for the fit. The weights
-    found are those for X as given: it predicts, and is stored, like any other logistic regression.
+    found are those for X as given: it predicts, and is stored, like any other logistic regression. Below FEW
+    labels each counts FEW / n times: a penalty that outweighs 20 labels would leave all classes nearly alike.
 
     Parameters
     ----------
@@ -60,7 +61,13 @@ class SketchedLogisticRegression(SparseLogisticRegression):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SketchedLogisticRegression:
         """Fit the model; see the class."""
-        share = min(1.0, (self.FEW / X.shape[0]) ** 0.75)
+        few = self.FEW / max(X.shape[0], 1)
+        if few > 1 and self.n_sketch:
+            # As C * FEW / n, which as a parameter would not be the caller's any more.
+            counted = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight)
+            super().fit(X, y, few * counted)
+            return self
+        share = min(1.0, few**0.75)
         if share == 1.0 or self.n_sketch == 0:
             super().fit(X, y, sample_weight)
             return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from backend.learning.accuracy import Accuracy, read_accuracy
@@ -12,7 +13,7 @@ from backend.project.states import Facts, problem_of, state_of
 from backend.store.connection import is_connected, is_damaged, read_connection
 from backend.store.files import read_record
 from backend.store.healing import printable
-from backend.store.insight import SavedLabels, StopAdvice, load_insight
+from backend.store.insight import Insight, SavedLabels, StopAdvice, load_insight
 from backend.store.models import ModelStore
 from backend.store.poll_note import PollNote
 from backend.store.progress import ProgressFile
@@ -107,11 +108,13 @@ def _status(store: ModelStore, project_id: int, alive: Alive | None) -> ProjectS
         last_round=report.get("ended_at"),
         seconds=dict(report.get("seconds", {})),
         problem=problem and printable(problem),
-        notes=[
-            printable(note) for note in (*report.get("notes", []), *encoding_notes(folder), *insight.problems)
-        ],
+        notes=_notes(report, insight, folder),
         accuracy=read_accuracy(report),
         stop=insight.stop,
         savings=insight.savings,
         suspects=len(insight.suspects),
     )
+
+
+def _notes(report: dict[str, Any], insight: Insight, folder: Path) -> list[str]:
+    return [printable(n) for n in (*report.get("notes", []), *insight.problems, *encoding_notes(folder))]

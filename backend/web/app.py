@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 from flask import Flask
 
+from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.store.models import ModelStore
 from backend.web import ml_protocol, operations, pages, webhooks
@@ -17,14 +18,19 @@ from backend.web.problems import answer_errors
 from backend.web.process_gauges import ProcessGauges
 from backend.web.project_gauges import ProjectGauges
 from backend.web.readiness import Readiness
-from backend.web.shelf import AskAlive, StatusShelf
+from backend.web.shelf import StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
+from backend.web.watch import AliveWatch
 
 BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
 
 def create_app(
-    settings: Settings, *, dirty_marker: DirtyMarker | None = None, predictor: Predictor | None = None
+    settings: Settings,
+    *,
+    dirty_marker: DirtyMarker | None = None,
+    predictor: Predictor | None = None,
+    alive: Callable[[], Alive | None] | None = None,
 ) -> Flask:
     """Return the WSGI app that Label Studio talks to.
 
@@ -33,6 +39,7 @@ def create_app(
     settings : as `read_settings` returns them
     dirty_marker : who is told that a project changed; by default Redis is
     predictor : who answers /predict; by default the published models under MODEL_DIR do
+    alive : which processes run, for the pages; by default as Redis last said
 
     Raises
     ------
@@ -53,7 +60,7 @@ def create_app(
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
         label_configs=SeenTexts(),
-        statuses=StatusShelf(store, alive_in_redis(settings)),
+        statuses=StatusShelf(store, alive or redis_watch(settings)),
         readiness=Readiness(settings),
     )
     metrics.time_requests(app)
@@ -73,14 +80,13 @@ def redis_marker(settings: Settings) -> DirtyMarker:
     return RedisMarker.of(services, services.impatient_redis)
 
 
-def alive_in_redis(settings: Settings) -> AskAlive | None:
-    """Return who can be asked which processes run; None without a Redis of which this process knows."""
-    if settings.redis_url is None:
-        return None
+def redis_watch(settings: Settings) -> Callable[[], Alive | None]:
+    """Return what tells which processes run, as Redis last said."""
     from backend.loop.heartbeat import ask_alive
     from backend.services import Services
 
-    return partial(ask_alive, Services(settings))
+    services = Services(settings)
+    return AliveWatch(lambda: ask_alive(services)).latest
 
 
 def store_predictor(settings: Settings) -> Predictor:

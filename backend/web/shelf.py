@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -30,9 +29,6 @@ FILES = (
     "encoded/asked",
 )
 QUEUE_FILE = "queue.json"
-# Seconds for which the answer who is alive is good: a page that is renewed must not ask for each project.
-GOOD_FOR = 2.0
-AskAlive = Callable[[], Alive]
 MOST_FILES = 200
 Signature = tuple[tuple[int, int, int] | None, ...]
 Content = TypeVar("Content")
@@ -73,20 +69,19 @@ class StatusShelf:
 
     Parameters
     ----------
-    ask_alive : who can be asked which processes run; without it the states are from MODEL_DIR alone
+    alive : returns which processes run, without waiting for anybody; None while that is not known
     """
 
-    def __init__(self, store: ModelStore, ask_alive: AskAlive | None = None):
-        self._store, self._ask_alive = store, ask_alive
-        self._kept: dict[int, tuple[Alive | None, Signature, ProjectStatus]] = {}
-        self._alive: Alive | None = None
-        self._asked_at = -GOOD_FOR
+    def __init__(self, store: ModelStore, alive: Callable[[], Alive | None]):
+        self._store, self._alive = store, alive
+        self._kept: dict[int, tuple[Signature, Alive | None, ProjectStatus]] = {}
         self._lock = threading.Lock()
 
     def all(self) -> list[ProjectStatus]:
         """Return the states of all projects, by their numbers."""
         ids = self._store.project_ids()
-        queue, alive = _signature(self._store.root, (QUEUE_FILE,)), self._who_is_alive()
+        queue = _signature(self._store.root, (QUEUE_FILE,))
+        alive = self._alive()
         found = [self._one(i, queue, alive) for i in ids]
         with self._lock:
             self._kept = {i: kept for i, kept in self._kept.items() if i in set(ids)}
@@ -94,29 +89,20 @@ class StatusShelf:
 
     def one(self, project_id: int) -> ProjectStatus:
         """Return the state of one project, read now: its notes come from more files than these."""
-        return project_status(self._store, project_id, self._who_is_alive())
-
-    def _who_is_alive(self) -> Alive | None:
-        if self._ask_alive is None:
-            return None
-        with self._lock:
-            if time.monotonic() - self._asked_at >= GOOD_FOR:
-                self._alive = self._ask_alive()
-                self._asked_at = time.monotonic()
-            return self._alive
+        return project_status(self._store, project_id, self._alive())
 
     def _one(self, project_id: int, queue: Signature, alive: Alive | None) -> ProjectStatus:
         # Before the files are read: what changes meanwhile is read again next time.
         seen = queue + _signature(self._store.folder(project_id), FILES)
         with self._lock:
             kept = self._kept.get(project_id)
-        if kept is not None and kept[:2] == (alive, seen):
+        if kept is not None and kept[:2] == (seen, alive):
             return kept[2]
         status = project_status(self._store, project_id, alive)
         # A problem names the seconds until the next try.
         if status.problem is None:
             with self._lock:
-                self._kept[project_id] = (alive, seen, status)
+                self._kept[project_id] = (seen, alive, status)
         return status
 
 

@@ -17,7 +17,19 @@ def data(n: int) -> tuple[sparse.csr_matrix, np.ndarray]:
     return sparse.hstack([sparse.csr_matrix(sketch), words], format="csr"), y
 
 
-def test_up_to_300_labels_it_is_plain_logistic_regression():
+@pytest.mark.parametrize(("n", "times"), [(30, 10), (150, 2)])
+def test_below_300_labels_each_counts_as_many_times_as_make_300(n, times):
+    X, y = data(n)
+    ours = SketchedLogisticRegression(3, max_iter=5000).fit(X, y)
+    plain = SparseLogisticRegression(C=10.0 * times, max_iter=5000).fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), plain.predict_proba(X), atol=5e-3)
+    assert ours.get_params()["C"] == 10.0
+    weighted = SketchedLogisticRegression(3, max_iter=5000).fit(X, y, np.full(n, 1 / times))
+    once = SparseLogisticRegression(C=10.0, max_iter=5000).fit(X, y)
+    np.testing.assert_allclose(weighted.predict_proba(X), once.predict_proba(X), atol=5e-3)
+
+
+def test_at_300_labels_it_is_plain_logistic_regression():
     X, y = data(300)
     ours = SketchedLogisticRegression(3, random_state=0).fit(X, y)
     plain = SparseLogisticRegression(C=10.0, max_iter=1000, random_state=0).fit(X, y)

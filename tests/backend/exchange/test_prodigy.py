@@ -491,6 +491,18 @@ def test_a_dataset_is_read_by_prodigys_own_package(
     assert "Datasets: news, old" in said.err
 
 
+def test_answers_can_come_by_standard_input(
+    services: Services, fake: FakeLabelStudio, words: int, tasks: list[int]
+) -> None:
+    command = [sys.executable, "-m", "backend.cli", "pull", str(words), "--from", "prodigy", "-", "--json"]
+    lines = json.dumps(answered(tasks[0], "Ann won", accept=["sport"]))
+    done = subprocess.run(
+        command, env=environment(services, fake), input=lines, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert counts(json.loads(done.stdout)) == {"carried": 1}
+
+
 def test_nothing_to_pull_from_is_an_error(call: Call, words: int) -> None:
     said = call("pull", str(words), "--from", "prodigy")
     assert said.code == 1

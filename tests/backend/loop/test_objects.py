@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.errors import ProjectNotOrderable
 from backend.label_studio.client import LabelStudio
 from backend.loop.lease import take_lease
 from backend.loop.report import RoundReport
@@ -213,10 +214,12 @@ class TestOtherHosts:
                 f"{N} tasks: files at {cdn.entry} are not fetched; set CLEAN_AL_MEDIA_HOSTS={cdn.entry} to "
                 "allow it"
             )
-            assert told in do_round(project).notes
+            with pytest.raises(ProjectNotOrderable) as caught:
+                do_round(project)
+            assert told in str(caught.value)
             assert cdn.asked == []
             allowed = Services(services.settings.model_copy(update={"media_hosts": cdn.entry}))
-            with take_lease(services.redis, project, 15, services.store.published(project).fence) as lease:  # type: ignore[union-attr]
+            with take_lease(services.redis, project, 15, 1) as lease:
                 assert lease is not None
                 report = run_round(allowed, project, lease)
             assert not any("not fetched" in note for note in report.notes)

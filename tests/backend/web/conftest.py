@@ -12,9 +12,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from backend.errors import QueueUnavailable
+from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.web import create_app
 
+# Of all kinds of processes one.
+UP = Alive(1, 1, 1)
 SECRET = "a-webhook-secret-for-tests"
 WITH_SECRET = {"Authorization": f"Bearer {SECRET}"}
 
@@ -108,7 +111,7 @@ def app_for(
     settings_for: Callable[..., Settings], marker: Marker, predictor: TextLengthPredictor
 ) -> Callable[..., Flask]:
     def make(**given: Any) -> Flask:
-        return create_app(settings_for(**given), dirty_marker=marker, predictor=predictor)
+        return create_app(settings_for(**given), dirty_marker=marker, predictor=predictor, alive=lambda: UP)
 
     return make
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from backend.settings import Settings
 from backend.web import create_app
 
-from .conftest import Marker, TextLengthPredictor
+from .conftest import UP, Marker, TextLengthPredictor
 
 BASE = "http://127.0.0.1:9090"
 
@@ -58,16 +58,17 @@ class Page(HTMLParser):
 
 
 def client_of(folder: Path, **given: Any) -> FlaskClient:
-    """Return a client of an app over this MODEL_DIR; it knows of no Redis, and no Label Studio is there."""
+    """Return a client of an app over this MODEL_DIR; neither Redis nor Label Studio are there."""
     defaults = {
         "model_dir": folder,
         "webhook_secret": "a-webhook-secret-for-tests",
-        "redis_url": None,
+        "redis_url": "redis://127.0.0.1:1/0",
         "label_studio_url": "http://127.0.0.1:1",
         "label_studio_api_key": "a-token",
     }
+    alive = given.pop("alive", UP)
     settings = Settings(_env_file=None, **(defaults | given))
-    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor())
+    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor(), alive=lambda: alive)
     return app.test_client()
 
 

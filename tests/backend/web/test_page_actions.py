@@ -20,7 +20,7 @@ from tests.backend.samples import chosen
 from tests.client import FullLabelStudio
 from tests.fakes.label_studio import FakeLabelStudio
 
-from .conftest import TextLengthPredictor, basic
+from .conftest import UP, TextLengthPredictor, basic
 from .pages import BASE, client_of, get
 from .projects import NEW, OLD, make_project
 
@@ -196,7 +196,7 @@ class TestForReal:
                 label_studio.annotate(ids[i], chosen(("cats", "money")[i % 2]))
             assert perform_round(project_id, services) == "published"
         services.redis.flushall()
-        app = create_app(services.settings, predictor=TextLengthPredictor())
+        app = create_app(services.settings, predictor=TextLengthPredictor(), alive=lambda: UP)
         return app.test_client()
 
     def test_a_round_now_is_a_forced_one(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.loop.heartbeat import Alive
 from backend.store.insight import CurvePoint, HeadTask, Suspect, save_insight
 from backend.store.models import ModelStore
 from backend.store.progress import ProgressFile
@@ -237,7 +238,8 @@ class TestDamage:
 
     def test_the_queue_server_is_away_and_nobody_has_noted_it_yet(self, tmp_path: Path) -> None:
         make_project(tmp_path)
-        text = get(client_of(tmp_path, redis_url="redis://127.0.0.1:1/0"), "/3").text
+        away = Alive(problem="Redis does not answer: ConnectionError")
+        text = get(client_of(tmp_path, alive=away), "/3").text
         assert "the queue does not work" in text
         assert "Redis does not answer: ConnectionError; the last order stands" in text
         assert "402" in text, "what is on disk is shown all the same"

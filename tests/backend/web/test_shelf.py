@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from backend.loop.heartbeat import Alive
 from backend.store.insight import Insight, save_insight
 from backend.store.models import ModelStore
-from backend.web import shelf
 from backend.web.shelf import StatusShelf
 
 from .projects import make_project
 
 
-def test_a_state_follows_who_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_follows_who_is_alive(tmp_path: Path) -> None:
     make_project(tmp_path)
-    monkeypatch.setattr(shelf, "GOOD_FOR", 0.0)
     now = [Alive(workers=1, polls=1, webs=1)]
     states = StatusShelf(ModelStore(tmp_path), lambda: now[-1])
     assert states.one(3).state == "settled"
@@ -27,24 +23,9 @@ def test_a_state_follows_who_is_alive(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [one.state for one in states.all()] == ["the queue does not work"]
 
 
-def test_who_is_alive_is_asked_once_for_all_projects(tmp_path: Path) -> None:
-    for number in (3, 4, 5):
-        make_project(tmp_path, number)
-    asked = []
-
-    def ask() -> Alive:
-        asked.append(1)
-        return Alive(workers=1, polls=1, webs=1)
-
-    states = StatusShelf(ModelStore(tmp_path), ask)
-    assert len(states.all()) == 3
-    assert states.all()[0].state == "settled"
-    assert len(asked) == 1
-
-
 def test_what_a_round_found_out_afterwards_is_shown_at_once(tmp_path: Path) -> None:
     folder = make_project(tmp_path)
-    states = StatusShelf(ModelStore(tmp_path))
+    states = StatusShelf(ModelStore(tmp_path), lambda: None)
     assert (states.one(3).suspects, states.one(3).state) == (1, "settled")
     save_insight(folder, Insight())
     assert (states.one(3).suspects, states.one(3).state) == (0, "learning")
