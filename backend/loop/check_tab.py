@@ -1,9 +1,9 @@
 """The tab in Label Studio's Data Manager that shows a reviewer the likely wrong labels, the likeliest first.
 
 Label Studio orders a tab by what it knows of tasks. So each suspect task has a prediction of the served
-version, empty, with a score from 1 to 2 that falls with the doubt: the tab shows scores from 1 on, lowest
-first. Places in the queue are below 1, so nobody is served a task earlier for it, and with the version these
-predictions go, too.
+version, empty, with a score from 0.9995 to 1 that falls with the doubt: the tab shows scores from 0.9995 on,
+lowest first. Places in the queue are below (the last of 1000 has 0.999), so nobody is served a task earlier
+for it, and with the version these predictions go, too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 TITLE = "Clean AL: check these"
 SCORE = "tasks:predictions_score"
-LEAST_SCORE = 1.0
+# Label Studio takes no score above 1.
+LEAST_SCORE, MOST_SCORE = 0.9995, 1.0
 # A reviewer's day; the list of all is in `clean-al suspects`.
 MOST = 200
 DATA: dict[str, Any] = {
@@ -70,8 +71,11 @@ def to_check(situation: Situation, suspects: Iterable[Suspect], version: str) ->
     scores: dict[int, float] = {}
     for suspect in suspects:
         if suspect.task in labeled:
-            score = LEAST_SCORE + 1 - min(max(suspect.score, 0.0), 1.0)
-            scores[suspect.task] = min(score, scores.get(suspect.task, 2.0))
+            sure = min(max(suspect.score, 0.0), 1.0)
+            score = MOST_SCORE - sure * (MOST_SCORE - LEAST_SCORE)
+            # What the subtraction rounds down to must not fall out of the tab.
+            score = max(score, LEAST_SCORE)
+            scores[suspect.task] = min(score, scores.get(suspect.task, MOST_SCORE))
     likeliest = sorted(scores.items(), key=lambda item: item[1])[:MOST]
     return [{"task": task, "model_version": version, "score": s, "result": []} for task, s in likeliest]
 

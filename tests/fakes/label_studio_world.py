@@ -314,7 +314,8 @@ class World:
     def add_predictions(self, project: int, rows: list[Json]) -> int:
         """Return how many predictions were stored, and no task's time changes.
 
-        None where one names a wrong task; those about what is no object of the config are dropped in silence.
+        None where one names a wrong task; those about what is no object of the config, or with a score
+        outside 0 to 1, are dropped in silence.
         """
         config = self.projects[project]["label_config"] if project in self.projects else ""
         tasks = {task["id"] for task in self.tasks_of(self.get("projects", project)["id"])}
@@ -322,7 +323,11 @@ class World:
             if row.get("task") not in tasks:
                 what = f'{row} contains invalid "task" field: task ID couldn\'t be retrieved'
                 raise invalid("non_field_errors", what)
-        rows = [row for row in rows if _fits(config, row.get("result") or [])]
+        rows = [
+            row
+            for row in rows
+            if _fits(config, row.get("result") or []) and 0 <= (row.get("score") or 0.0) <= 1
+        ]
         for row in rows:
             number = self.new_id("predictions")
             self.predictions[number] = {

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from backend.label_studio.client import LabelStudio
-from backend.loop.check_tab import DATA, TITLE
+from backend.loop.check_tab import DATA, LEAST_SCORE, MOST_SCORE, TITLE
+from backend.loop.options import ProjectOptions
 from backend.project.connect import connect, disconnect
 from backend.services import Services
 from backend.store.connection import read_connection
@@ -36,6 +37,11 @@ def shown(loop: Loop) -> list[int]:
         p for p in world.predictions.values() if p["model_version"] == version and p["score"] >= item["value"]
     ]
     return [p["task"] for p in sorted(found, key=lambda p: float(p["score"]))]
+
+
+def test_the_last_place_of_the_longest_queue_is_below_and_label_studio_takes_no_score_above_1() -> None:
+    most = max(one.le for one in ProjectOptions.model_fields["queue_size"].metadata if hasattr(one, "le"))
+    assert (most - 1) / most < LEAST_SCORE < MOST_SCORE <= 1
 
 
 class TestConnect:
@@ -99,7 +105,9 @@ def test_no_open_task_is_served_earlier_or_later_for_it(loop: Loop) -> None:
     force(loop)
     world = loop.fake.world
     version = loop.published.version
-    queue = [p for p in world.predictions.values() if p["model_version"] == version and p["score"] < 1]
+    queue = [
+        p for p in world.predictions.values() if p["model_version"] == version and p["score"] < LEAST_SCORE
+    ]
     assert [p["task"] for p in sorted(queue, key=lambda p: float(p["score"]))] == list(loop.published.head)
 
 
