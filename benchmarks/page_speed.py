@@ -132,6 +132,8 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{head}; the first page of a new process took {result['pages']['first_ms']:g} ms.",
+            f"The machine had other work beside it: a load of {result['machine']['load_before'][0]:.0f} on "
+            f"{result['machine']['cores']} cores. The last column says how long the server itself worked.",
             "",
             "| page | p50, ms | p95, ms | max, ms | of which work, ms |",
             "|---|---|---|---|---|",

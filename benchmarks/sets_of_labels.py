@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 
 from backend.demo.datasets import Dataset
 from backend.demo.simulation import Curve, LabeledPool, accuracy_at, loop_rounds, random_rounds, split
@@ -90,14 +91,40 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     given = parser.parse_args(arguments)
-    data, runs = debtags(), []
+    data = debtags()
+    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {"items": len(data), "runs": {}}
     for seed in range(given.first, given.first + given.seeds):
         pool = SetsPool(data, split(data, seed), seed)
-        run = {"loop": curve(loop_rounds(pool)), "random": curve(random_rounds(pool))}
-        at = {name: [accuracy_at(found, n) for n in SIZES] for name, found in run.items()}
-        print(seed, at, flush=True)
-        runs.append({"seed": seed} | run)
-    RESULT.write_text(json.dumps({"items": len(data), "runs": runs}, indent=1) + "\n")
+        run = {"loop": at_sizes(loop_rounds(pool)), "random": at_sizes(random_rounds(pool))}
+        print(seed, run, flush=True)
+        kept["runs"][str(seed)] = run
+        RESULT.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def at_sizes(rounds: Iterator[tuple[np.ndarray, float]]) -> list[float]:
+    """Return micro-F1 at the sizes, between two batches by a straight line."""
+    found = curve(rounds)
+    return [round(accuracy_at(found, n), 2) for n in SIZES]
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return the kept result for the docs."""
+    loop, random = (np.array([run[which] for run in result["runs"].values()]) for which in ("loop", "random"))
+    n = len(loop)
+    lines = [
+        f"Debian package descriptions ({result['items']:,}), each with any of 25 tags; two thirds are the",
+        f"pool. Micro-F1 on the rest, {n} {'seed' if n == 1 else 'seeds'}; the gain with a 95 % interval.",
+        "",
+        "| labels | loop | random order | gain (points) |",
+        "|---|---|---|---|",
+    ]
+    for i, size in enumerate(SIZES):
+        gain = loop[:, i] - random[:, i]
+        half = f" ± {t.ppf(0.975, n - 1) * gain.std(ddof=1) / np.sqrt(n):.1f}" if n > 1 else ""
+        lines.append(
+            f"| {size} | {loop[:, i].mean():.1f} | {random[:, i].mean():.1f} | {gain.mean():+.1f}{half} |"
+        )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

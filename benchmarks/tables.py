@@ -16,6 +16,8 @@ BENCHMARKS: dict[str, str] = {
     "loop_latency": "The loop: from an annotation to the new order",
     "label_efficiency_loop": "The loop: labels saved on the demo's projects",
     "detector_doubt": "The loop: finding a detector's mistakes",
+    "sets_of_labels": "The loop: sets of labels",
+    "several_questions": "The loop: three questions beside one",
     "sampler_speed": "Sampler: time and memory beside other libraries",
     "strategy_choice": "Sampler: which default",
     "label_efficiency": "Sampler: label efficiency beside other libraries",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
 from dataclasses import dataclass, field
 
 from redis import Redis
@@ -122,23 +121,6 @@ def ask_alive(services: Services) -> Alive:
     except (RedisError, OSError) as error:
         return Alive(problem=f"Redis does not answer: {type(error).__name__}")
     return Alive(workers, polls, webs)
-
-
-class RecentlyAlive:
-    """Who was alive a moment ago: pages that renew themselves must not wait for Redis each time."""
-
-    def __init__(self, services: Services, good_for: float = STEP):
-        self._services, self._good_for = services, good_for
-        self._kept: tuple[float, Alive] | None = None
-
-    def __call__(self) -> Alive:
-        """Return who is, or a few seconds ago was, alive."""
-        kept = self._kept
-        if kept is None or time.monotonic() - kept[0] >= self._good_for:
-            found = ask_alive(self._services)
-            # After the answer: of a Redis that is silent it takes its time.
-            kept = self._kept = (time.monotonic(), found)
-        return kept[1]
 
 
 def _count(redis: Redis, role: str, now: float) -> int:

@@ -20,6 +20,7 @@ from backend.web.project_gauges import ProjectGauges
 from backend.web.readiness import Readiness
 from backend.web.shelf import StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
+from backend.web.watch import AliveWatch
 
 BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
@@ -29,7 +30,7 @@ def create_app(
     *,
     dirty_marker: DirtyMarker | None = None,
     predictor: Predictor | None = None,
-    alive: Callable[[], Alive] | None = None,
+    alive: Callable[[], Alive | None] | None = None,
 ) -> Flask:
     """Return the WSGI app that Label Studio talks to.
 
@@ -38,7 +39,7 @@ def create_app(
     settings : as `read_settings` returns them
     dirty_marker : who is told that a project changed; by default Redis is
     predictor : who answers /predict; by default the published models under MODEL_DIR do
-    alive : tells which processes run; by default Redis does
+    alive : which processes run, for the pages; by default as Redis last said
 
     Raises
     ------
@@ -59,22 +60,14 @@ def create_app(
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
         label_configs=SeenTexts(),
+        statuses=StatusShelf(store, alive or redis_watch(settings)),
         readiness=Readiness(settings),
-        statuses=StatusShelf(store, alive or redis_alive(settings)),
     )
     metrics.time_requests(app)
     answer_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
-
-
-def redis_alive(settings: Settings) -> Callable[[], Alive]:
-    """Return what tells which processes run, as Redis has it."""
-    from backend.loop.heartbeat import RecentlyAlive
-    from backend.services import Services
-
-    return RecentlyAlive(Services(settings))
 
 
 def redis_marker(settings: Settings) -> DirtyMarker:
@@ -85,6 +78,15 @@ def redis_marker(settings: Settings) -> DirtyMarker:
 
     services = Services(settings)
     return RedisMarker.of(services, services.impatient_redis)
+
+
+def redis_watch(settings: Settings) -> Callable[[], Alive | None]:
+    """Return what tells which processes run, as Redis last said."""
+    from backend.loop.heartbeat import ask_alive
+    from backend.services import Services
+
+    services = Services(settings)
+    return AliveWatch(lambda: ask_alive(services)).latest
 
 
 def store_predictor(settings: Settings) -> Predictor:

@@ -15,6 +15,7 @@ from backend.services import Services
 from backend.settings import Settings
 from backend.web.app import create_app
 from backend.web.collaborators import DirtyMarker, Predictor
+from backend.web.state import web_state
 
 WSGIApp = Callable[..., Iterable[bytes]]
 
@@ -42,10 +43,11 @@ def serve_web(
 
     def load() -> WSGIApp:
         app = create_app(settings, dirty_marker=dirty_marker, predictor=predictor)
-        beating(Services(settings), WEB, threading.Event())
-        # Compiled now: the first page of a process would take three times as long.
+        # Done now: the first page of a process would take many times as long.
         for template in app.jinja_env.list_templates():
             app.jinja_env.get_template(template)
+        threading.Thread(target=web_state(app).statuses.all, name="first-statuses", daemon=True).start()
+        beating(Services(settings), WEB, threading.Event())
         # The imports leave 170,000 objects; walking through them would cost some request 50 to 130 ms.
         gc.collect()
         gc.freeze()

@@ -42,6 +42,11 @@ REFUSALS = {
     503: "Too many requests at once",
 }
 UP = {"type": "object", "required": ["status"], "properties": {"status": {"const": "UP"}}}
+READINESS = {
+    "type": "object",
+    "required": ["status", "checks"],
+    "properties": {"status": {"enum": ["READY", "NOT READY"]}, "checks": {"type": "object"}},
+}
 VERSION = {"type": ["string", "null"]}
 ACKNOWLEDGED = {
     "type": "object",
@@ -129,6 +134,9 @@ _MARKED: dict[int, Json | str] = {202: ACKNOWLEDGED, 200: ACKNOWLEDGED}
 _VERSIONS: dict[int, Json | str] = {200: _object(versions={"type": "array", "items": {"type": "string"}})}
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("get", "/health"): Operation("Whether the web process is up", OPEN, {200: UP}),
+    ("get", "/ready"): Operation(
+        "Whether queue, workers and Label Studio are there", OPEN, {200: READINESS, 503: READINESS}
+    ),
     ("get", "/"): Operation("The same, for those with the login", LOGIN, {200: UP}),
     ("get", "/dashboard"): Operation("How each project stands, as a page", LOGIN, {200: HTML}),
     ("get", "/dashboard/{project}"): Operation(

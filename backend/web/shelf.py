@@ -29,6 +29,7 @@ FILES = (
     "encoded/asked",
 )
 QUEUE_FILE = "queue.json"
+AGAIN = "; again in "
 MOST_FILES = 200
 Signature = tuple[tuple[int, int, int] | None, ...]
 Content = TypeVar("Content")
@@ -69,18 +70,24 @@ class StatusShelf:
 
     Parameters
     ----------
-    alive : tells which processes run; without it states are from MODEL_DIR alone
+    alive : returns which processes run, without waiting for anybody; None while that is not known
     """
 
-    def __init__(self, store: ModelStore, alive: Callable[[], Alive] | None = None):
+    def __init__(self, store: ModelStore, alive: Callable[[], Alive | None]):
         self._store, self._alive = store, alive
         self._kept: dict[int, tuple[Signature, Alive | None, ProjectStatus]] = {}
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
 
     def all(self) -> list[ProjectStatus]:
         """Return the states of all projects, by their numbers."""
+        # One at a time: the second finds on the shelf what the first has read.
+        with self._reading:
+            return self._all()
+
+    def _all(self) -> list[ProjectStatus]:
         ids = self._store.project_ids()
-        queue, alive = _signature(self._store.root, (QUEUE_FILE,)), self._ask()
+        queue = _signature(self._store.root, (QUEUE_FILE,))
+        alive = self._alive()
         found = [self._one(i, queue, alive) for i in ids]
         with self._lock:
             self._kept = {i: kept for i, kept in self._kept.items() if i in set(ids)}
@@ -88,10 +95,7 @@ class StatusShelf:
 
     def one(self, project_id: int) -> ProjectStatus:
         """Return the state of one project, read now: its notes come from more files than these."""
-        return project_status(self._store, project_id, self._ask())
-
-    def _ask(self) -> Alive | None:
-        return None if self._alive is None else self._alive()
+        return project_status(self._store, project_id, self._alive())
 
     def _one(self, project_id: int, queue: Signature, alive: Alive | None) -> ProjectStatus:
         # Before the files are read: what changes meanwhile is read again next time.
@@ -101,8 +105,8 @@ class StatusShelf:
         if kept is not None and kept[:2] == (seen, alive):
             return kept[2]
         status = project_status(self._store, project_id, alive)
-        # A problem names the seconds until the next try.
-        if status.problem is None:
+        # A round that failed is tried again in so many seconds: these become fewer while no file changes.
+        if AGAIN not in (status.problem or ""):
             with self._lock:
                 self._kept[project_id] = (seen, alive, status)
         return status

@@ -6,10 +6,13 @@ images of one stem would share their annotations. So each stem is used once.
 
 from __future__ import annotations
 
+import re
 from array import array
 
 from exporters.paths import basename, media_name, stem
 from exporters.xml_text import ILLEGAL, REPLACEMENT
+
+_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
 
 
 class SeenHashes:
@@ -71,11 +74,12 @@ class ImageNames:
         name = media_name(address) if address else ""
         if self._base_only:
             name = basename(name)
-        if not name.isascii() and ILLEGAL.search(name):
-            name, how = ILLEGAL.sub(REPLACEMENT, name), "name had characters that XML cannot hold"
-        # ASCII control characters: the test above looks at other names only, which keeps it off most of them.
-        elif not name.isprintable():
-            name = ILLEGAL.sub(REPLACEMENT, name)
+        if not name.isprintable():
+            if ILLEGAL.search(name):
+                name, how = ILLEGAL.sub(REPLACEMENT, name), "name had characters that XML cannot hold"
+            # A row a name in the lists beside the document: a line break would shift all rows below it.
+            if _BREAK.search(name):
+                name, how = _BREAK.sub(" ", name), "name had tabs or line breaks: blanks instead"
         return name, how
 
     def given(self, name: str, how: str, position: int) -> tuple[str, str]:

@@ -216,7 +216,7 @@ def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
         raise ValueError("has no value")
     parts = given if isinstance(given, list) else [given]
     if kind != "ranker" and not all(map(_is_said, parts)):
-        raise ValueError("an answer that is neither a text, a number nor a path of them")
+        raise ValueError("an answer that is neither a text, a finite number nor a path of them")
     # A choice below another one is told by its path, as all of a taxonomy are.
     paths = (tuple(part) if isinstance(part, list) else part for part in parts)
     if kind == "taxonomy":
@@ -225,7 +225,8 @@ def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
 
 
 def _is_said(part: Any) -> bool:
-    return all(isinstance(step, str | int | float) for step in (part if isinstance(part, list) else [part]))
+    steps = part if isinstance(part, list) else [part]
+    return all(isinstance(step, str | int) or (isinstance(step, float) and isfinite(step)) for step in steps)
 
 
 def _relation(item: Mapping[str, Any]) -> Relation:

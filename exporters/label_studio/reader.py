@@ -203,6 +203,10 @@ class TaskReader:
             # An export with users in full has an object here; the email means something outside this Label
             # Studio.
             by = by.get("email") or by.get("id")
+        if by is not None and not isinstance(by, str | int):
+            by = None
+            how = "its annotator left out: neither a name nor an id"
+            self._ledger.change("prediction" if is_prediction else "annotation", how, place)
         told = (
             regions,
             relations,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from exporters.declared import Declared
@@ -148,7 +149,7 @@ class ProdigyReader:
         options = task.get("options")
         found: dict[str, str] = {}
         for option in options if isinstance(options, list) else ():
-            if isinstance(option, dict) and isinstance(option.get("id"), str | int | float):
+            if isinstance(option, dict) and _is_name(option.get("id")):
                 found[str(option["id"])] = _called(option)
         counts = Counter(found.values())
         # Two options of one text would become one choice: their ids keep them apart.
@@ -158,6 +159,11 @@ class ProdigyReader:
         if texts and isinstance(config, dict) and config.get("choice_style") == "multiple":
             self._declared.is_multiple = True
         return texts
+
+
+def _is_name(value: Any) -> bool:
+    """Return whether a value can be the id of an option."""
+    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
 
 def _called(option: Task) -> str:
@@ -172,12 +178,16 @@ def _chosen(task: Task, texts: Mapping[str, str]) -> list[Region]:
     """Return the choice: what was accepted, by what it is called; else a label, or categories."""
     accepted, cats = task.get("accept"), task.get("cats")
     if isinstance(accepted, list) and accepted:
+        if not all(map(_is_name, accepted)):
+            raise ValueError("a choice that is neither a text nor a finite number")
         names = [str(value) for value in accepted]
         return [Region(Answer("choices", tuple(texts.get(name, name) for name in names)))]
     if isinstance(task.get("label"), str):
         return [Region(Answer("choices", (task["label"],)))]
     if isinstance(cats, dict):
         # spaCy's categories are numbers from 0 to 1, one for each.
+        if any(isinstance(value, float) and not isfinite(value) for value in cats.values()):
+            raise ValueError("a category whose number is not finite")
         chosen = tuple(label for label, value in cats.items() if value >= 0.5)
         return [Region(Answer("choices", chosen))] if chosen else []
     return []
@@ -221,6 +231,8 @@ def _size(value: Any) -> int | None:
 
 
 def _values(values: list[Any]) -> tuple[Any, ...]:
+    if any(isinstance(value, float) and not isfinite(value) for value in values):
+        raise ValueError("an answer that is no finite number")
     return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def main() -> int:
     parser.add_argument("--harms", nargs="*", help="only these, such as 'kill valkey'")
     parser.add_argument("--keep", type=Path, help="an empty directory for MODEL_DIR and the log")
     given = parser.parse_args()
+    # The small disk is taken away at the end, however it comes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report = campaign(given.seed, given.strikes, harms=given.harms, directory=given.keep)
     print(report)
     if report.log:

@@ -18,6 +18,8 @@ from backend.processes.valkey import running_url
 from tests.e2e.loop_runner import Loop
 
 STEP = 0.02
+# A thread that waits so much longer than it asked for shares the machine with far too much else.
+STALL = 0.25
 # Every so many steps the processes are looked at, which takes longer.
 STEPS_BETWEEN_PROCESSES = 25
 # KEYS: list, later; ARGV: job prefix. Returns the project of each job that waits, in one look.
@@ -59,6 +61,7 @@ class History:
     published : by project, the fences of what was seen as published
     most_waiting : the most rounds of one project that waited at a time
     processes : every process seen, with the time of its start
+    stalls : from when to when this very process had no turn for longer than it should
     """
 
     loop: Loop
@@ -67,6 +70,7 @@ class History:
     begun: dict[int, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     published: dict[int, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     most_waiting: int = 0
+    stalls: list[tuple[float, float]] = field(default_factory=list)
     processes: set[tuple[int, str]] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
     _redis: tuple[str, Redis] | None = None
@@ -82,14 +86,17 @@ class History:
         self._thread.join()
 
     def _run(self) -> None:
-        steps = 0
+        steps, last = 0, time.monotonic()
         while not self._over.wait(STEP):
-            steps += 1
+            steps, now = steps + 1, time.monotonic()
+            if now - last > STALL:
+                self.stalls.append((last, now))
             with suppress(RedisError, OSError, AssertionError, ValueError):
                 self._look()
             if steps % STEPS_BETWEEN_PROCESSES == 0:
                 with suppress(AssertionError):
                     self.look_at_processes()
+            last = time.monotonic()
 
     def look_at_processes(self) -> None:
         """Note which processes are there now."""

@@ -38,9 +38,9 @@ CALM_SECONDS, RECOVERY_SECONDS = 12.0, 60.0
 # Between a look at the lease and the request after it lie some milliseconds in which a process can be
 # stopped, and Label Studio has no conditional write (docs/reliability.md). It is sent as soon as it goes on.
 GAP_SECONDS = 0.15
-# After these a web process may be away or slow for so long.
+# After these a web process may be away or slow for so long; until it answers again, which takes a start.
 AT_THE_WEB = ("web", "serve", "keeper", "few descriptors", "file size", "full disk")
-SECONDS_AWAY = 30.0
+SECONDS_AWAY, SECONDS_TO_START = 10.0, 90.0
 
 
 @dataclass
@@ -63,6 +63,7 @@ class Checker:
     _deliveries: int = 0
     _owed: list[Delivery] = field(default_factory=list)
     _newest: dict[int, int] = field(default_factory=dict)
+    _answered_at: dict[str, float] = field(default_factory=dict)
 
     def after_a_strike(self) -> list[str]:
         """Return what is broken, of all that must hold at any time."""
@@ -134,19 +135,30 @@ class Checker:
             is_good = isinstance(one.outcome, int) and one.outcome < 300
             if is_good:
                 self.answers.append(one.seconds)
+                self._answered_at[_server(one)] = one.at
             if one.queued:
                 self._owed.append(one)
-            if not is_good and not self._struck(one.at, AT_THE_WEB, SECONDS_AWAY):
+            if not (is_good or self._is_away(one) or self._stood_still(one)):
                 self.unanswered += 1
         late = sum(seconds > ACK_SECONDS for seconds in self.answers) + self.unanswered
         if late > max(5, ACK_SHARE * len(self.answers)):
             yield f"P5: {late} of {len(self.answers)} events were answered late or not at all"
 
-    def _struck(self, at: float, words: tuple[str, ...], seconds: float) -> bool:
+    def _is_away(self, event: Delivery) -> bool:
+        """Whether its web process was struck just now, or was and has not answered since."""
+        answered = self._answered_at.get(_server(event), 0.0)
         return any(
-            one.begun - 1 <= at <= one.ended + seconds and any(word in one.name for word in words)
+            one.begun - 1
+            <= event.at
+            <= one.ended + (SECONDS_AWAY if one.ended < answered else SECONDS_TO_START)
             for one in self.history.strikes
+            if any(word in one.name for word in AT_THE_WEB)
         )
+
+    def _stood_still(self, event: Delivery) -> bool:
+        """Whether who sent it had no turn meanwhile: then it says nothing of who should have answered."""
+        ends = event.at + event.seconds
+        return any(begun < ends and event.at < ended for begun, ended in self.history.stalls)
 
     # P6
 
@@ -193,6 +205,10 @@ class Checker:
             assert store.load(project, name).facts["version"] == name
         fences = [_fence(name) for name in versions]
         assert len(fences) == len(set(fences)), versions
+
+
+def _server(event: Delivery) -> str:
+    return event.url.partition("/webhook")[0]
 
 
 def _begin(strike: Strike) -> float:

@@ -105,7 +105,7 @@ class Soak:
         return outcome
 
     def run(self) -> list[Look]:
-        """Return what was used after each twentieth of the rounds."""
+        """Return what was used after each twentieth of the rounds; each is printed as it comes."""
         looks = []
         jobs.perform_round = self._perform  # type: ignore[assignment]
         for task in self.fake.world.tasks_of(self.project)[:FIRST_LABELS]:
@@ -116,6 +116,7 @@ class Soak:
                 move(DAY / self.rounds)
                 if number % max(self.rounds // LOOKS, 1) == 0:
                     looks.append(self._look(number))
+                    print(json.dumps(asdict(looks[-1])), flush=True)
         return looks
 
     def _round(self) -> None:
@@ -215,8 +216,6 @@ def main() -> int:
     given = parser.parse_args()
     begun = time.monotonic()
     looks = soak(given.rounds)
-    for look in looks:
-        print(json.dumps(asdict(look)))
     grown = growth(looks)
     print(f"{given.rounds} rounds in {time.monotonic() - begun:.0f} s; grown: {grown or 'nothing'}")
     return 1 if grown else 0

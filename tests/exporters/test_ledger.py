@@ -259,7 +259,7 @@ def test_a_choice_below_another_is_told_by_its_path(tmp_path):
     said["value"]["choices"] = {"inner": ["Cat"]}
     report = exported(tmp_path, task(said))
     assert list(report.dropped) == [
-        ("choices", "an answer that is neither a text, a number nor a path of them")
+        ("choices", "an answer that is neither a text, a finite number nor a path of them")
     ]
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from backend.loop.heartbeat import Alive
+from backend.settings import Settings
 from backend.store.poll_note import note_poll
+from backend.store.progress import ProgressFile
 from backend.store.wishes import note_pause
+from backend.web import create_app
 from backend.web.pages.listing import PER_PAGE, page_of
+from backend.web.watch import AliveWatch
 
-from .conftest import basic
+from .conftest import Marker, TextLengthPredictor, basic
 from .pages import client_of, get
 from .projects import make_project
+from .servers import wait_until
 
 
 def titles(client: FlaskClient, query: str = "") -> list[str]:
@@ -107,6 +114,18 @@ def test_a_project_that_changes_is_shown_as_it_is_now(tmp_path: Path) -> None:
     assert titles(client, "?state=paused") == ["3"]
 
 
+def test_the_seconds_until_the_next_try_become_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, client = make_project(tmp_path), client_of(tmp_path)
+    ProgressFile(project).fail("Label Studio is away")
+    progress = ProgressFile(project).read()
+    shown = []
+    for now in (progress.failed_at, progress.failed_at + 3):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        shown.append(get(client).text)
+    assert "again in 5 s" in shown[0]
+    assert "again in 2 s" in shown[1]
+
+
 def test_it_says_at_what_time_it_was_read(tmp_path: Path) -> None:
     assert "As read from disk at 20" in get(client_of(tmp_path)).text
 
@@ -138,3 +157,27 @@ def test_our_own_files_are_there_and_may_be_kept(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize("name", ["../page.css", "..%2fauth.py", "page.py", ""])
 def test_no_other_file_is_served(tmp_path: Path, name: str) -> None:
     assert client_of(tmp_path).get(f"/dashboard/static/{name}").status_code == 404
+
+
+def test_without_a_worker_it_says_so_and_what_would_help(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    here = [Alive(workers=0, polls=1, webs=1)]
+    settings = Settings(_env_file=None, model_dir=tmp_path, webhook_secret="a-webhook-secret-for-tests")
+    app = create_app(settings, dirty_marker=Marker(), predictor=TextLengthPredictor(), alive=lambda: here[0])
+    assert "no worker runs" in get(app.test_client()).text
+    assert "start clean-al serve" in get(app.test_client(), "/3").text
+    here[0] = Alive(workers=1, polls=1, webs=1)
+    assert "no worker runs" not in get(app.test_client()).text
+
+
+def test_nobody_waits_for_who_is_alive_and_the_answer_is_there_later() -> None:
+    may_answer = threading.Event()
+
+    def ask() -> Alive:
+        may_answer.wait(30)
+        return Alive(workers=2)
+
+    watch = AliveWatch(ask)
+    assert watch.latest() is None
+    may_answer.set()
+    wait_until(lambda: watch.latest() == Alive(workers=2))

@@ -25,7 +25,7 @@ def test_a_state_follows_who_is_alive(tmp_path: Path) -> None:
 
 def test_what_a_round_found_out_afterwards_is_shown_at_once(tmp_path: Path) -> None:
     folder = make_project(tmp_path)
-    states = StatusShelf(ModelStore(tmp_path))
+    states = StatusShelf(ModelStore(tmp_path), lambda: None)
     assert (states.one(3).suspects, states.one(3).state) == (1, "settled")
     save_insight(folder, Insight())
     assert (states.one(3).suspects, states.one(3).state) == (0, "learning")
