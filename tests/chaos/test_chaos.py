@@ -1,4 +1,4 @@
-"""A short campaign by a fixed seed: every kind of harm that this machine allows, and no promise broken."""
+"""A short campaign by a fixed seed, and no promise broken; `make chaos` goes on as long as you like."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.chaos.campaign import campaign
 from tests.chaos.soak import growth, soak
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(900)]
-SEED, STRIKES = 1, 27
+SEED, STRIKES = 1, 12
 
 
 def test_whatever_is_done_to_it_the_loop_keeps_its_promises(capsys: pytest.CaptureFixture[str]) -> None:
