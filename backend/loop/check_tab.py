@@ -86,17 +86,21 @@ def show_suspects(
     suspects: Iterable[Suspect],
     published: Published,
     lease: Lease,
-) -> None:
-    """Bring the tab up to date, once the order is served; where Label Studio refuses, the next round does."""
+) -> int:
+    """Bring the tab up to date, once the order is served, and return how many predictions that took.
+
+    Where Label Studio refuses, the next round does it.
+    """
     predictions = to_check(situation, suspects, published.version)
     if not predictions:
-        return
-    project = int(situation.project["id"])
+        return 0
+    project, stored = int(situation.project["id"]), 0
     try:
         lease.check()
-        label_studio.import_predictions(project, predictions)
+        stored = label_studio.import_predictions(project, predictions)
         if not published.head:
             # Nothing is left to serve, so nothing has switched to this version, and the tab goes by it.
             label_studio.update_project(project, model_version=published.version)
     except LabelStudioError as error:
         logger.warning("project %s: the tab of likely wrong labels stays behind: %s", project, error)
+    return stored

@@ -31,7 +31,7 @@ from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
 from backend.loop.publish import SAMPLING
-from backend.loop.report import RoundReport
+from backend.loop.report import PUBLISHED, RoundReport
 from backend.loop.rollback import roll_back
 from backend.loop.round import run_round, step_back
 from backend.loop.shard_jobs import (
@@ -300,7 +300,9 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
     lease.check()
     if report.head and report.version:
         now = {"model_version": report.version, "sampling": SAMPLING}
-        covers |= serving(now, {report.version: report.stored or covers["served"]})
+        # After a round that found nothing new, what was there before it is what is meant to be there.
+        in_place = report.stored if report.outcome == PUBLISHED else covers["served"]
+        covers |= serving(now, {report.version: in_place})
     progress.succeed(asdict(report), covers)
     ask_for_shards(redis, services.store, project_id, services.settings.job_timeout)
     if force is not None:

@@ -24,6 +24,7 @@ MOST_NAMED = 5
 NOT_ORDERABLE = "cannot be ordered"
 # The outcome of serving an earlier model again.
 ROLLED_BACK = "rolled back"
+PUBLISHED = "published"
 
 
 @dataclass(frozen=True)

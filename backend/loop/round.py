@@ -16,7 +16,7 @@ from backend.loop.lease import Lease
 from backend.loop.prefill import results_for
 from backend.loop.priorities import Chooser, Head, as_predictions
 from backend.loop.publish import clean_up, is_served, new_version, serve_head, stop_serving
-from backend.loop.report import NOT_ORDERABLE, RoundReport, report_on
+from backend.loop.report import NOT_ORDERABLE, PUBLISHED, RoundReport, report_on
 from backend.loop.situation import Situation, look, means_of
 from backend.loop.stages import Stages
 from backend.services import Services
@@ -84,8 +84,13 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         insight = keep_insight(folder, situation, lesson, published, before, accuracies, anew=force)
     if insight is not None:
         with stages("check"):
-            show_suspects(services.label_studio, situation, insight.suspects, published, lease)
-    return report_on(situation, "published", published, lease.fence, accuracies, lesson, stages.seconds)
+            shown = show_suspects(services.label_studio, situation, insight.suspects, published, lease)
+            if shown:
+                # Counted with the head: whoever looks later must find as many as are meant to be there.
+                published = replace(published, stored=stored + shown)
+                lease.check()
+                store.publish(project_id, published)
+    return report_on(situation, PUBLISHED, published, lease.fence, accuracies, lesson, stages.seconds)
 
 
 def step_back(services: Services, project_id: int, lease: Lease, why: Exception) -> RoundReport:

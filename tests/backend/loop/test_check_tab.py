@@ -8,10 +8,12 @@ import pytest
 
 from backend.label_studio.client import LabelStudio
 from backend.loop.check_tab import DATA, LEAST_SCORE, MOST_SCORE, TITLE
+from backend.loop.observe import observe
 from backend.loop.options import ProjectOptions
 from backend.project.connect import connect, disconnect
 from backend.services import Services
 from backend.store.connection import read_connection
+from backend.store.progress import ProgressFile
 from tests.backend.loop.test_insights import force, insight
 from tests.backend.loop.test_round_accuracy import Loop
 from tests.backend.samples import chosen
@@ -98,6 +100,18 @@ def test_the_likeliest_wrong_label_is_shown_first_and_a_mended_one_no_more(loop:
     loop.owner.update_annotation(annotation_of(loop, wrong[0])["id"], result=chosen("cats"))
     loop.round()
     assert shown(loop) == [task for task in expected if task != wrong[0]]
+
+
+def test_what_the_round_itself_has_shown_is_no_change_that_asks_for_another(loop: Loop) -> None:
+    spoil(loop, 2)
+    force(loop)
+    assert shown(loop)
+    progress = ProgressFile(loop.services.store.folder(loop.project)).read()
+    assert observe(loop.owner, loop.project) == progress.covers
+    assert loop.published.stored == len(loop.published.head) + len(shown(loop))
+    before = loop.published.version
+    loop.round()
+    assert loop.published.version == before
 
 
 def test_no_open_task_is_served_earlier_or_later_for_it(loop: Loop) -> None:
