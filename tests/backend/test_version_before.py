@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def _left_by_the_version_before(
     (tmp_path / "model_dir").rename(services.settings.model_dir)
     for kind, stored in json.loads((tmp_path / "label_studio.json").read_text()).items():
         getattr(fake.world, kind).update({one["id"]: one for one in stored})
-        fake.world._ids[kind] = count(max(one["id"] for one in stored) + 1)
+        fake.world._ids[kind] = max(one["id"] for one in stored)
 
 
 def queue_of(fake: FakeLabelStudio) -> list[int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from backend.label_studio.client import LabelStudio
 from backend.loop.check_tab import TITLE
 from backend.store.insight import load_insight
@@ -21,12 +23,13 @@ def shown(admin: LabelStudio, project: int, tab: int) -> list[int]:
     return [task["id"] for task in page["tasks"]]
 
 
+@pytest.mark.timeout(600)
 def test_a_reviewer_finds_planted_errors_in_a_tab_in_our_order_until_disconnect(
     loop: Loop, admin: LabelStudio, first: Annotator
 ) -> None:
-    project = make_text_project(admin, 150)
-    tasks = [task for page in admin.iter_tasks(project, include=["id", "data"]) for task in page][:100]
-    wrong = [task["id"] for task in tasks[::12]]
+    project = make_text_project(admin, 90)
+    tasks = [task for page in admin.iter_tasks(project, include=["id", "data"]) for task in page][:60]
+    wrong = [task["id"] for task in tasks[::10]]
     for task in tasks:
         topic = topic_of(task["data"])
         admin.annotate(task["id"], choice(OTHER[topic] if task["id"] in wrong else topic))

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -85,6 +85,8 @@ def put(redis: Redis, key: str, kind: str, values: list[bytes]) -> None:
 def test_the_round_that_is_owed_comes(
     services: Services, project_id: int, rounds: list[int], spoiled: dict[str, tuple[str, list[bytes]]]
 ) -> None:
+    # Where mark and queue are both lost, only Label Studio knows. The poll's look, off here, finds it.
+    assume(pending_key(1) not in spoiled or not {QUEUE, LATER} & set(spoiled))
     services.redis.flushall()
     rounds.clear()
     DirtyMarker.of(services).mark_dirty(project_id, "test", delay=0.0)
