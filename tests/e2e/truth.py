@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from backend.label_studio.client import LabelStudio, greater
+from backend.loop.check_tab import LEAST_SCORE
 from tests.e2e.loop_runner import PATIENCE, SLOW_STEP, Loop, wait_for
 
 
@@ -23,14 +24,15 @@ def labels_in(label_studio: LabelStudio, project_id: int) -> Counter[str]:
 def queue_in(label_studio: LabelStudio, project_id: int, version: str) -> list[int]:
     """Return the tasks with a prediction of `version`, lowest score first: what Label Studio goes by.
 
-    Scores from 1 up come after the head: what the backend was asked for as somebody opened another task.
+    Higher scores come after the head: labeled tasks in the tab of likely wrong ones, and what the backend was
+    asked for as somebody opened another task.
     """
     scored = [
         (prediction["score"], task["id"])
         for page in label_studio.iter_tasks(project_id, include=["predictions", "model_version", "score"])
         for task in page
         for prediction in task["predictions"]
-        if prediction["model_version"] == version and prediction["score"] < 1
+        if prediction["model_version"] == version and prediction["score"] < LEAST_SCORE
     ]
     return [task for _, task in sorted(scored)]
 
