@@ -21,6 +21,7 @@ from backend.loop.situation import Situation, look, means_of
 from backend.loop.stages import Stages
 from backend.services import Services
 from backend.store.connection import Connection, read_connection
+from backend.store.insight import Insight
 from backend.store.models import Model, Published
 from backend.store.progress import ProgressFile
 
@@ -84,13 +85,22 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         insight = keep_insight(folder, situation, lesson, published, before, accuracies, anew=force)
     if insight is not None:
         with stages("check"):
-            shown = show_suspects(services.label_studio, situation, insight.suspects, published, lease)
-            if shown:
-                # Counted with the head: whoever looks later must find as many as are meant to be there.
-                published = replace(published, stored=stored + shown)
-                lease.check()
-                store.publish(project_id, published)
+            published = _with_suspects(services, situation, insight, published, lease)
     return report_on(situation, PUBLISHED, published, lease.fence, accuracies, lesson, stages.seconds)
+
+
+def _with_suspects(
+    services: Services, situation: Situation, insight: Insight, published: Published, lease: Lease
+) -> Published:
+    """Show the likely wrong labels, and return what is published with their predictions counted."""
+    shown = show_suspects(services.label_studio, situation, insight.suspects, published, lease)
+    if not shown:
+        return published
+    # With the head: whoever looks later must find as many predictions as are meant to be there.
+    published = replace(published, stored=(published.stored or 0) + shown)
+    lease.check()
+    services.store.publish(int(situation.project["id"]), published)
+    return published
 
 
 def step_back(services: Services, project_id: int, lease: Lease, why: Exception) -> RoundReport:
