@@ -31,6 +31,17 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
     } | serving(project, versions)
 
 
+def is_news(seen: Mapping[str, Any], covered: Mapping[str, Any] | None) -> bool:
+    """Whether an observation shows what the last round does not cover.
+
+    More predictions of our version than it left are none: Label Studio keeps those that it has asked us for.
+    """
+    if covered is None:
+        return True
+    in_place, left = seen.get("served", 0), covered.get("served", 0)
+    return in_place < left or {**seen, "served": 0} != {**covered, "served": 0}
+
+
 def foreign_versions(label_studio: LabelStudio, project_id: int) -> dict[str, int]:
     """Return how many predictions each model version has that is none of our queue heads."""
     return _foreign(label_studio.model_versions(project_id))

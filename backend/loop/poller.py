@@ -19,7 +19,7 @@ from backend.loop.jobs import DirtyMarker, round_jobs
 from backend.loop.lease import release_dead
 from backend.loop.marks import TYPES, lock_key
 from backend.loop.notify import notify_until
-from backend.loop.observe import observe
+from backend.loop.observe import is_news, observe
 from backend.loop.outage import Outage
 from backend.loop.promoter import promote_until
 from backend.loop.shard_jobs import ask_for_shards
@@ -178,7 +178,7 @@ class Poller:
         else:
             self._failures.pop(project_id, None)
             self._note(project_id, None)
-            if seen != progress.covers and progress.may_try_again(time.time()):
+            if is_news(seen, progress.covers) and progress.may_try_again(time.time()):
                 self._mark(project_id, "the poll saw a change")
         self._next_look[project_id] = time.monotonic() + pause
 

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from backend.label_studio.client import LabelStudio
 from backend.loop.jobs import DirtyMarker
 from backend.loop.marks import begun_key, lock_key, pending_key
-from backend.loop.observe import observe
+from backend.loop.observe import is_news, observe
 from backend.processes.keeper import descendants, process_table
 from backend.processes.valkey import running_url
 from backend.project import connect as connection
@@ -256,7 +256,7 @@ class Loop:
         progress = self.progress(project_id)
         if progress.covers is None or progress.running_since is not None or self._is_wanted(project_id):
             return False
-        return observe(self.label_studio, project_id) == progress.covers
+        return not is_news(observe(self.label_studio, project_id), progress.covers)
 
     def _is_wanted(self, project_id: int) -> bool:
         """Whether a round is asked for or runs; it spares Label Studio a question."""

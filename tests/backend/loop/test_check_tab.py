@@ -8,7 +8,7 @@ import pytest
 
 from backend.label_studio.client import LabelStudio
 from backend.loop.check_tab import DATA, LEAST_SCORE, MOST_SCORE, TITLE
-from backend.loop.observe import observe
+from backend.loop.observe import is_news, observe
 from backend.loop.options import ProjectOptions
 from backend.project.connect import connect, disconnect
 from backend.services import Services
@@ -112,6 +112,21 @@ def test_what_the_round_itself_has_shown_is_no_change_that_asks_for_another(loop
     before = loop.published.version
     loop.round()
     assert loop.published.version == before
+
+
+def test_a_prediction_more_of_our_version_is_no_news_and_one_less_is(loop: Loop) -> None:
+    spoil(loop, 2)
+    force(loop)
+    covers = ProgressFile(loop.services.store.folder(loop.project)).read().covers
+    version, task = loop.published.version, loop.published.head[0]
+    # As Label Studio does when somebody opens a task and it asks the ML backend.
+    more = {"task": task, "model_version": version, "score": 1.0, "result": []}
+    loop.owner.import_predictions(loop.project, [more])
+    assert not is_news(observe(loop.owner, loop.project), covers)
+    world = loop.fake.world
+    for number in [n for n, p in world.predictions.items() if p["model_version"] == version][:2]:
+        del world.predictions[number]
+    assert is_news(observe(loop.owner, loop.project), covers)
 
 
 def test_no_open_task_is_served_earlier_or_later_for_it(loop: Loop) -> None:
