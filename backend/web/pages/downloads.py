@@ -8,6 +8,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from flask import Response, request
@@ -49,7 +50,9 @@ def download(project_id: int, form: str) -> Response:
         raise
     finally:
         _places.release()
-    response = Response(_blocks(file, folder), content_type="application/octet-stream")
+    response = Response(_blocks(file), content_type="application/octet-stream")
+    # Not after the last block: a HEAD request, and a client that has gone, never begin with the first.
+    response.call_on_close(partial(shutil.rmtree, folder, ignore_errors=True))
     response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response.content_length = file.stat().st_size
     return response
@@ -86,10 +89,7 @@ def _file_name(title: str, project_id: int) -> str:
     return f"{project_id}-{plain}" if plain else str(project_id)
 
 
-def _blocks(file: Path, folder: Path) -> Iterator[bytes]:
-    try:
-        with open(file, "rb") as opened:
-            while block := opened.read(BLOCK):
-                yield block
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _blocks(file: Path) -> Iterator[bytes]:
+    with open(file, "rb") as opened:
+        while block := opened.read(BLOCK):
+            yield block
