@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask
+from flask import Flask, request
 
 from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.store.models import ModelStore
 from backend.web import ml_protocol, operations, pages, webhooks
-from backend.web.auth import Gate, trusted_hosts
+from backend.web.auth import Gate
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
@@ -48,14 +48,14 @@ def create_app(
     """
     app = Flask("backend.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
-    app.config["TRUSTED_HOSTS"] = trusted_hosts(settings)
     # With a registry of this app's own: the library's global one refuses a second app in one process.
     metrics, store = Metrics(), ModelStore(settings.model_dir)
     metrics.registry.register(ProjectGauges(store))
     metrics.registry.register(ProcessGauges(settings))
+    gate = Gate.of(settings)
     app.extensions[EXTENSION] = WebState(
         settings=settings,
-        gate=Gate.of(settings),
+        gate=gate,
         marks=DeferredMarks(dirty_marker or redis_marker(settings)),
         predictor=predictor or store_predictor(settings),
         metrics=metrics,
@@ -64,6 +64,7 @@ def create_app(
         readiness=Readiness(settings),
     )
     metrics.time_requests(app)
+    app.before_request(lambda: gate.require_known_host(request))
     answer_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

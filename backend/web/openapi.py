@@ -155,7 +155,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "What a task of the queue head shows", LOGIN, {200: FILE, 404: HTML, 415: HTML}
     ),
     ("get", "/dashboard/static/{name}"): Operation(
-        "A page's style sheet, script or icon", OPEN, {200: FILE, 404: HTML}
+        "A page's style sheet, script or icon", LOGIN, {200: FILE, 404: HTML}
     ),
     ("get", "/metrics"): Operation("Counters and latencies for Prometheus", LOGIN, {200: "text/plain"}),
     ("post", "/webhook"): Operation("An event that names its project", WEBHOOK, _MARKED, Event),
