@@ -47,7 +47,9 @@ def create_app(
     SettingsError
         When no webhook secret is set and none can be kept in MODEL_DIR.
     """
+    # Without its folder of files: Flask would serve that without the login.
     app = Flask("backend.web", static_folder=None)
+    # A longer body was left unread in front of us; by this limit its head gets a 413.
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     services = Services(settings)
     watch = QueueWatch(lambda: look(services))

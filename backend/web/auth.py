@@ -69,6 +69,7 @@ class Gate:
         """Whether a body is worth waiting for from who sent this Authorization header."""
         if self.is_open:
             return True
+        # As WSGI hands a header on, so that the view decides the same once the body is there.
         request = Request({"HTTP_AUTHORIZATION": authorization.decode("latin-1")})
         return self._has_secret(request) or self._has_login(request)
 
@@ -104,6 +105,7 @@ def _as_sent(name: str) -> str:
 
 
 def _same(given: str, expected: str) -> bool:
+    # As bytes: of strings it takes ASCII alone, and a header may hold anything.
     return hmac.compare_digest(
         given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
     )

@@ -51,6 +51,7 @@ def _thumbnail(content: bytes) -> Response:
             raise ValueError("too large")
         with Image.open(io.BytesIO(content)) as image:
             image.draft("RGB", THUMBNAIL)
+            # Turned here: the thumbnail has no EXIF any more that would tell the browser to.
             small = ImageOps.exif_transpose(image).convert("RGB")
         small.thumbnail(THUMBNAIL)
         packed = io.BytesIO()
@@ -65,5 +66,6 @@ def _playable(content: bytes, task: HeadTask) -> Response:
     # Never as anything but sound or video, whatever the file says of itself.
     kind = guessed if guessed and guessed.startswith(("audio/", "video/")) else "application/octet-stream"
     sent = send_file(io.BytesIO(content), mimetype=kind, conditional=False, etag=False)
+    # Browsers ask for ranges of a sound or video to jump within it.
     sent.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
     return sent
