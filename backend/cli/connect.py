@@ -30,9 +30,9 @@ from backend.services import Services
 def connect(project: str, dry_run: bool, as_json: bool) -> None:
     """Switch the loop on for PROJECT (its id or title) and say what was changed.
 
-    Adds the ML backend and the webhook to the project and asks for the first round, which switches the
-    sampling. A project of which not even an order can be made is refused, and nothing is changed. Running it
-    again repairs what was removed by hand and changes nothing else.
+    Adds the ML backend, the webhook and the tab for likely wrong labels to the project and asks for the first
+    round, which switches the sampling. A project of which not even an order can be made is refused, and
+    nothing is changed. Running it again repairs what was removed by hand and changes nothing else.
 
     \b
     Example:
@@ -63,7 +63,10 @@ def _say_what_would_be(outlook: Outlook, project_id: int, as_json: bool) -> None
         for line in outlook.lines():
             say(f"project {project_id}: {line}")
         if not outlook.problem:
-            would = "an ML backend and a webhook would be added; the first round would switch the sampling"
+            would = (
+                "an ML backend, a webhook and a tab for likely wrong labels would be added; the first round "
+                "would switch the sampling"
+            )
             say(f"project {project_id}: {would}")
     if outlook.problem:
         sys.exit(1)

@@ -59,6 +59,6 @@ def _changed(stored: dict[str, Any], given: tuple[str, ...]) -> dict[str, Any]:
             continue
         try:
             changed[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             changed[name] = value
     return changed
