@@ -45,6 +45,7 @@ def connect(project: str, dry_run: bool, as_json: bool) -> None:
         _say_what_would_be(look_ahead(world, project_id), project_id, as_json)
         return
     changes = connection.connect(world, project_id)
+    # The queue may be down: the project is connected all the same, and the poll begins its first round.
     changes.append(_first_round(world, project_id))
     findings = [f for f in diagnose_project(world, project_id) if not f.ok]
     if as_json:
@@ -84,6 +85,7 @@ def disconnect(project: str, forget: bool, as_json: bool) -> None:
       clean-al disconnect 1
     """
     world = services()
+    # First by MODEL_DIR: a project that is gone from Label Studio must be disconnected, too.
     project_id = known_or_resolved(world, project)
     changes = connection.disconnect(world, project_id, forget=forget)
     if as_json:

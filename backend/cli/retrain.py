@@ -51,8 +51,10 @@ def _await(
     world: Services, project_id: int, progress: ProgressFile, before: Progress, timeout: float
 ) -> dict[str, object]:
     deadline = time.monotonic() + timeout
+    # By the file, not by a job's result: the round may be another worker's, or one that was queued before.
     while time.monotonic() < deadline:
         now = progress.read()
+        # One that ran already may end first: while our wish is there, its round is yet to come.
         ended = now.report.get("fence") != before.report.get("fence")
         if ended and not _is_wanted(world, project_id):
             return now.report
