@@ -141,18 +141,18 @@ def estimate(
     lesson: Lesson, situation: Situation, last: dict[str, Accuracy], *, anew: bool = False
 ) -> dict[str, Accuracy]:
     """Return what is known of each question's accuracy over all tasks that can be read."""
-    pool, found = situation.pool, {}
+    pool, share, found = situation.pool, situation.options.exploration, {}
     for labels in situation.labels.questions:
         name, before = labels.control.name, last.get(labels.control.name, Accuracy())
         learned = lesson.learned.get(name)
         if learned is not None and learned.sampler is None:
             n_tasks = int(pool.features.readable.sum())
-            found[name] = lesson.given[name].held_out(learned, before, n_tasks, anew=anew)
+            given = lesson.given[name]
+            found[name] = given.held_out(learned, before, n_tasks, exploration=share, anew=anew)
             continue
         unlabeled = pool.features.readable & ~np.isin(pool.task_ids, labels.task_ids)
         X = pool.features.X[np.flatnonzero(unlabeled)]
-        sampler, share = lesson.sampler_of(name), situation.options.exploration
-        found[name] = accuracy_now(sampler, X, before, exploration=share, anew=anew)
+        found[name] = accuracy_now(lesson.sampler_of(name), X, before, exploration=share, anew=anew)
     return found
 
 

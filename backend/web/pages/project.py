@@ -82,6 +82,11 @@ def charts(facts: ProjectFacts) -> list[tuple[str, Any]]:
     if not facts.insight.curve:
         return []
     return [
-        (name, draw(facts.insight.curve, facts.marks, *size, facts.insight.target))
+        (
+            name,
+            draw(
+                facts.insight.curve, facts.marks, *size, facts.insight.target, facts.status.accuracy.measure
+            ),
+        )
         for name, size in (("wide", WIDE), ("narrow", NARROW))
     ]
