@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.label_studio.records import Annotation
 from backend.learning.accuracy import Accuracy
+from backend.log_context import log_fault
 from backend.loop.insights.annotators import annotators_of
 from backend.loop.insights.head import head_of
 from backend.loop.insights.held_out import Question, held_out
@@ -99,9 +100,9 @@ def gather(view: View) -> Insight:
         try:
             made = make(view)
             found[name] = tuple(made) if isinstance(made, list) else made
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # An estimator of a user's own, a label nobody thought of: the order is served, no round fails.
-            logger.exception("project %s: %s", view.situation.project["id"], name)
+            log_fault(logger, error, "project %s: %s", view.situation.project["id"], name)
             problems.append(f"{TITLES[name]} could not be worked out: {type(error).__name__}")
     target = view.situation.options.target_accuracy
     return replace(view.last, **found, target=target, problems=tuple(problems))
