@@ -66,6 +66,7 @@ def known_project(store: ModelStore, name: str) -> int | None:
     if number in ids:
         return number
     titled = [i for i in ids if read_title(store.folder(i)) == name]
+    # Several of one title are not told apart here: Label Studio is asked, and lists them.
     return titled[0] if len(titled) == 1 else None
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from backend.errors import ExchangeError, MediaError
 from backend.exchange.account import CARRIED, DROPPED, JOINED
@@ -24,6 +21,7 @@ from backend.exchange.cvat_names import (
 )
 from backend.exchange.cvat_server import CvatServer
 from backend.exchange.errand import Errand
+from backend.learning.pictures import format_of
 from backend.processes.lockfile import LockFile, LockHeld
 from backend.project.leaving import leaving_tasks
 from backend.store.models import Published
@@ -155,11 +153,9 @@ def pages_of(number: int, data: dict[str, Any], config: LabelingConfig) -> Itera
 
 
 def _file(folder: Path, shown: Shown, address: str, content: bytes) -> Path:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            suffix = SUFFIXES[image.format or ""]
-    except (OSError, SyntaxError, KeyError, Image.DecompressionBombError):
-        raise MediaError("its file is no image that CVAT reads") from None
+    suffix = SUFFIXES.get(format_of(content) or "")
+    if suffix is None:
+        raise MediaError("its file is no image that CVAT reads")
     path = folder / image_name(shown, address, suffix)
     path.write_bytes(content)
     return path

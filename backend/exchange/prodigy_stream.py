@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import mimetypes
 import os
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image, ImageOps
-
 from backend.errors import ExchangeError, LabelStudioNotFound, MediaError
 from backend.exchange.account import CARRIED, DROPPED
 from backend.exchange.errand import Errand
 from backend.label_studio.media import STORAGES
+from backend.learning.pictures import upright_size
 from backend.project.leaving import tidy
 from exporters.contract import Job
 from exporters.files import Outputs
@@ -146,7 +144,7 @@ class _Lines:
         content = self._fetch(item.media)
         kind = mimetypes.guess_type(parts.path)[0] or f"{item.kind}/octet-stream"
         encoded = base64.b64encode(content).decode("ascii")
-        size = _size(content) if item.kind == "image" else None
+        size = upright_size(content) if item.kind == "image" else None
         width, height = size or (item.width, item.height)
         return item._replace(media=f"data:{kind};base64,{encoded}", width=width, height=height)
 
@@ -164,11 +162,3 @@ class _Memory(Outputs):
     def write(self, line: bytes) -> None:
         """Keep a line."""
         self.lines.append(line)
-
-
-def _size(content: bytes) -> tuple[int, int] | None:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return ImageOps.exif_transpose(image).size
-    except (OSError, SyntaxError, Image.DecompressionBombError):
-        return None

@@ -78,6 +78,7 @@ class BufferedWorker(Worker):
         state = web_state(self.wsgi)
         self._longest_body, self._admits = state.settings.max_body, state.gate.admits
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # So many may wait and as many be answered; 64 files are for all else that this process opens.
         self._places = max(min(MOST_CONNECTIONS, files - 64), 16) // 2
         self._room = WaitingRoom(self._places, BUDGET_IN_BODIES * self._longest_body)
         self._selector.register(self._bell, selectors.EVENT_READ, self._hear)
@@ -85,10 +86,12 @@ class BufferedWorker(Worker):
             listener.setblocking(False)
             self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
         looked = time.monotonic()
+        # An arbiter that was killed cannot tell its worker to end.
         while self.alive and self.ppid == os.getppid():
             self._turn(LOOK_SECONDS)
             if (now := time.monotonic()) - looked >= LOOK_SECONDS:
                 looked = now
+                # Gunicorn kills a worker that it has not heard of for a while.
                 self.notify()
                 for late in self._room.late(now):
                     self._give_up(late)

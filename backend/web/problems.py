@@ -28,6 +28,7 @@ def _refused(error: HTTPException) -> Response:
     response = jsonify(error=error.description or error.name)
     response.status_code = error.code or 500
     for name, value in error.get_headers():
+        # Challenges and allowed methods go along; these two are of the HTML that Werkzeug would have sent.
         if name.lower() not in ("content-type", "content-length"):
             response.headers.add(name, value)
     return response

@@ -16,6 +16,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "estimator": tuple(ESTIMATORS),
     "strategy": tuple(STRATEGIES),
 }
+# The page tells browsers the same; what others send is cut.
 LONGEST = 10_000
 
 

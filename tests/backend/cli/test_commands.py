@@ -260,10 +260,17 @@ def test_retrain_waits_for_its_round(call: Call, services: Services, project_id:
     assert not services.redis.exists(force_key(project_id))
 
 
+@pytest.mark.parametrize("failures_before", [0, 40])
 def test_retrain_tells_that_its_round_failed(
-    call: Call, services: Services, project_id: int, monkeypatch: pytest.MonkeyPatch
+    call: Call,
+    services: Services,
+    project_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+    failures_before: int,
 ) -> None:
     connect(services, project_id)
+    for _ in range(failures_before):
+        ProgressFile(services.store.folder(project_id)).fail("earlier")
 
     def run(*_: Any, **__: Any) -> None:
         raise LabelStudioUnreachable("/api/tasks/: no answer")
@@ -271,7 +278,7 @@ def test_retrain_tells_that_its_round_failed(
     monkeypatch.setattr("backend.loop.jobs.run_round", run)
     worker = threading.Timer(0.5, perform_round, (project_id, services))
     worker.start()
-    result = call("retrain", str(project_id), "--wait")
+    result = call("retrain", str(project_id), "--wait", "--timeout", "30")
     worker.join()
     assert result.code == 1
     assert "the round failed: /api/tasks/: no answer" in result.err

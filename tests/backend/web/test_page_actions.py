@@ -238,15 +238,22 @@ class TestForReal:
                 f'attachment; filename="{project_id}-Topics'
             )
 
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
     def test_a_download_leaves_nothing_on_disk(
-        self, client: FlaskClient, project_id: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        client: FlaskClient,
+        project_id: int,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        method: str,
     ) -> None:
         import tempfile
 
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         before = {p.name for p in tmp_path.iterdir()}
-        with client.get(f"/dashboard/{project_id}/export/prodigy?what=all", base_url=BASE) as answer:
-            assert answer.data
+        address = f"/dashboard/{project_id}/export/prodigy?what=all"
+        with client.open(address, method=method, base_url=BASE) as answer:
+            assert bool(answer.data) == (method == "GET")
         assert {p.name for p in tmp_path.iterdir()} == before
 
 
