@@ -35,6 +35,7 @@ SUFFIXES = {
     "BMP": ".bmp",
     "GIF": ".gif",
     "TIFF": ".tiff",
+    # A JPEG of some cameras, with a second picture behind the first.
     "MPO": ".jpg",
 }
 
@@ -55,9 +56,11 @@ def push(errand: Errand) -> None:
             f"project {errand.project_id} has no queue: run `clean-al connect {errand.project_id}`, and let "
             "`clean-al serve` make one"
         )
+    # Before anything is asked of CVAT: what it cannot show needs no login to be refused.
     words = _words(errand)
     server = CvatServer(errand.services.settings)
     try:
+        # Two at once would each upload what the other one is uploading.
         with LockFile(errand.services.store.folder(errand.project_id) / "push.lock"):
             _push(errand, server, published, words)
     except LockHeld as held:
@@ -72,6 +75,7 @@ def _push(errand: Errand, server: CvatServer, published: Published, words: Vocab
     there = server.project(tracker_pattern(errand.project))
     known = set() if there is None else _known(server, int(there["id"]), errand.dry_run)
     tasks = leaving_tasks(errand.services.label_studio, errand.project_id, published, "queue")
+    # As files: the images of a whole queue may not fit into memory.
     with tempfile.TemporaryDirectory(prefix="clean-al-cvat-") as folder:
         uploads = list(_uploads(errand, tasks, known, Path(folder)))
         if uploads and not errand.dry_run:

@@ -17,6 +17,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -160,8 +161,12 @@ class EncodedStore:
 
     def n_asked(self) -> int:
         """Return how many tasks are asked for and not done yet, by the files' sizes."""
-        sizes = [path.stat().st_size for path in self._asked.glob(f"{self.kind}.*.npy")]
-        return sum(max(size - HEADER, 0) // ENTRY for size in sizes)
+        tasks = 0
+        for path in self._asked.glob(f"{self.kind}.*.npy"):
+            # Pages ask while workers strike what they have done: a file may be gone since it was listed.
+            with suppress(FileNotFoundError):
+                tasks += max(path.stat().st_size - HEADER, 0) // ENTRY
+        return tasks
 
     def read(self, name: str) -> Wish | None:
         """Return the tasks that are asked for under a name; None where it is done, or damaged."""

@@ -104,17 +104,10 @@ def deserialized(contents: Mapping[str, bytes], trusted_package: str | None) -> 
         if described.get("format", 1) == 1:
             return _of_format_1(described, arrays, contents, trusted_package)
         return _of_format_2(described, arrays, contents, trusted_package)
-    except (
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-        EOFError,
-        MemoryError,
-        RecursionError,
-        zipfile.BadZipFile,
-    ) as error:
+    except ModelStoreError:
+        raise
+    except Exception as error:
+        # In whatever way: a file that was planted is not damaged by chance, but as somebody wanted it.
         raise ModelStoreError(f"the stored model is not one of ours: {type(error).__name__}") from error
 
 

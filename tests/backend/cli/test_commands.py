@@ -201,6 +201,18 @@ def test_a_project_that_is_not_there_is_one_and_lists_those_that_are(
     assert f"{project_id} (Topics)" in result.err
 
 
+def test_of_many_projects_some_are_listed_and_the_others_counted(
+    call: Call, label_studio: LabelStudio, project_id: int
+) -> None:
+    for i in range(22):
+        label_studio.create_project(title=f"more {i}", label_config="<View/>")
+    assert result_ends(call("connect", "No such title").err) == "and 3 more"
+
+
+def result_ends(said: str) -> str:
+    return " ".join(said.split()[-3:])
+
+
 def test_a_title_of_digits_is_found_when_no_project_has_that_number(
     call: Call, label_studio: LabelStudio
 ) -> None:
