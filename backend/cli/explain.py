@@ -57,7 +57,8 @@ def _print(verdict: Verdict, lines: list[str]) -> None:
         say(f'  <{control.tag} name="{control.name}">  {control.outcome}: {control.why}')
     for shown in verdict.objects:
         read = f"read as {', '.join(shown.read_as)}" if shown.read_as else "not read"
-        say(f'  <{shown.tag} name="{shown.name}" value="{shown.value}">  {read}')
+        name = f' name="{shown.name}"' if shown.name else ""
+        say(f'  <{shown.tag}{name} value="{shown.value}">  {read}')
     for kind, fields in verdict.inputs:
         say(f"  features: {kind} of {', '.join(fields)}")
     for line in lines:

@@ -41,10 +41,12 @@ class Given:
     answers: Sequence[Answer]
     how: How
 
-    def held_out(self, learned: Learned, last: Accuracy, n_tasks: int, *, anew: bool) -> Accuracy:
+    def held_out(
+        self, learned: Learned, last: Accuracy, n_tasks: int, *, exploration: float, anew: bool
+    ) -> Accuracy:
         """Return what is known of a model without a sampler, see `accuracy_held_out`."""
         given = self.control, learned, self.tasks, self.answers, self.how
-        return accuracy_held_out(*given, last, n_tasks, anew=anew)
+        return accuracy_held_out(*given, last, n_tasks, exploration=exploration, anew=anew)
 
 
 @dataclass(frozen=True)

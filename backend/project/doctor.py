@@ -195,7 +195,10 @@ def _serving(what: str, project: dict[str, Any], *, served: bool) -> Iterator[Fi
         yield Finding("note", what, found, "the next round repairs it")
     if int(project.get("maximum_annotations") or 1) > 1:
         found = "several annotations per task: Label Studio serves started tasks before our order"
-        yield Finding("note", what, found)
+        fix = (
+            "with 1 there and option opinions=2, others are asked only where it is worth more than a new task"
+        )
+        yield Finding("note", what, found, fix)
 
 
 def _polls(services: Services, what: str) -> Finding:

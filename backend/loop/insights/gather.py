@@ -17,6 +17,7 @@ from backend.loop.insights.held_out import Question, held_out
 from backend.loop.insights.opinions import name_of, opinions_on
 from backend.loop.insights.quality import confusion_of, quality_of
 from backend.loop.insights.savings import savings_of
+from backend.loop.insights.second_opinions import doubts_of_new, second_opinions
 from backend.loop.insights.stop import FINISHED, advice_on
 from backend.loop.insights.suspects import ranked, suspects_of
 from backend.loop.learn import Lesson
@@ -30,6 +31,7 @@ from backend.store.insight import (
     LabelCount,
     LabelQuality,
     SavedLabels,
+    SecondOpinion,
     StopAdvice,
     Suspect,
 )
@@ -76,6 +78,13 @@ class View:
                 held = held_out(self.lesson.given[control.name], learned)
             found.append(Question(control, dict(opinions_on(control, self.annotated)), held))
         return found
+
+    @cached_property
+    def suspects(self) -> list[Suspect]:
+        """The likely wrong labels, the likeliest first."""
+        if self.afresh:
+            return ranked([s for question in self.questions for s in suspects_of(question)])
+        return [s for s in self.last.suspects if _stands(s, self)]
 
     @property
     def accuracy(self) -> Accuracy:
@@ -130,15 +139,25 @@ def _classes(view: View) -> list[LabelCount]:
 def _head(view: View) -> list[HeadTask]:
     if view.lesson is None:
         # Nothing was learned: what was said of the last head stands, but for tasks that have left it.
-        there = set(view.situation.candidates.tolist())
+        there = {*view.situation.candidates.tolist(), *view.published.second}
         return [task for task in view.last.head if task.task in there]
-    return head_of(view.situation, view.lesson, view.published)
+    again = {one.task: one.why for one in view.last.second_opinions}
+    return head_of(view.situation, view.lesson, view.published, again)
 
 
 def _suspects(view: View) -> list[Suspect]:
-    if view.afresh:
-        return ranked([s for question in view.questions for s in suspects_of(question)])
-    return [s for s in view.last.suspects if _stands(s, view)]
+    return view.suspects
+
+
+def _second_opinions(view: View) -> list[SecondOpinion]:
+    if not view.afresh or view.lesson is None:
+        wanted = {suspect.task for suspect in view.suspects}
+        return [one for one in view.last.second_opinions if one.task in wanted]
+    limit = view.situation.opinions
+    if limit < 2:
+        return []
+    doubts = doubts_of_new(view.situation, view.lesson, view.accuracies)
+    return second_opinions(view.suspects, view.annotated, limit, doubts)
 
 
 def _stands(suspect: Suspect, view: View) -> bool:
@@ -197,6 +216,7 @@ PARTS: dict[str, Callable[[View], Any]] = {
     "per_label": _per_label,
     "confusion": _confusion,
     "suspects": _suspects,
+    "second_opinions": _second_opinions,
     "annotators": _annotators,
     "savings": _savings,
 }
@@ -208,6 +228,7 @@ TITLES = {
     "per_label": "the accuracy by label",
     "confusion": "which labels are confused",
     "suspects": "the list of likely wrong labels",
+    "second_opinions": "which labels another annotator should look at",
     "annotators": "the annotators' agreement",
     "savings": "how many labels were saved",
 }

@@ -82,8 +82,9 @@ def charts(facts: ProjectFacts) -> list[tuple[str, Any]]:
     """Return the learning curve drawn for wide and for narrow windows; nothing without a point."""
     if not facts.insight.curve:
         return []
+    measure = facts.status.accuracy.measure
     return [
         # The style sheet shows one of the two: scaled to a phone, the wide one could not be read.
-        (name, draw(facts.insight.curve, facts.marks, *size, facts.insight.target))
+        (name, draw(facts.insight.curve, facts.marks, *size, facts.insight.target, measure))
         for name, size in (("wide", WIDE), ("narrow", NARROW))
     ]
