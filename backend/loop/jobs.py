@@ -23,9 +23,9 @@ from backend.errors import (
     RoundSuperseded,
     UnexpectedFailure,
 )
-from backend.log_context import about, log_fault
+from backend.log_context import about, kind_and_place, log_fault
 from backend.loop.encoding import PUT_OFF, encode_shard, give_up
-from backend.loop.failures import kind_and_place, note_failure, why_unavailable
+from backend.loop.failures import note_failure, why_unavailable
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
