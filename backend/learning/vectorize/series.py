@@ -81,7 +81,8 @@ def _read_one(value: Any, how: Mapping[str, str], download: Download) -> Any:
     if isinstance(value, str) and how.get("valueType", "url").lower() != "json":
         return fetch_one(value, download, partial(take_series, how=how))
     if isinstance(value, str):
-        return take_series(value.encode(), how) if value.strip() else NOTHING
+        # Halves of characters, which JSON lets through, must not fail a round.
+        return take_series(value.encode("utf-8", "replace"), how) if value.strip() else NOTHING
     return _described(_columns(value), how) if value else NOTHING
 
 

@@ -197,6 +197,10 @@ class TestOtherHosts:
             "//cdn.example.org/a.png",
             "data/upload/1/a.png",
             "just words",
+            "https://cdn.example.org/\ud800",
+            "/data/upload/1/\udfff.png",
+            "s3://bucket/\ud83d",
+            "data:,\ud800",
         ],
     )
     def test_odd_addresses_open_no_connection(self, fetching: Any, address: str) -> None:

@@ -22,8 +22,8 @@ from backend.learning.vectorize.audio import describe as describe_sound
 from backend.learning.vectorize.audio import read_sound, take_sound
 from backend.learning.vectorize.containers import container_of
 from backend.learning.vectorize.pdf import take_pdf
+from backend.learning.vectorize.series import SeriesVectorizer, take_series
 from backend.learning.vectorize.series import describe as describe_series
-from backend.learning.vectorize.series import take_series
 from backend.learning.vectorize.video import take_video
 
 RATE = 16_000
@@ -180,6 +180,25 @@ class TestSounds:
         without(package)
         assert words in reason(take_sound(content))
 
+    @pytest.mark.parametrize("package", ["", "soundfile"])
+    @pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**32 - 1])
+    def test_a_rate_that_nobody_records_with_takes_no_memory(
+        self, rate: int, package: str, without: Any
+    ) -> None:
+        without(package)
+        content = bytearray(wav(tone(440, 0.1)))
+        content[24:28] = struct.pack("<I", rate)
+        said = reason(take_sound(bytes(content)))
+        # soundfile itself refuses the wildest of them.
+        assert "samples a second" in said or (package == "" and "no sound" in said)
+
+    @pytest.mark.parametrize("bits", [40, 64])
+    def test_samples_that_are_too_wide_are_named(self, bits: int, without: Any) -> None:
+        without("soundfile")
+        content = bytearray(wav(tone(440, 0.1)))
+        content[32:36] = struct.pack("<HH", bits // 8, bits)
+        assert "more than 32 bits" in reason(take_sound(bytes(content)))
+
     def test_a_header_that_claims_two_gigabytes_takes_no_memory(self, without: Any) -> None:
         content = bytearray(wav(tone(440, 0.1)))
         content[40:44] = struct.pack("<I", 2**31)
@@ -324,6 +343,11 @@ class TestTimeSeries:
         found = take_series(content, how)
         assert list(found) == ["x"]
         np.testing.assert_array_equal(found["x"], describe_series(np.array([5.0, 6, 8])))
+
+    def test_halves_of_characters_in_the_task_data_are_passed_over(self) -> None:
+        fields = ("$s", "valueType=json")
+        (found,) = SeriesVectorizer.read(fields, [{"s": "a,b\ud800\n1,2\n3,5\n"}], lambda _: b"")
+        assert list(found) == ["a", "b?"]
 
     def test_columns_without_names_are_named_by_their_places(self) -> None:
         assert list(take_series(b"1,5,7\n2,6,7\n", {"timeColumn": "0"})) == ["1", "2"]
