@@ -93,12 +93,14 @@ def _measured(
 
 def _held_out(control: Control, tasks: Tasks, answers: Sequence[Answer], how: How) -> HeldOut:
     """Return the rows of answers with what models say that have not seen them; none of too few answers."""
+    # Drawn: tasks stand in the order of their ids, which is often one of what they hold, too.
     rows = np.random.default_rng(how.seed).permutation(len(answers))[:MOST]
     found: HeldOut = []
     for fold in range(FOLDS if len(rows) >= FEWEST else 0):
         out, rest = rows[fold::FOLDS], np.setdiff1d(rows, rows[fold::FOLDS])
         some = [answers[int(i)] for i in rest]
         model = control.learn(tasks.rows(rest), some, replace(how, uniform=how.uniform[rest]))
+        # Of a part of the answers there may be no model, as where all are the same.
         if isinstance(model, Learned):
             found += zip(out.tolist(), model.guess(tasks.rows(out)), strict=True)
     return found

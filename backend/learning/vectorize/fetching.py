@@ -44,6 +44,7 @@ def fetch_each(values: Sequence[Any], download: Download, take: Callable[[bytes]
     """
     found: list[Any] = []
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+        # In parts: a pool would hold a waiting call for each task of the project.
         for i in range(0, len(values), DOWNLOADS_QUEUED):
             part = values[i : i + DOWNLOADS_QUEUED]
             found += pool.map(lambda value: fetch_one(value, download, take), part)
