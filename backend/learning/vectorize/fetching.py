@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -17,6 +19,20 @@ DOWNLOADS_QUEUED = 1000
 
 # The packages that read media, and the extra that brings each.
 EXTRAS = {"pypdf": "pdf", "soundfile": "audio", "av": "video"}
+
+# Not Exception: the queue ends a round that takes too long by an error of its own, which is to get through.
+UNFORESEEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 # How files of other kinds begin, to say what a file is that is not what was expected.
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
@@ -76,7 +92,15 @@ def fetch_one(value: Any, download: Download, take: Callable[[bytes], Any]) -> A
         return Unread("Label Studio fails at the file (500)", later=True)
     except LabelStudioError:
         return Unread("Label Studio does not give the file", later=True)
-    return take(content) if content else Unread("the file is empty")
+    except UNFORESEEN as error:
+        # What nobody thought of in one address must not keep all other tasks from being learned.
+        return Unread(f"fetching the file failed: {type(error).__name__}", later=True)
+    if not content:
+        return Unread("the file is empty")
+    try:
+        return take(content)
+    except UNFORESEEN as error:
+        return Unread(f"reading the file failed: {type(error).__name__}")
 
 
 def no_such(expected: str, content: bytes) -> Unread:

@@ -21,6 +21,7 @@ from backend.learning.vectorize import InputSpec, Unread, fetching
 from backend.learning.vectorize.audio import describe as describe_sound
 from backend.learning.vectorize.audio import read_sound, take_sound
 from backend.learning.vectorize.containers import container_of
+from backend.learning.vectorize.fetching import fetch_each
 from backend.learning.vectorize.pdf import take_pdf
 from backend.learning.vectorize.series import SeriesVectorizer, take_series
 from backend.learning.vectorize.series import describe as describe_series
@@ -419,3 +420,33 @@ def test_a_reader_fitted_on_nothing_says_that_more_was_read_later() -> None:
     features = empty.transform([[take_sound(wav(tone(440)))] * 3])
     assert features.gaps is not None
     assert features.gaps.n_read == [3]
+
+
+class Late(Exception):
+    """As the queue's own, which ends a round that takes too long."""
+
+
+@pytest.mark.parametrize("error", [ValueError("text"), struct.error("x"), MemoryError(), RecursionError("x")])
+def test_what_nobody_thought_of_in_one_file_is_no_matter_of_the_others(error: Exception) -> None:
+    def download(address: str) -> bytes:
+        if address == "a":
+            raise error
+        return address.encode()
+
+    def take(content: bytes) -> str:
+        if content == b"b":
+            raise error
+        return content.decode()
+
+    one, two, three = fetch_each(["a", "b", "c"], download, take)
+    assert (one.reason, one.later) == (f"fetching the file failed: {type(error).__name__}", True)
+    assert (two.reason, two.later) == (f"reading the file failed: {type(error).__name__}", False)
+    assert three == "c"
+
+
+def test_a_round_that_is_ended_for_taking_too_long_is_ended() -> None:
+    def download(address: str) -> bytes:
+        raise Late
+
+    with pytest.raises(Late):
+        fetch_each(["a"], download, bytes.decode)
