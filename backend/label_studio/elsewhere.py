@@ -183,6 +183,7 @@ def too_large(max_bytes: int) -> MediaError:
 def _checked(host: MediaHost) -> list[str]:
     """Return the addresses of a host that it may have."""
     try:
+        # Once: a second look-up could give an address that nobody has checked.
         found = socket.getaddrinfo(host.host, host.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise MediaError(f"{host.host}: no such host is known", later=True) from None
