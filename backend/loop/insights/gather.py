@@ -110,9 +110,11 @@ def gather(view: View) -> Insight:
 
 def _curve(view: View) -> list[CurvePoint]:
     """Every estimate of the first question's accuracy, at its number of labels."""
+    # A project may be older than this file: then its first curve is made of the reports that there are.
     before = list(view.last.curve) or [p for report in view.history if (p := _point(report)) is not None]
     now = _point({"accuracy": vars(view.accuracy), "ended_at": view.now})
     points = {point.labels: point for point in before}
+    # The same estimate again keeps the time at which it was first made.
     if now is not None and (now.labels not in points or points[now.labels].accuracy != now.accuracy):
         points[now.labels] = now
     return [points[labels] for labels in sorted(points)]
@@ -136,6 +138,7 @@ def _classes(view: View) -> list[LabelCount]:
 
 def _head(view: View) -> list[HeadTask]:
     if view.lesson is None:
+        # Nothing was learned: what was said of the last head stands, but for tasks that have left it.
         there = {*view.situation.candidates.tolist(), *view.published.second}
         return [task for task in view.last.head if task.task in there]
     again = {one.task: one.why for one in view.last.second_opinions}
@@ -188,6 +191,7 @@ def _annotators(view: View) -> list[AnnotatorRecord]:
     found = annotators_of(view.annotated, view.questions)
     if view.afresh:
         return found
+    # Counts are made anew each time; what takes models that have not seen a label is not.
     known = {record.id: record.agreement_with_model for record in view.last.annotators}
     return [replace(record, agreement_with_model=known.get(record.id)) for record in found]
 
