@@ -29,7 +29,9 @@ def explain(subject: str, as_json: bool) -> None:
       clean-al explain 1 --json
     """
     path = Path(subject)
-    verdict, lines = _of_file(path) if path.suffix or path.is_file() else _of_project(subject)
+    # By its name, too: a mistyped config.xml is missed as a file. Any other dot may stand in a title.
+    is_file = path.suffix.lower() == ".xml" or path.is_file()
+    verdict, lines = _of_file(path) if is_file else _of_project(subject)
     if as_json:
         show(asdict(verdict) | {"notes": lines})
     else:

@@ -125,7 +125,7 @@ def report_on(
         has_model=published.has_model,
         accuracy=questions[0].accuracy if questions else Accuracy(),
         questions=questions,
-        notes=(*situation.notes, *faults, *_notes(situation, missing)),
+        notes=(*situation.notes, *faults, *_asked_again(published), *_notes(situation, missing)),
         faults=faults,
         unread=tuple(_gaps(situation.pool.features.gaps)),
         means=situation.means,
@@ -133,6 +133,12 @@ def report_on(
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
         options=situation.options.model_dump(mode="json"),
     )
+
+
+def _asked_again(published: Published) -> Iterator[str]:
+    if n := len(published.second):
+        tasks = "1 labeled task" if n == 1 else f"{n} labeled tasks"
+        yield f"asks for a second opinion on {tasks}, likelier wrong than the model is on new ones"
 
 
 def _notes(situation: Situation, missing: Mapping[str, str]) -> Iterator[str]:

@@ -82,6 +82,11 @@ class Situation:
         )
         return free[~skipped] if (~skipped).any() else free
 
+    @property
+    def opinions(self) -> int:
+        """How many annotators a task may get; from the second on where that is worth more than a new task."""
+        return max(self.options.opinions, int(self.project.get("maximum_annotations") or 1))
+
     def tasks(self, ids: np.ndarray) -> Tasks:
         """Return tasks of the pool."""
         features = self.pool.features.rows(self.pool.rows_of(ids))

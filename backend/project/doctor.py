@@ -51,6 +51,7 @@ class Finding:
 def diagnose(services: Services, project_id: int | None = None) -> list[Finding]:
     """Return what was found about this install and, if given, one project; else all connected ones."""
     findings = [*_label_studio(services), *_redis(services), *_processes(services), *_web(services)]
+    # Each project would say the same once more.
     if any(f.level == "problem" and f.what == "Label Studio" for f in findings):
         return findings
     ids = [project_id] if project_id is not None else _connected(services)
@@ -64,6 +65,7 @@ def diagnose_project(services: Services, project_id: int) -> list[Finding]:
     label_studio, what = services.label_studio, f"project {project_id}"
     try:
         project = label_studio.project(project_id)
+        # Looked at even when the loop is off: what is to be expected is asked before connecting.
         outlook = look_ahead(services, project_id)
         findings = list(_expected(what, outlook))
         if not project.get("task_number"):
@@ -131,6 +133,7 @@ def _redis(services: Services) -> Iterator[Finding]:
     except Exception as error:  # noqa: BLE001  whatever the client raises, the server does not answer
         yield Finding("problem", "queue", f"Redis does not answer: {type(error).__name__}", "check REDIS_URL")
         return
+    # Valkey gives a Redis version, too: of the release that it was made from.
     version = str(info.get("valkey_version") or info.get("redis_version"))
     if _numbers(version) < OLDEST_REDIS:
         yield Finding("problem", "queue", f"Redis {version} is too old", "use Redis 5 or newer, or Valkey")
@@ -193,7 +196,10 @@ def _serving(what: str, project: dict[str, Any], *, served: bool) -> Iterator[Fi
         yield Finding("note", what, found, "the next round repairs it")
     if int(project.get("maximum_annotations") or 1) > 1:
         found = "several annotations per task: Label Studio serves started tasks before our order"
-        yield Finding("note", what, found)
+        fix = (
+            "with 1 there and option opinions=2, others are asked only where it is worth more than a new task"
+        )
+        yield Finding("note", what, found, fix)
 
 
 def _polls(services: Services, what: str) -> Finding:

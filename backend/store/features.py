@@ -160,6 +160,7 @@ class FeatureStore:
         if isinstance(X, sparse.csr_matrix):
             stored |= {"X.data": np.asarray(X.data), "X.indices": X.indices, "X.indptr": X.indptr}
             stored["X.shape"] = np.array(X.shape)
+        # Where one array is both, it is stored once.
         elif X is not pool.features.embedding:
             stored["X"] = X
         # The description names the arrays' file: a crash between the two writes leaves the old pair, and two

@@ -29,7 +29,7 @@ REPORT_TYPES: dict[str, type | tuple[type, ...]] = {
     "ended_at": str,
 }
 # Everything else in an estimate is a number, or not known.
-ACCURACY_TEXTS = ("unknown_because", "name", "control", "question", "missing")
+ACCURACY_TEXTS = ("unknown_because", "measure", "name", "control", "question", "missing")
 
 
 def checked(kind: type[Record], values: dict[str, Any]) -> Record | None:

@@ -7,6 +7,7 @@ MODEL_DIR/projects/<id>/
     progress.json, poll.json    what the last round and the last look saw, see progress.py and poller.py
     snapshot.sqlite             the project as last read, see snapshot.py
     insight.json                what is known beyond the order, see insight.py
+    asked_again.json            labeled tasks that were opened for another annotator, see asked_again.py
     options.json                what `clean-al options` has set
     pause.json, rollback.json   what people have asked of the loop, see wishes.py
     title.json                  what the project is called in Label Studio
@@ -22,6 +23,7 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -54,6 +56,7 @@ class Published:
     drawn : every task ever drawn so that has a label by now, and `audit`
     audit_due : labels until the next audit place when the head was made; None without an audit share
     labels : labels of the project when the head was made
+    second : those of the head that have a label, and want another annotator's opinion
     stored : predictions of the head that Label Studio took; None where an earlier version has not counted
     """
 
@@ -68,6 +71,7 @@ class Published:
     audit_due: float | None = None
     labels: int = 0
     stored: int | None = None
+    second: tuple[int, ...] = ()
 
 
 class ModelStore:
@@ -89,7 +93,9 @@ class ModelStore:
 
     def project_ids(self) -> list[int]:
         """Return the projects that have a folder."""
-        return sorted(int(p.name) for p in self.root.glob("projects/*") if p.name.isdigit())
+        # isdigit() alone is true of superscripts, too, which int() refuses.
+        names = (p.name for p in self.root.glob("projects/*"))
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
     def save(self, project_id: int, version: str, model: Model) -> None:
         """Store a model; it is there whole, or not at all.
@@ -171,9 +177,10 @@ class ModelStore:
             if published is None or version != published.version:
                 shutil.rmtree(self._model_folder(project_id, version), ignore_errors=True)
         for left in (self.folder(project_id) / "models").glob(".*"):
-            # Of a worker that was killed while it wrote.
-            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+            # Of a worker that was killed while it wrote; one that is writing takes its own away meanwhile.
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def set_aside(self, project_id: int) -> Path:
         """Put all about a project under another name, and return where it lies now."""

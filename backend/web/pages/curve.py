@@ -73,6 +73,7 @@ def draw(
     width: float,
     height: float,
     target: float | None = None,
+    measure: str = "accuracy",
 ) -> Chart:
     """Return what to draw of a curve that has at least one point.
 
@@ -80,8 +81,10 @@ def draw(
     ----------
     rounds : how many labels each round has learned from
     target : the accuracy that the project wants, from 0 to 1
+    measure : what it is that was estimated, such as "F1"
     """
     points = sorted(curve, key=lambda p: p.labels)
+    # Rounds go on after the last estimate, so the axis ends where they do.
     most = max(points[-1].labels, *rounds, 1) if rounds else max(points[-1].labels, 1)
     across = _ticks(0, most, 6 if width > 500 else 4)
     low, high = _accuracies(points, target)
@@ -93,6 +96,7 @@ def draw(
         return round(LEFT + labels * x_scale, 1)
 
     def y(percent: float) -> float:
+        # A damaged estimate is drawn at the edge, not outside of the picture.
         return round(TOP + (high - min(max(percent, low), high)) * y_scale, 1)
 
     dots = tuple(Dot(x(p.labels), y(100 * p.accuracy), p) for p in points)
@@ -107,19 +111,21 @@ def draw(
         across=tuple(Tick(x(v), f"{v:,.0f}") for v in across),
         up=tuple(Tick(y(v), f"{v:.0f}\u202f%") for v in up),
         rounds=tuple(dict.fromkeys(APART * round(x(n) / APART) for n in rounds)),
-        sentence=sentence(points) + (f" The target is {target:.0%}." if target is not None else ""),
+        sentence=sentence(points, measure) + (f" The target is {target:.0%}." if target is not None else ""),
         target=None if target is None else y(100 * target),
     )
 
 
-def sentence(points: Sequence[CurvePoint]) -> str:
+def sentence(points: Sequence[CurvePoint], measure: str = "accuracy") -> str:
     """Return what a curve says, for those who do not see it."""
     first, last = points[0], points[-1]
     now = f"{last.accuracy:.0%} at {last.labels:,} labels, between {last.low:.0%} and {last.high:.0%}"
     if len(points) == 1:
-        return f"Estimated accuracy: {now}."
-    went = "fell" if last.accuracy < first.accuracy else "rose"
-    return f"Estimated accuracy {went} from {first.accuracy:.0%} at {first.labels:,} labels to {now}."
+        return f"Estimated {measure}: {now}."
+    # By what is read: 80.1% and 80.4% both stand here as 80%.
+    a, b = round(100 * first.accuracy), round(100 * last.accuracy)
+    went = "rose" if b > a else "fell" if b < a else "went"
+    return f"Estimated {measure} {went} from {first.accuracy:.0%} at {first.labels:,} labels to {now}."
 
 
 def _accuracies(points: Sequence[CurvePoint], target: float | None) -> tuple[float, float]:

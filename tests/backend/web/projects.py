@@ -30,6 +30,16 @@ from backend.store.snapshot_file import SnapshotFile
 from backend.store.titles import note_title
 
 KNOWN = Accuracy(0.912, 0.881, 0.943, audit_labels=41, at_labels=402, at_tasks=900, unknown_because=None)
+F1 = Accuracy(0.812, 0.74, 0.866, audit_labels=41, at_labels=402, unknown_because=None, measure="F1")
+ERROR = Accuracy(
+    audit_labels=41,
+    at_labels=402,
+    unknown_because=None,
+    measure="error",
+    error=2.4375,
+    error_low=2.01,
+    error_high=3.2,
+)
 OLD, NEW = "clean-al-000001-aaaaaa", "clean-al-000002-bbbbbb"
 INSIGHT = Insight(
     curve=(

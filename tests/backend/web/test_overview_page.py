@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from backend.store.progress import ProgressFile
 from backend.store.wishes import note_pause
 from backend.web import create_app
 from backend.web.pages.listing import PER_PAGE, page_of
-from backend.web.watch import AliveWatch
+from backend.web.process_gauges import ProcessGauges
+from backend.web.readiness import Readiness
+from backend.web.watch import Look, QueueWatch
 
 from .conftest import Marker, TextLengthPredictor, basic
 from .pages import client_of, get
-from .projects import make_project
+from .projects import ERROR, F1, make_project
 from .servers import wait_until
 
 
@@ -43,6 +46,15 @@ def test_it_shows_title_state_labels_accuracy_and_last_round(tmp_path: Path) -> 
 def test_an_accuracy_that_is_not_known_is_said_to_be_so(tmp_path: Path) -> None:
     make_project(tmp_path, accuracy={})
     assert "not known yet" in get(client_of(tmp_path)).text
+
+
+def test_spans_show_their_f1_and_numbers_by_how_much_they_are_off(tmp_path: Path) -> None:
+    make_project(tmp_path, 3, accuracy=asdict(F1))
+    make_project(tmp_path, 4, accuracy=asdict(ERROR))
+    text = get(client_of(tmp_path)).text
+    assert "F1 81 %" in " ".join(text.split())
+    assert "off by 2.44" in text
+    assert "2.01 to 3.2" in text
 
 
 def test_without_a_project_it_says_how_to_begin(tmp_path: Path) -> None:
@@ -173,11 +185,33 @@ def test_without_a_worker_it_says_so_and_what_would_help(tmp_path: Path) -> None
 def test_nobody_waits_for_who_is_alive_and_the_answer_is_there_later() -> None:
     may_answer = threading.Event()
 
-    def ask() -> Alive:
+    def ask() -> Look:
         may_answer.wait(30)
-        return Alive(workers=2)
+        return Look(Alive(workers=2))
 
-    watch = AliveWatch(ask)
-    assert watch.latest() is None
+    watch = QueueWatch(ask)
+    assert watch.alive() is None
     may_answer.set()
-    wait_until(lambda: watch.latest() == Alive(workers=2))
+    wait_until(lambda: watch.alive() == Alive(workers=2))
+
+
+def test_redis_is_asked_once_for_the_pages_the_gauges_and_readiness() -> None:
+    asked: list[None] = []
+
+    def ask() -> Look:
+        asked.append(None)
+        return Look(Alive(workers=2), waiting=5)
+
+    watch = QueueWatch(ask, good_for=3600)
+    readiness = Readiness(Settings(_env_file=None, label_studio_url="http://127.0.0.1:1"), watch.now)
+    assert readiness.checks() == {"queue": "up", "workers": "up", "label_studio": "down"}
+    gauges = {m.name: m.samples[0].value for m in ProcessGauges(watch.now).collect()}
+    assert gauges["clean_al_queued_rounds"] == 5
+    assert watch.alive() == Alive(workers=2)
+    assert len(asked) == 1
+
+
+def test_an_answer_that_has_aged_is_asked_for_again() -> None:
+    answers = iter([Look(Alive(workers=2)), Look(Alive(workers=1))])
+    watch = QueueWatch(lambda: next(answers), good_for=0)
+    assert [watch.now().alive.workers for _ in range(2)] == [2, 1]

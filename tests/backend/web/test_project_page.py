@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from backend.store.queue_note import QueueNote
 from backend.web.pages.curve import draw, sentence
 
 from .pages import client_of, get
-from .projects import INSIGHT, NEW, OLD, keep_tasks, make_project, report
+from .projects import ERROR, F1, INSIGHT, NEW, OLD, keep_tasks, make_project, report
 
 
 def test_it_says_all_that_is_known(tmp_path: Path) -> None:
@@ -63,6 +63,15 @@ def test_without_anything_each_part_says_why(tmp_path: Path) -> None:
         "No round has published anything yet",
     ):
         assert words in text, words
+
+
+def test_the_measure_of_spans_and_of_numbers_goes_by_its_name(tmp_path: Path) -> None:
+    make_project(tmp_path, accuracy=asdict(F1))
+    text = " ".join(get(client_of(tmp_path), "/3").text.split())
+    assert "F1 of the spans 81.2 %" in text
+    assert "Estimated F1 rose" in text
+    make_project(tmp_path, accuracy=asdict(ERROR))
+    assert "Mean error 2.44 2.01 to 3.2 at 90" in " ".join(get(client_of(tmp_path), "/3").text.split())
 
 
 def test_links_lead_into_label_studio_as_browsers_find_it(tmp_path: Path) -> None:
@@ -138,6 +147,13 @@ class TestCurve:
         for dot in chart.dots:
             assert 0 <= dot.x <= 340
             assert 0 <= dot.y <= 230
+
+    @pytest.mark.parametrize(
+        ("first", "last", "said"), [(0.8, 0.804, "went from 80%"), (0.8, 0.79, "fell from 80%")]
+    )
+    def test_only_what_rose_is_said_to_have_risen(self, first: float, last: float, said: str) -> None:
+        points = [CurvePoint(n, value, 0.5, 0.9) for n, value in ((100, first), (200, last))]
+        assert said in sentence(points)
 
     def test_it_is_said_in_words_and_as_a_table(self, tmp_path: Path) -> None:
         make_project(tmp_path)
