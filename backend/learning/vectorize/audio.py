@@ -14,7 +14,7 @@ from scipy.fft import dct
 from backend.learning.vectorize.base import Download, look_up
 from backend.learning.vectorize.containers import container_of, decoded_sound
 from backend.learning.vectorize.described import DescribedVectorizer
-from backend.learning.vectorize.fetching import fetch_each, is_there, missing, no_such
+from backend.learning.vectorize.fetching import ANEW, fetch_each, is_there, missing, no_such
 from backend.learning.vectorize.gaps import Unread
 
 MAX_SECONDS = 120
@@ -34,7 +34,7 @@ BAND_FLOOR = 1e-4
 # Mono samples between -1 and 1, and how many there are in a second.
 Sound = tuple[np.ndarray, int]
 STRANGE_RATE = Unread(
-    f"the sound has fewer than {LOWEST_RATE:,} or more than {HIGHEST_RATE:,} samples a second"
+    f"the sound has fewer than {LOWEST_RATE:,} or more than {HIGHEST_RATE:,} samples a second; {ANEW}"
 )
 
 
@@ -68,7 +68,7 @@ def take_sound(content: bytes) -> Any:
         return sound
     samples, rate = sound
     if not len(samples):
-        return Unread("the sound is empty")
+        return Unread(f"the sound is empty; {ANEW}")
     return {"sound": describe(np.nan_to_num(samples), rate)}
 
 
@@ -159,7 +159,7 @@ def _by_wave(content: bytes) -> Sound | Unread:
             if not LOWEST_RATE <= rate <= HIGHEST_RATE:
                 return STRANGE_RATE
             if width > 4:
-                return Unread("the sound has samples of more than 32 bits")
+                return Unread("the sound has samples of more than 32 bits; save it with 16 or 24")
             raw = file.readframes(min(file.getnframes(), MAX_SECONDS * rate, MOST_SAMPLES // channels))
     except (wave.Error, EOFError, ValueError):
         return no_such("sound", content)

@@ -33,6 +33,8 @@ UNFORESEEN = (
     struct.error,
     zlib.error,
 )
+ANEW = "put it there anew"
+NO_ADDRESS = "the task data hold no address of a file; correct them, or the `value` that names their field"
 
 # How files of other kinds begin, to say what a file is that is not what was expected.
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
@@ -80,11 +82,11 @@ def fetch_one(value: Any, download: Download, take: Callable[[bytes], Any]) -> A
     if isinstance(value, Unread):
         return value
     if not isinstance(value, str) or not value.strip():
-        return NOTHING if value in (None, "", [], {}) else Unread("the task data hold no address of a file")
+        return NOTHING if value in (None, "", [], {}) else Unread(NO_ADDRESS)
     try:
         content = download(value)
     except MediaError as error:
-        return Unread(str(error), error.later)
+        return Unread(str(error), error.later, error.by_hand)
     except LabelStudioUnreachable as error:
         # 500 for one file is an answer about that file; it must not keep the project from going on.
         if error.status != 500:
@@ -94,13 +96,19 @@ def fetch_one(value: Any, download: Download, take: Callable[[bytes], Any]) -> A
         return Unread("Label Studio does not give the file", later=True)
     except UNFORESEEN as error:
         # What nobody thought of in one address must not keep all other tasks from being learned.
-        return Unread(f"fetching the file failed: {type(error).__name__}", later=True)
+        return _unforeseen("fetching", error)
     if not content:
-        return Unread("the file is empty")
+        return Unread(f"the file is empty; {ANEW}")
     try:
         return take(content)
     except UNFORESEEN as error:
-        return Unread(f"reading the file failed: {type(error).__name__}")
+        return _unforeseen("reading", error)
+
+
+def _unforeseen(what: str, error: Exception) -> Unread:
+    # A machine that has no memory or no open files left may have some later; a strange file stays strange.
+    passing = isinstance(error, OSError | MemoryError)
+    return Unread(f"{what} the file failed ({type(error).__name__}): please report it", later=passing)
 
 
 def no_such(expected: str, content: bytes) -> Unread:
@@ -110,8 +118,10 @@ def no_such(expected: str, content: bytes) -> Unread:
         return Unread(f"the file is no {expected} but a web page; does it want a login?")
     for beginning, kind in _BEGINNINGS:
         if content.startswith(beginning) and kind.removeprefix("an ").removeprefix("a ") != expected:
-            return Unread(f"the file is no {expected} but {kind}")
-    return Unread(f"the file is no {expected} that can be read (damaged or cut off?)")
+            return Unread(
+                f"the file is no {expected} but {kind}; correct the task data, or the tag that shows it"
+            )
+    return Unread(f"the file is no {expected} that can be read (damaged or cut off?); {ANEW}")
 
 
 def missing(package: str, what: str) -> Unread:

@@ -16,7 +16,7 @@ from backend.loop.insights.head import head_of
 from backend.loop.insights.held_out import Question, held_out
 from backend.loop.insights.opinions import name_of, opinions_on
 from backend.loop.insights.quality import confusion_of, quality_of
-from backend.loop.insights.savings import savings_of
+from backend.loop.insights.savings import random_curve, saved_labels, savings_of
 from backend.loop.insights.second_opinions import doubts_of_new, second_opinions
 from backend.loop.insights.stop import FINISHED, advice_on
 from backend.loop.insights.suspects import ranked, suspects_of
@@ -36,6 +36,7 @@ from backend.store.insight import (
     Suspect,
 )
 from backend.store.models import Published
+from clean_al.savings import LabelSavings
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,11 @@ class View:
         if self.afresh:
             return ranked([s for question in self.questions for s in suspects_of(question)])
         return [s for s in self.last.suspects if _stands(s, self)]
+
+    @cached_property
+    def saved(self) -> LabelSavings | None:
+        """How many labels were saved against a random order, and what that would have reached."""
+        return savings_of(self.lesson, self.accuracy) if self.lesson is not None else None
 
     @property
     def accuracy(self) -> Accuracy:
@@ -197,7 +203,12 @@ def _annotators(view: View) -> list[AnnotatorRecord]:
 
 
 def _savings(view: View) -> SavedLabels | None:
-    return savings_of(view.lesson, view.accuracy) if view.afresh and view.lesson else view.last.savings
+    return saved_labels(view.saved) if view.afresh and view.lesson else view.last.savings
+
+
+def _random(view: View) -> list[CurvePoint]:
+    known = view.afresh and view.lesson is not None
+    return random_curve(view.saved, _curve(view)) if known else list(view.last.random)
 
 
 def _stop(view: View) -> StopAdvice:
@@ -219,6 +230,7 @@ PARTS: dict[str, Callable[[View], Any]] = {
     "second_opinions": _second_opinions,
     "annotators": _annotators,
     "savings": _savings,
+    "random": _random,
 }
 TITLES = {
     "head": "the queue's first tasks",
@@ -231,4 +243,5 @@ TITLES = {
     "second_opinions": "which labels another annotator should look at",
     "annotators": "the annotators' agreement",
     "savings": "how many labels were saved",
+    "random": "what random labeling would have reached",
 }

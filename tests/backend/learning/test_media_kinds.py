@@ -439,8 +439,9 @@ def test_what_nobody_thought_of_in_one_file_is_no_matter_of_the_others(error: Ex
         return content.decode()
 
     one, two, three = fetch_each(["a", "b", "c"], download, take)
-    assert (one.reason, one.later) == (f"fetching the file failed: {type(error).__name__}", True)
-    assert (two.reason, two.later) == (f"reading the file failed: {type(error).__name__}", False)
+    kind, passing = type(error).__name__, isinstance(error, MemoryError)
+    assert one == Unread(f"fetching the file failed ({kind}): please report it", passing)
+    assert two == Unread(f"reading the file failed ({kind}): please report it", passing)
     assert three == "c"
 
 
