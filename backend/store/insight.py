@@ -25,6 +25,7 @@ class CurvePoint:
     """The accuracy estimated at a number of labels, with its 90 % interval; `at` is ISO 8601, UTC."""
 
     labels: int
+    # Finite, here and below: NaN comes through json.loads, and no page can draw it.
     accuracy: FiniteFloat
     low: FiniteFloat
     high: FiniteFloat
@@ -166,6 +167,7 @@ class Insight:
 
     Attributes
     ----------
+    random : what random labeling is estimated to have reached, beside `curve`
     target : the accuracy that the project wants (option `target_accuracy`), or None
     head : the queue's first tasks, in its order
     suspects : the likeliest wrong label first
@@ -177,6 +179,7 @@ class Insight:
     stop: StopAdvice = StopAdvice()
     target: FiniteFloat | None = None
     savings: SavedLabels | None = None
+    random: tuple[CurvePoint, ...] = ()
     per_label: tuple[LabelQuality, ...] = ()
     confusion: tuple[ConfusedPair, ...] = ()
     suspects: tuple[Suspect, ...] = ()
@@ -194,6 +197,7 @@ _READ: dict[Path, tuple[tuple[int, int, int], Insight]] = {}
 # Of each part, what it holds: many entries of a kind, or one.
 ENTRIES: dict[str, type[Any]] = {
     "curve": CurvePoint,
+    "random": CurvePoint,
     "per_label": LabelQuality,
     "confusion": ConfusedPair,
     "suspects": Suspect,
@@ -242,6 +246,7 @@ def _load(path: Path) -> Insight:
         one = _entry(kind, value)
         if one is not None:
             found[name] = one
+        # None is what was not known yet, and no damage.
         elif value is not None:
             problems.append(_damaged(name))
     for name, kind in ENTRIES.items():
