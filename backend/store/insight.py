@@ -167,6 +167,7 @@ class Insight:
 
     Attributes
     ----------
+    random : what random labeling is estimated to have reached, beside `curve`
     target : the accuracy that the project wants (option `target_accuracy`), or None
     head : the queue's first tasks, in its order
     suspects : the likeliest wrong label first
@@ -178,6 +179,7 @@ class Insight:
     stop: StopAdvice = StopAdvice()
     target: FiniteFloat | None = None
     savings: SavedLabels | None = None
+    random: tuple[CurvePoint, ...] = ()
     per_label: tuple[LabelQuality, ...] = ()
     confusion: tuple[ConfusedPair, ...] = ()
     suspects: tuple[Suspect, ...] = ()
@@ -195,6 +197,7 @@ _READ: dict[Path, tuple[tuple[int, int, int], Insight]] = {}
 # Of each part, what it holds: many entries of a kind, or one.
 ENTRIES: dict[str, type[Any]] = {
     "curve": CurvePoint,
+    "random": CurvePoint,
     "per_label": LabelQuality,
     "confusion": ConfusedPair,
     "suspects": Suspect,

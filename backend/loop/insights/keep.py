@@ -49,6 +49,7 @@ def keep_insight(
             afresh=lesson is not None and (anew or _has_changed(last, situation, before, accuracies)),
         )
         insight = gather(view)
+        # Pages read the file again whenever it is another one.
         if insight != last:
             save_insight(folder, insight)
         return insight

@@ -48,6 +48,7 @@ INSIGHT = Insight(
     ),
     stop=StopAdvice("stop", "another 100 labels would gain 0.4 points"),
     savings=SavedLabels(534, 305, 839),
+    random=(CurvePoint(100, 0.66, 0.55, 0.75), CurvePoint(402, 0.84, 0.79, 0.88)),
     per_label=(LabelQuality("cats", 0.95, 0.87, 1.0, 0.84, 0.75, 0.89, 20),),
     confusion=(ConfusedPair("cats", "money", 7),),
     suspects=(Suspect(11, "cats", "money", 0.97, "near-copies are labeled otherwise"),),

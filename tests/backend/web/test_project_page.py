@@ -128,6 +128,13 @@ class TestCurve:
             (12.0, "100\u202f%"),
         ]
 
+    def test_the_random_curve_is_drawn_in_the_same_scale_and_no_farther_than_the_axis(self) -> None:
+        far = CurvePoint(10**6, 0.9, 0.8, 1.0)
+        chart = draw(self.POINTS, [], width=44 + 14 + 200, height=166, random=(far, *self.POINTS))
+        assert (chart.random_line, chart.random_band) == (chart.line, chart.band)
+        assert chart.line == draw(self.POINTS, [], width=44 + 14 + 200, height=166).line
+        assert draw(self.POINTS, [], 340, 230).random_line == ""
+
     def test_rounds_are_marked_and_beyond_the_last_point_too(self) -> None:
         chart = draw(self.POINTS, [50, 50, 200], width=44 + 14 + 200, height=166)
         assert chart.rounds == (96.0, 244.0)
@@ -163,7 +170,10 @@ class TestCurve:
             "between 88% and 94%."
         )
         assert sentence(INSIGHT.curve) in page.text
+        assert "In random order 402 labels would have reached 84%, between 79% and 88%." in page.text
         assert "The same as a table" in page.text
+        assert "Random order" in page.text
+        assert "84.0\u202f%" in page.text
         assert all(svg["role"] == "img" for svg in page.all("svg") if "aria-labelledby" in svg)
 
     def test_one_that_falls_is_said_to_fall(self) -> None:
