@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar
 
+from backend.services import Services
 from backend.settings import Settings, read_settings
 from backend.web.app import redis_marker, store_predictor
 from backend.web.collaborators import DirtyMarker, Predictor
@@ -99,12 +100,12 @@ class CleanALModel(LabelStudioMLBase):
 
 @cache
 def _redis_marker(settings: Settings | None) -> DirtyMarker:
-    return redis_marker(settings or read_settings())
+    return redis_marker(Services(settings or read_settings()))
 
 
 @cache
 def _store_predictor(settings: Settings | None) -> Predictor:
-    return store_predictor(settings or read_settings())
+    return store_predictor(Services(settings or read_settings()))
 
 
 def _fit_arguments(

@@ -279,7 +279,9 @@ def read_bitmask(address: str) -> NDArray[np.bool_]:
     except ImportError:
         raise ValueError("bitmask: install pillow to read it") from None
     try:
-        with Image.open(io.BytesIO(base64.b64decode(address[len(_PNG_PREFIX) :], validate=True))) as image:
+        content = base64.b64decode(address[len(_PNG_PREFIX) :], validate=True)
+        # Of what the address says alone: other decoders fail in ways of their own on a damaged file.
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             if image.width * image.height > LARGEST_BITMASK:
                 raise ValueError("bitmask: image too large")
             bands = np.asarray(image.convert("RGBA"))

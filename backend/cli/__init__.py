@@ -14,6 +14,7 @@ import click
 from backend.cli.terminal import say
 from backend.errors import BackendError, SettingsError
 
+# Paths, not functions: what one command needs, such as scikit-learn, no other waits for.
 COMMANDS = {
     "serve": "backend.cli.serve:serve",
     "worker": "backend.cli.serve:worker",
@@ -34,6 +35,7 @@ COMMANDS = {
     "compare": "backend.cli.compare:compare",
     "doctor": "backend.cli.doctor:doctor",
     "demo": "backend.cli.demo:demo",
+    # The processes of `serve`: run by it, and left out of the help.
     "_web": "backend.cli.serve:web_process",
     "_worker": "backend.cli.serve:worker_process",
     "_poll": "backend.cli.serve:poll_process",
@@ -91,6 +93,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors of ours become one line on stderr and an exit code."""
     try:
+        # Not standalone: click would end the process itself, and leave our own errors to a traceback.
         code: Any = cli.main(arguments, prog_name="clean-al", standalone_mode=False)
     except click.exceptions.Abort:
         # 128 + SIGINT: what a shell expects of a program that Ctrl-C has ended.

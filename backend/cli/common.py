@@ -22,6 +22,8 @@ from backend.store.titles import read_title
 if TYPE_CHECKING:
     from backend.store.models import ModelStore
 
+# Of the projects, where one was not found.
+MOST_LISTED = 20
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 project_argument = click.argument("project", metavar="PROJECT")
 
@@ -66,6 +68,7 @@ def known_project(store: ModelStore, name: str) -> int | None:
     if number in ids:
         return number
     titled = [i for i in ids if read_title(store.folder(i)) == name]
+    # Several of one title are not told apart here: Label Studio is asked, and lists them.
     return titled[0] if len(titled) == 1 else None
 
 
@@ -92,7 +95,9 @@ def resolve_project(label_studio: LabelStudio, name: str) -> int:
     titled = [p["id"] for p in projects if p.get("title") == name]
     if len(titled) == 1:
         return int(titled[0])
-    listed = ", ".join(f"{p['id']} ({p.get('title')})" for p in projects[:20]) or "none"
+    listed = ", ".join(f"{p['id']} ({p.get('title')})" for p in projects[:MOST_LISTED]) or "none"
+    if len(projects) > MOST_LISTED:
+        listed += f" and {len(projects) - MOST_LISTED:,} more"
     found = "several projects have this title; give the id" if titled else "no such project"
     raise LabelStudioNotFound(f"PROJECT {name}: {found}. Projects: {listed}")
 

@@ -51,6 +51,7 @@ def compare(
     names = _checked_names(strategies)
     # Before the work: it takes minutes, and its plot must find a place at the end.
     _check_output(Path(output))
+    # On stderr, and not into a pipe: stdout may be JSON that a program reads.
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("comparing", total=None)
         try:
@@ -64,6 +65,7 @@ def compare(
                 n_seeds=seeds,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
+        # What is wrong with the file, such as a column that is not there; it names the fix.
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     comparison.plot_learning_curves(output)
@@ -85,6 +87,7 @@ def _checked_names(strategies: str | None) -> list[str] | None:
         raise click.UsageError(
             f"--strategies: {unknown[0]!r} is unknown; choose of {', '.join(sorted(STRATEGIES))}"
         )
+    # Each once: a name given twice would take minutes for the same curve.
     return list(dict.fromkeys(names))
 
 

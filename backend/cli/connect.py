@@ -30,9 +30,9 @@ from backend.services import Services
 def connect(project: str, dry_run: bool, as_json: bool) -> None:
     """Switch the loop on for PROJECT (its id or title) and say what was changed.
 
-    Adds the ML backend and the webhook to the project and asks for the first round, which switches the
-    sampling. A project of which not even an order can be made is refused, and nothing is changed. Running it
-    again repairs what was removed by hand and changes nothing else.
+    Adds the ML backend, the webhook and the tab for likely wrong labels to the project and asks for the first
+    round, which switches the sampling. A project of which not even an order can be made is refused, and
+    nothing is changed. Running it again repairs what was removed by hand and changes nothing else.
 
     \b
     Example:
@@ -45,6 +45,7 @@ def connect(project: str, dry_run: bool, as_json: bool) -> None:
         _say_what_would_be(look_ahead(world, project_id), project_id, as_json)
         return
     changes = connection.connect(world, project_id)
+    # The queue may be down: the project is connected all the same, and the poll begins its first round.
     changes.append(_first_round(world, project_id))
     findings = [f for f in diagnose_project(world, project_id) if not f.ok]
     if as_json:
@@ -63,7 +64,10 @@ def _say_what_would_be(outlook: Outlook, project_id: int, as_json: bool) -> None
         for line in outlook.lines():
             say(f"project {project_id}: {line}")
         if not outlook.problem:
-            would = "an ML backend and a webhook would be added; the first round would switch the sampling"
+            would = (
+                "an ML backend, a webhook and a tab for likely wrong labels would be added; the first round "
+                "would switch the sampling"
+            )
             say(f"project {project_id}: {would}")
     if outlook.problem:
         sys.exit(1)
@@ -81,6 +85,7 @@ def disconnect(project: str, forget: bool, as_json: bool) -> None:
       clean-al disconnect 1
     """
     world = services()
+    # First by MODEL_DIR: a project that is gone from Label Studio must be disconnected, too.
     project_id = known_or_resolved(world, project)
     changes = connection.disconnect(world, project_id, forget=forget)
     if as_json:

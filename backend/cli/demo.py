@@ -35,6 +35,7 @@ def demo(binary: str, out: Path, leave: bool, as_json: bool) -> None:
       make demo
       clean-al demo --label-studio .venv-label-studio/bin/label-studio --exit
     """
+    # Imported when it runs: its servers and learners would hold up a --help.
     from rich.console import Console
 
     from backend.demo.run import Demo

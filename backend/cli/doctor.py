@@ -25,6 +25,7 @@ def doctor(project: str | None, as_json: bool) -> None:
     world = services()
     project_id = None
     if project is not None:
+        # A number is not looked up first: where Label Studio is down, that is a finding and no error.
         project_id = project_number(project)
         if project_id is None:
             project_id = resolve_project(world.label_studio, project)

@@ -29,7 +29,9 @@ def explain(subject: str, as_json: bool) -> None:
       clean-al explain 1 --json
     """
     path = Path(subject)
-    verdict, lines = _of_file(path) if path.suffix or path.is_file() else _of_project(subject)
+    # By its name, too: a mistyped config.xml is missed as a file. Any other dot may stand in a title.
+    is_file = path.suffix.lower() == ".xml" or path.is_file()
+    verdict, lines = _of_file(path) if is_file else _of_project(subject)
     if as_json:
         show(asdict(verdict) | {"notes": lines})
     else:
@@ -55,7 +57,8 @@ def _print(verdict: Verdict, lines: list[str]) -> None:
         say(f'  <{control.tag} name="{control.name}">  {control.outcome}: {control.why}')
     for shown in verdict.objects:
         read = f"read as {', '.join(shown.read_as)}" if shown.read_as else "not read"
-        say(f'  <{shown.tag} name="{shown.name}" value="{shown.value}">  {read}')
+        name = f' name="{shown.name}"' if shown.name else ""
+        say(f'  <{shown.tag}{name} value="{shown.value}">  {read}')
     for kind, fields in verdict.inputs:
         say(f"  features: {kind} of {', '.join(fields)}")
     for line in lines:

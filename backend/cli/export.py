@@ -40,6 +40,7 @@ class ExportCommand(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the command's own parameters and the formats'."""
+        # From the formats themselves: one more of them changes nothing in this file.
         kinds = [form.options for form in exporters.FORMATS.values() if form.options is not None]
         return [
             *super().get_params(ctx),
@@ -60,6 +61,7 @@ def _flag(option: Field[Any]) -> click.Option:
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that both commands pass on to the exporters."""
+    # The last decorator comes first in the help, so they are put on from the end.
     for option in reversed(
         [
             click.option(
@@ -74,6 +76,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option(
                 "--predictions/--no-predictions",
+                # No default here: it is the exporters' to say, and another one for each of the two commands.
                 default=None,
                 help="Pre-annotations, marked as such: `convert` writes them, `export` does not, by default.",
             ),
@@ -184,6 +187,7 @@ def convert(
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
+    # What was not given is not passed on: the exporters know their defaults.
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -206,5 +210,6 @@ def _progress(what: str) -> Iterator[Callable[[int], None]]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+        # Without an end: files are streamed, and nobody has counted their tasks yet.
         task = bar.add_task(what, total=None)
         yield lambda written: bar.update(task, completed=written)

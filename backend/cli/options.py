@@ -34,6 +34,7 @@ def options(project: str, given: tuple[str, ...], as_json: bool) -> None:
     folder = world.store.folder(project_id)
     if given:
         store_options(folder, _changed(stored_options(folder), given))
+    # Shown is what a round would use: the form in Label Studio may say otherwise than what was set.
     connection = read_connection(world.store, project_id)
     backend_id = connection.ml_backend_id if connection else None
     found, notes = project_options(world.label_studio, project_id, world.settings, backend_id, folder)
@@ -59,6 +60,7 @@ def _changed(stored: dict[str, Any], given: tuple[str, ...]) -> dict[str, Any]:
             continue
         try:
             changed[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
+            # A plain word: nobody wants to quote quotes in a shell.
             changed[name] = value
     return changed

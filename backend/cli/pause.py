@@ -23,6 +23,7 @@ def pause(project: str, as_json: bool) -> None:
     from backend.project import control  # scikit-learn: --help need not wait for it
 
     world = services()
+    # By MODEL_DIR first: a pause is wanted most when Label Studio is in trouble.
     project_id = known_or_resolved(world, project)
     _tell(project_id, control.pause(world, project_id), as_json)
 

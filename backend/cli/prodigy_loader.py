@@ -23,6 +23,7 @@ def load(source: Any, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
     ----------
     source : the project's id or title; whatever else Prodigy gives its loaders is not needed
     """
+    # Without our logging: here Prodigy is the program, and the terminal is its own.
     world = Services(read_settings())
     found = world.label_studio.project(resolve_project(world.label_studio, str(source)))
     yield from stream(Errand(world, found, Account("task"), follow=True), patience=PATIENCE)

@@ -66,6 +66,7 @@ def pull(
 
 
 def _delivered(errand: Errand, coming: Iterable[Incoming | Lost], dry_run: bool | None = None) -> Account:
+    # With --strict there are two passes; one account for both would count everything twice.
     account = Account("annotation") if dry_run is not None else errand.account
     arrivals = Arrivals(
         errand.services.label_studio,
@@ -79,6 +80,7 @@ def _delivered(errand: Errand, coming: Iterable[Incoming | Lost], dry_run: bool 
     try:
         arrivals.deliver(coming)
     except (BackendError, ExportError, OSError):
+        # What has been delivered stays delivered, so it is told before the error is.
         if account.seen:
             say_lines("before this:\n" + account.to_text(finished=False), err=True)
         raise

@@ -56,4 +56,5 @@ def push(
     errand = Errand(world, found, account, dry_run, follow, predictions, segment)
     chosen.push(errand)
     account.check()
+    # A stream has its tasks on standard output, where the account would be one more of them.
     show_account(account, as_json, aside=chosen.is_stream)

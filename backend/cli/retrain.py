@@ -51,12 +51,15 @@ def _await(
     world: Services, project_id: int, progress: ProgressFile, before: Progress, timeout: float
 ) -> dict[str, object]:
     deadline = time.monotonic() + timeout
+    # By the file, not by a job's result: the round may be another worker's, or one that was queued before.
     while time.monotonic() < deadline:
         now = progress.read()
+        # One that ran already may end first: while our wish is there, its round is yet to come.
         ended = now.report.get("fence") != before.report.get("fence")
         if ended and not _is_wanted(world, project_id):
             return now.report
-        if now.failures > before.failures:
+        # By its time: failures are counted up to a limit, and one more leaves the count as it is.
+        if now.failed_at != before.failed_at and now.error is not None:
             raise BackendError(f"project {project_id}: the round failed: {now.error}")
         time.sleep(0.2)
     raise BackendError(

@@ -20,6 +20,7 @@ def serve() -> None:
     Example:
       LABEL_STUDIO_API_KEY=... clean-al serve
     """
+    # Imported when it runs, here and below: each process loads what it needs, and no more.
     from backend.processes.supervisor import serve as run
 
     raise SystemExit(run(settings()))

@@ -32,11 +32,12 @@ def suspects(project: str, most: int, as_json: bool) -> None:
     number = known_or_resolved(world, project)
     folder = world.store.folder(number)
     insight = load_insight(folder)
+    # On standard error also beside JSON: an empty list from a damaged file would look like good labels.
+    for problem in insight.problems:
+        say(problem, err=True)
     if as_json:
         show([vars(suspect) for suspect in insight.suspects[:most]])
         return
-    for problem in insight.problems:
-        say(problem, err=True)
     name = named(number, read_title(folder))
     n = len(insight.suspects)
     say(f"project {name}: {n} likely wrong {'label' if n == 1 else 'labels'}")

@@ -24,6 +24,7 @@ def plain(text: object, longest: int = LONGEST) -> str:
     """Return a text as one line without control characters, cut to a length."""
     shown = str(text)
     if len(shown) > longest:
+        # The length is told: that something was cut must not pass for its end.
         shown = f"{shown[:longest]}... ({len(shown):,} characters)"
     return UNPRINTABLE.sub(_escaped, shown)
 

@@ -8,6 +8,7 @@ from typing import Any
 from backend.errors import ExchangeDefect
 
 CARRIED, CHANGED, DROPPED, JOINED = VERBS = ("carried", "changed", "dropped", "joined")
+# Enough to look one up; all of them would bury the counts.
 PLACES = 3
 REASONS = 500
 
@@ -23,6 +24,7 @@ class Account:
     def __init__(self, unit: str):
         self.unit = unit
         self.seen = 0
+        # Apart from the verbs: what nobody asked to carry, such as an unfinished job, is no loss.
         self.left_out: Counter[str] = Counter()
         self.notes: list[str] = []
         self._counts: Counter[tuple[str, str, str]] = Counter()

@@ -107,6 +107,7 @@ class Arrivals:
         return task
 
     def _texts(self, task: Task) -> list[str]:
+        # Read by the way that it went out: a text of several fields is put together there.
         bare = {"id": task["id"], "data": task.get("data") or {}}
         items = TaskReader(self._config, Options(), Ledger()).read(bare, "")
         return [item.media for item in items if item.kind == "text"]
@@ -163,6 +164,7 @@ class Arrivals:
         if self._journal is not None and not self._dry_run:
             self._journal.add(_key(coming))
         stamp, number = coming.stamp, coming.origin.number
+        # Without an id: who changes it once more in this pull reads the task again, and finds it there.
         self._marks[_key(coming)] = Mark(0, number, stamp & ~number, stamp & ~number)
         self._account.tell(verb, "annotation", how, coming.place)
         for note in coming.notes:

@@ -62,6 +62,7 @@ def vocabulary(config: LabelingConfig) -> Vocabulary:
     """Return the labels that annotators of images choose from."""
     controls = [c for c in config.controls if any(shown.kind == "image" for shown in c.objects)]
     whole = [c for c in controls if not c.per_region]
+    # CVAT asks about a shape by attributes of its label, so each label gets them all.
     about_regions = [each for c in controls if c.per_region for each in _attribute(c)]
     labels, kinds, answers = Labels(), dict[str, set[str]](), dict[str, str]()
     for control in whole:

@@ -27,6 +27,7 @@ def tracker_of(server: str, project: dict[str, Any]) -> str:
 
     It says when that was made as well: a number alone is used again on every server.
     """
+    # A time holds `+` and `:`, which have a meaning of their own in a link.
     made = quote(str(project.get("created_at") or ""), safe="")
     return f"{server.rstrip('/')}/projects/{project['id']}/?made={made}"
 

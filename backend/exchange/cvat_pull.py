@@ -34,6 +34,7 @@ def pull(errand: Errand) -> Iterator[Incoming | Lost]:
             )
         work = _Work(errand, server, project)
         for task in server.tasks(int(project["id"])):
+            # Without images it is what a push that was killed has left.
             if task.get("size"):
                 yield from work.of_task(int(task["id"]))
     finally:
@@ -47,6 +48,7 @@ class _Work:
         self._errand, self._server, self._project = errand, server, project
         words = vocabulary(errand.config)
         labels = words.of_server(server.labels(int(project["id"])))
+        # Neither is an answer: a text that nobody wrote, and our word for a choice that nobody made.
         self._reader = FrameReader(labels, ("", UNSET))
         # Where nothing can be drawn, an image without a word was not looked at.
         self._draws = any(c.tag.lower() in SHAPES for c in errand.config.controls)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from backend.errors import ExchangeError, MediaError
 from backend.exchange.account import CARRIED, DROPPED, JOINED
@@ -24,6 +21,7 @@ from backend.exchange.cvat_names import (
 )
 from backend.exchange.cvat_server import CvatServer
 from backend.exchange.errand import Errand
+from backend.learning.pictures import format_of
 from backend.processes.lockfile import LockFile, LockHeld
 from backend.project.leaving import leaving_tasks
 from backend.store.models import Published
@@ -37,6 +35,7 @@ SUFFIXES = {
     "BMP": ".bmp",
     "GIF": ".gif",
     "TIFF": ".tiff",
+    # A JPEG of some cameras, with a second picture behind the first.
     "MPO": ".jpg",
 }
 
@@ -57,9 +56,11 @@ def push(errand: Errand) -> None:
             f"project {errand.project_id} has no queue: run `clean-al connect {errand.project_id}`, and let "
             "`clean-al serve` make one"
         )
+    # Before anything is asked of CVAT: what it cannot show needs no login to be refused.
     words = _words(errand)
     server = CvatServer(errand.services.settings)
     try:
+        # Two at once would each upload what the other one is uploading.
         with LockFile(errand.services.store.folder(errand.project_id) / "push.lock"):
             _push(errand, server, published, words)
     except LockHeld as held:
@@ -74,6 +75,7 @@ def _push(errand: Errand, server: CvatServer, published: Published, words: Vocab
     there = server.project(tracker_pattern(errand.project))
     known = set() if there is None else _known(server, int(there["id"]), errand.dry_run)
     tasks = leaving_tasks(errand.services.label_studio, errand.project_id, published, "queue")
+    # As files: the images of a whole queue may not fit into memory.
     with tempfile.TemporaryDirectory(prefix="clean-al-cvat-") as folder:
         uploads = list(_uploads(errand, tasks, known, Path(folder)))
         if uploads and not errand.dry_run:
@@ -155,11 +157,9 @@ def pages_of(number: int, data: dict[str, Any], config: LabelingConfig) -> Itera
 
 
 def _file(folder: Path, shown: Shown, address: str, content: bytes) -> Path:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            suffix = SUFFIXES[image.format or ""]
-    except (OSError, SyntaxError, KeyError, Image.DecompressionBombError):
-        raise MediaError("its file is no image that CVAT reads") from None
+    suffix = SUFFIXES.get(format_of(content) or "")
+    if suffix is None:
+        raise MediaError("its file is no image that CVAT reads")
     path = folder / image_name(shown, address, suffix)
     path.write_bytes(content)
     return path

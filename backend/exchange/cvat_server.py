@@ -52,6 +52,7 @@ class CvatServer:
                 self.url,
                 logger=quiet,
                 config=Config(status_check_period=LOOK_EVERY),
+                # An unlike release may well do; where it does not, `_told` names the one to install.
                 check_server_version=False,
             )
             _limit_waiting(self._client.api_client.rest_client, settings.request_timeout)
@@ -81,6 +82,7 @@ class CvatServer:
     def create_project(self, name: str, labels: list[Json], tracker: str) -> Json:
         """Return the new project."""
         with self._told("creating the project"):
+            # CVAT takes no longer name.
             spec = {"name": name[:256], "labels": labels, "bug_tracker": tracker}
             return _plain(self._client.projects.create(_model("ProjectWriteRequest", spec)))
 
@@ -183,6 +185,7 @@ class CvatServer:
         status = int(error.status or 0)
         if status == 0:
             return ToolUnreachable(f"CVAT at {self.url}: no safe connection ({doing}): check its certificate")
+        # A wrong password is a 400 to CVAT.
         if status in (401, 403) or (status == 400 and doing == SIGNING_IN):
             which = "does not allow it" if status == 403 else "does not accept the login"
             return ToolRefused(

@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# The other 25 tell annotations of one task apart.
 CONTENT_BITS = 27
 # The highest of 53 bits: no number that Label Studio gives itself is as large.
 OURS = 1 << 52
 _CONTENT = (1 << CONTENT_BITS) - 1
+# Never to be changed: what earlier pulls have written is found again by it.
 _NAMESPACE = uuid.UUID("6f1a1c4e-36a6-5a58-9b3e-0b8f6a2f0f5d")
 # In the `meta` of each result, beside the note that annotators can write there.
 META = "from"
@@ -61,6 +63,7 @@ class Origin:
         return [r if r["type"] == "relation" else {**r, "meta": {META: told}} for r in result]
 
     def _digest(self) -> bytes:
+        # As JSON: joined by any mark, two different keys could give one text.
         text = json.dumps([self.tool, self.task_id, *self.key])
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
@@ -86,6 +89,7 @@ def mark_of(annotation: Mapping[str, Any]) -> Mark | None:
 
 def content_of(result: list[dict[str, Any]], cancelled: bool) -> int:
     """Return a number that changes with what an annotation says, but not with whence it came."""
+    # Sorted: PostgreSQL gives the keys of an object back in an order of its own.
     text = json.dumps([_plain([_unsigned(each) for each in result]), cancelled], sort_keys=True)
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") & _CONTENT

@@ -75,6 +75,7 @@ class _Answers:
             yield Lost("shows no text, image, audio or video", place)
             return
         (item,) = items
+        # A prediction is what the stream has put in itself.
         annotation = next((each for each in item.annotations if not each.is_prediction), None)
         if annotation is None:
             self._errand.account.left_out["example that nobody has answered"] += 1
@@ -103,6 +104,7 @@ class _Answers:
         Neither the dataset nor the file belongs to it: a dataset that was renamed, or is now pulled from its
         file, has the same annotations.
         """
+        # Prodigy's own number for a question; lines that somebody wrote by hand have none.
         asked = line.get("_task_hash")
         asked = asked if isinstance(asked, int) else input_hash(line)
         by = annotation.annotator or ""

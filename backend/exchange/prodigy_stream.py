@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import mimetypes
 import os
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image, ImageOps
-
 from backend.errors import ExchangeError, LabelStudioNotFound, MediaError
 from backend.exchange.account import CARRIED, DROPPED
 from backend.exchange.errand import Errand
 from backend.label_studio.media import STORAGES
+from backend.learning.pictures import upright_size
 from backend.project.leaving import tidy
 from exporters.contract import Job
 from exporters.files import Outputs
@@ -60,6 +58,7 @@ def stream(errand: Errand, patience: float | None = None) -> Iterator[dict[str, 
     ExchangeError
         When there is no queue, because the loop was never on.
     """
+    # With `follow`, the first queue may be yet to come.
     if errand.services.store.published(errand.project_id) is None and not errand.follow:
         raise ExchangeError(
             f"project {errand.project_id} has no queue: run `clean-al connect {errand.project_id}`, and let "
@@ -77,6 +76,7 @@ def stream(errand: Errand, patience: float | None = None) -> Iterator[dict[str, 
             waited += LOOK_EVERY
             continue
         waited = 0.0
+        # Whatever becomes of it: what cannot be shown would else be asked for for ever.
         given.add(number)
         line = make.line(number)
         if line is not None:
@@ -84,6 +84,7 @@ def stream(errand: Errand, patience: float | None = None) -> Iterator[dict[str, 
 
 
 def _next(errand: Errand, given: set[int]) -> int | None:
+    # Read anew for each task: a round may have served another order since the last one.
     published = errand.services.store.published(errand.project_id)
     head = published.head if published is not None else ()
     return next((number for number in head if number not in given), None)
@@ -116,6 +117,7 @@ class _Lines:
         reader = TaskReader(self._errand.config, self._options, Ledger())
         item = next((item for item in reader.read(bare, place) if item.primary), None)
         try:
+            # Ours is the last, where there is one: `tidy` puts it behind the others.
             line = None if item is None else self._written(item._replace(annotations=item.annotations[-1:]))
         except MediaError as error:
             account.tell(DROPPED, "task", str(error), place)
@@ -135,6 +137,7 @@ class _Lines:
         if not self._memory.lines:
             return None
         line: dict[str, Any] = json.loads(self._memory.lines[0])
+        # As Prodigy does when it embeds a file: else the answer would not say which one it is of.
         return line if item.media == path else line | {"path": path}
 
     def _embedded(self, item: Item) -> Item:
@@ -146,7 +149,7 @@ class _Lines:
         content = self._fetch(item.media)
         kind = mimetypes.guess_type(parts.path)[0] or f"{item.kind}/octet-stream"
         encoded = base64.b64encode(content).decode("ascii")
-        size = _size(content) if item.kind == "image" else None
+        size = upright_size(content) if item.kind == "image" else None
         width, height = size or (item.width, item.height)
         return item._replace(media=f"data:{kind};base64,{encoded}", width=width, height=height)
 
@@ -164,11 +167,3 @@ class _Memory(Outputs):
     def write(self, line: bytes) -> None:
         """Keep a line."""
         self.lines.append(line)
-
-
-def _size(content: bytes) -> tuple[int, int] | None:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return ImageOps.exif_transpose(image).size
-    except (OSError, SyntaxError, Image.DecompressionBombError):
-        return None

@@ -90,7 +90,10 @@ def with_spare(
 
 
 def _nothing_to_read(shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]]) -> str:
-    tags = ", ".join(dict.fromkeys(f"<{o.tag}>" for o in shown)) or "this config"
+    tags = (
+        ", ".join(dict.fromkeys(f"<{o.tag}>" for o in shown))
+        or "this config, which shows no field of the data"
+    )
     ids = sorted({k for data in sample for k, v in data.items() if as_numbers(v) is not None})
     left_out = (
         f" ({', '.join(ids)}: taken for ids; the option `features` reads them all the same)" if ids else ""

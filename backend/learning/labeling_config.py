@@ -15,6 +15,7 @@ from exporters.label_studio.labeling_config import (
     choices_in,
     read_labeling_config,
 )
+from exporters.label_studio.loose_ends import incomplete, names_in, shown_besides
 
 
 def read_config(label_config: str) -> LabelingConfig:
@@ -40,8 +41,9 @@ def read_controls(label_config: str) -> list[ControlTag]:
 
 def shown_objects(label_config: str) -> list[ObjectTag]:
     """Return what annotators are shown of the task data, in the config's order; errors as `read_config`'s."""
+    config = read_config(label_config)
     # A fixed text is no data.
-    return [o for o in read_config(label_config).objects if o.value.variables]
+    return [o for o in (*config.objects, *shown_besides(config)) if o.value.variables]
 
 
 def config_digest(label_config: str) -> str:
@@ -55,9 +57,12 @@ __all__ = [
     "MAX_DEPTH",
     "Choice",
     "ControlTag",
+    "LabelingConfig",
     "ObjectTag",
     "choices_in",
     "config_digest",
+    "incomplete",
+    "names_in",
     "read_config",
     "read_controls",
     "shown_objects",

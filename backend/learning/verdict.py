@@ -97,7 +97,7 @@ def judge(label_config: str, sample: Sequence[Mapping[str, Any]] = (), named: Se
     learned = [c for c in controls if c.outcome is Outcome.LEARNED]
     if learned:
         return Verdict(Outcome.LEARNED, f"learns {_names(learned)}", controls, objects, inputs)
-    why = f"only ordered, by how typical and varied the tasks are: {controls[0].why}"
+    why = f"only ordered, by how typical and varied the tasks are; {_names(controls[:1])}: {controls[0].why}"
     return Verdict(Outcome.ORDERED, why, controls, objects, inputs)
 
 
@@ -123,4 +123,4 @@ def _object(shown: ObjectTag, sample: Sequence[Mapping[str, Any]]) -> ObjectVerd
 
 
 def _names(controls: Sequence[ControlVerdict]) -> str:
-    return ", ".join(f"{c.name} (<{c.tag}>)" for c in controls)
+    return ", ".join(f"{c.name or 'no name'} (<{c.tag}>)" for c in controls)

@@ -19,7 +19,9 @@ from backend.learning.labels import Labels
 from backend.learning.learned import How, Learned
 from backend.learning.learner import make_estimator
 from backend.learning.tasks import Tasks
+from backend.log_context import log_fault
 from backend.loop.audit import were_drawn
+from backend.loop.failures import kind_and_place
 from backend.loop.goal import Goal
 from backend.loop.options import ProjectOptions
 from backend.loop.situation import Situation
@@ -189,10 +191,10 @@ def _learn(given: Given, labels: Labels, situation: Situation) -> Learned | str:
         return "none of the labeled tasks can be read" if len(labels) else "no labels yet"
     try:
         return given.control.learn(given.tasks, given.answers, given.how)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # A user's own estimator, a control that meets something new: the other questions go on.
-        logger.exception("project %s: %s", situation.project["id"], labels.control.name)
-        return f"learning failed: {type(error).__name__}: {error}"
+        log_fault(logger, error, "project %s: %s", situation.project["id"], labels.control.name)
+        return f"learning failed: {kind_and_place(error)}"
 
 
 def _seen(situation: Situation, settings: Settings, published: Published | None) -> IntelligentSampler:

@@ -164,6 +164,7 @@ def project_options(
         except SettingsError as error:
             notes.append(f"{error}; the {'defaults' if source is FORM else 'others'} are used")
         else:
+            # The form comes last: what stands there wins.
             given |= values
     try:
         return read_options(given), tuple(notes)

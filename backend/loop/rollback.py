@@ -125,6 +125,7 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         tasks=last.get("tasks", 0),
         labels=last.get("labels", 0),
         candidates=last.get("candidates", 0),
+        skipped=last.get("skipped", 0),
         head=len(published.head),
         classes=last.get("classes", {}),
         has_model=True,
@@ -134,6 +135,8 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         restored=version,
         faults=tuple(last.get("faults", ())),
         stored=published.stored or 0,
+        # Those of the last round that has learned: this one has used none.
+        options=last.get("options", {}),
         # Media are read as before: no worker that starts need look again.
         means=last.get("means", ""),
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -49,6 +49,7 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     accuracies = read_accuracies(ProgressFile(store.folder(project_id)).read().report)
     if not force and published and published.fingerprint == situation.fingerprint:
         with stages("switch"):
+            # Somebody may have changed the sampling, or deleted predictions: then a head is served anew.
             served = is_served(services.label_studio, situation.project, published)
         if served:
             outcome = "nothing new"
@@ -67,6 +68,7 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         # Another's opinion is one's own only where nobody has said before what it should be.
         results = results_for(situation, order.task_ids, order.audit | order.second, model, accuracies)
         predictions = list(as_predictions(order.task_ids, results, version))
+    # Learning may have taken minutes, in which another worker has come to stand in.
     lease.check()
     if model is not None:
         with stages("store"):
@@ -133,6 +135,7 @@ def choose(lesson: Lesson, situation: Situation, seed: int, published: Published
     tasks = situation.tasks(candidates)
     doubt, groups = lesson.doubt(tasks), lesson.groups(tasks)
     chooser = Chooser(lesson.chooser(), pool.rows_of(candidates), doubt, groups)
+    # By the labels: a round that is repeated after a crash draws the same tasks, a later one others.
     rng = np.random.default_rng([seed, len(labeled)])
     return audited_head(chooser, pool, candidates, labeled, situation.options, rng, published)
 

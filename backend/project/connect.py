@@ -155,6 +155,7 @@ def _put_back(
             label_studio.delete_ml_backend(backend["id"])
             changes.append("ML backend removed")
     with suppress(LabelStudioError):
+        # Without it nothing is served otherwise, so it must not keep the rest from being put back.
         changes += remove_tab(label_studio, project_id, connection.tab_id)
     changes += close_all(label_studio, folder, project)
     changes += _put_webhooks_back(label_studio, project_id, ours)
@@ -214,6 +215,7 @@ def _ml_backend(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple
         project=project_id,
         url=settings.address,
         title=TITLE,
+        # The only credential that Label Studio's own calls carry.
         auth_method="BASIC_AUTH",
         basic_auth_user=user,
         basic_auth_pass=password,
@@ -224,7 +226,9 @@ def _ml_backend(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple
 def _webhook(label_studio: LabelStudio, project_id: int, ours: Ours) -> tuple[int, str | None]:
     wanted = {
         "url": f"{ours.settings.address}/webhook/{project_id}",
+        # With it PROJECT_UPDATED says whether the labeling config is another one.
         "send_payload": True,
+        # Their names differ between releases; what teaches nothing is ignored here.
         "send_for_all_actions": True,
         "is_active": True,
         "headers": {"Authorization": f"Bearer {webhook_secret(ours.settings)}"},

@@ -51,6 +51,7 @@ class Finding:
 def diagnose(services: Services, project_id: int | None = None) -> list[Finding]:
     """Return what was found about this install and, if given, one project; else all connected ones."""
     findings = [*_label_studio(services), *_redis(services), *_processes(services), *_web(services)]
+    # Each project would say the same once more.
     if any(f.level == "problem" and f.what == "Label Studio" for f in findings):
         return findings
     ids = [project_id] if project_id is not None else _connected(services)
@@ -64,6 +65,7 @@ def diagnose_project(services: Services, project_id: int) -> list[Finding]:
     label_studio, what = services.label_studio, f"project {project_id}"
     try:
         project = label_studio.project(project_id)
+        # Looked at even when the loop is off: what is to be expected is asked before connecting.
         outlook = look_ahead(services, project_id)
         findings = list(_expected(what, outlook))
         if not project.get("task_number"):
@@ -93,9 +95,10 @@ def _notes(services: Services, project_id: int, outlook: Outlook) -> Iterator[Fi
     what = f"project {project_id}"
     fix = f"correct them in the ML backend form, or with clean-al options {project_id}"
     yield from (Finding("note", what, text, fix) for text in outlook.notes)
-    yield from (Finding("note", what, text) for text in outlook.gaps)
-    faults = ProgressFile(services.store.folder(project_id)).read().report.get("faults", [])
-    yield from (Finding("note", what, text) for text in faults)
+    report = ProgressFile(services.store.folder(project_id)).read().report
+    # A round has read all tasks, we have looked at some.
+    unread = report.get("unread") or outlook.gaps
+    yield from (Finding("note", what, text) for text in (*unread, *report.get("faults", ())))
 
 
 def _label_studio(services: Services) -> Iterator[Finding]:
@@ -130,6 +133,7 @@ def _redis(services: Services) -> Iterator[Finding]:
     except Exception as error:  # noqa: BLE001  whatever the client raises, the server does not answer
         yield Finding("problem", "queue", f"Redis does not answer: {type(error).__name__}", "check REDIS_URL")
         return
+    # Valkey gives a Redis version, too: of the release that it was made from.
     version = str(info.get("valkey_version") or info.get("redis_version"))
     if _numbers(version) < OLDEST_REDIS:
         yield Finding("problem", "queue", f"Redis {version} is too old", "use Redis 5 or newer, or Valkey")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from typing import Any
 
-from PIL import Image, ImageOps
-
 from backend.errors import LabelStudioError, LabelStudioNotFound
 from backend.label_studio.client import LabelStudio, greater
 from backend.learning.inputs import MAX_IMAGE_BYTES
+from backend.learning.pictures import upright_size
 from backend.loop.publish import VERSION_PREFIX
 from backend.store.models import Published
 
@@ -50,11 +48,9 @@ def image_sizes(label_studio: LabelStudio) -> Callable[[str], tuple[int, int] | 
     def size_of(path: str) -> tuple[int, int] | None:
         try:
             content = label_studio.download(f"/{path.lstrip('/')}", max_bytes=MAX_IMAGE_BYTES)
-            with Image.open(io.BytesIO(content)) as image:
-                return ImageOps.exif_transpose(image).size
-        except (LabelStudioError, OSError, SyntaxError, Image.DecompressionBombError):
-            # Pillow raises SyntaxError for some broken files.
+        except LabelStudioError:
             return None
+        return upright_size(content)
 
     return size_of
 

@@ -68,6 +68,7 @@ def look_ahead(services: Services, project_id: int) -> Outlook:
     project = label_studio.project(project_id)
     options, notes = _options(services, project_id)
     pages = label_studio.iter_tasks(project_id, include=("data",), page_size=LOOKED_AT)
+    # One page, whatever the project's size: `connect` and `doctor` wait for it.
     sample = [task.get("data") or {} for task in next(pages, [])]
     verdict = judge(project["label_config"], sample, options.features)
     readable = 0

@@ -87,6 +87,7 @@ def _status(store: ModelStore, project_id: int, alive: Alive | None) -> ProjectS
         damaged=is_damaged(store, project_id),
         pause=read_pause(folder),
         poll=read_record(folder / "poll.json", PollNote),
+        # Of the whole install: all projects share one queue.
         queue=QueueNote(store.root).read(),
         alive=alive,
         insight=load_insight(folder),
@@ -94,6 +95,7 @@ def _status(store: ModelStore, project_id: int, alive: Alive | None) -> ProjectS
     report, insight, problem = facts.report, facts.insight, problem_of(facts)
     return ProjectStatus(
         project=project_id,
+        # As last heard: a status must not wait for Label Studio.
         title=read_title(folder),
         paused_since=facts.pause.since if facts.pause else None,
         state=state_of(facts),
@@ -107,6 +109,7 @@ def _status(store: ModelStore, project_id: int, alive: Alive | None) -> ProjectS
         rounds=file.rounds(),
         last_round=report.get("ended_at"),
         seconds=dict(report.get("seconds", {})),
+        # An error may quote half of a character, which neither JSON nor a page can hold.
         problem=problem and printable(problem),
         notes=_notes(report, insight, folder),
         accuracy=read_accuracy(report),

@@ -78,6 +78,7 @@ class Facts:
         return next((why for why in missing if why.startswith(DEAD_ENDS)), None)
 
 
+# What keeps rounds from running stands before what the last one has found: that may be long ago.
 STATES: tuple[tuple[str, Callable[[Facts], Any]], ...] = (
     ("its connection is damaged", lambda f: f.damaged),
     ("off", lambda f: not f.connected),
@@ -127,6 +128,7 @@ def problem_of(facts: Facts) -> str | None:
 def _problem_of_round(facts: Facts) -> str | None:
     progress = facts.progress
     if progress.failures:
+        # It may be over, while the round waits for a free worker.
         wait = max(0.0, progress.try_again_at - time.time())
         return f"{progress.error} ({progress.failures} times; again in {wait:.0f} s; the last order stands)"
     if facts.report.get("outcome") == NOT_ORDERABLE:

@@ -25,6 +25,7 @@ class CurvePoint:
     """The accuracy estimated at a number of labels, with its 90 % interval; `at` is ISO 8601, UTC."""
 
     labels: int
+    # Finite, here and below: NaN comes through json.loads, and no page can draw it.
     accuracy: FiniteFloat
     low: FiniteFloat
     high: FiniteFloat
@@ -245,6 +246,7 @@ def _load(path: Path) -> Insight:
         one = _entry(kind, value)
         if one is not None:
             found[name] = one
+        # None is what was not known yet, and no damage.
         elif value is not None:
             problems.append(_damaged(name))
     for name, kind in ENTRIES.items():

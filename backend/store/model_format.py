@@ -77,6 +77,7 @@ def serialized(model: Model) -> dict[str, bytes]:
     reader, arrays = _prefixed("reader", model.reader.state())
     questions, contents = [], {}
     for i, (name, learned) in enumerate(model.questions.items()):
+        # By place: a control's name may be anything, and this one becomes part of a file's.
         values, own = _prefixed(str(i), learned.state())
         arrays |= own
         questions.append({"name": name, "kind": learned.KIND, "state": values})
@@ -104,17 +105,10 @@ def deserialized(contents: Mapping[str, bytes], trusted_package: str | None) -> 
         if described.get("format", 1) == 1:
             return _of_format_1(described, arrays, contents, trusted_package)
         return _of_format_2(described, arrays, contents, trusted_package)
-    except (
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-        EOFError,
-        MemoryError,
-        RecursionError,
-        zipfile.BadZipFile,
-    ) as error:
+    except ModelStoreError:
+        raise
+    except Exception as error:
+        # In whatever way: a file that was planted is not damaged by chance, but as somebody wanted it.
         raise ModelStoreError(f"the stored model is not one of ours: {type(error).__name__}") from error
 
 
@@ -162,6 +156,7 @@ def _of_format_2(
             if name.startswith(prefix)
         }
         state = (stored["state"], _under(str(i), arrays))
+        # By our table: no stored name leads to an import.
         questions[stored["name"]] = LEARNED[stored["kind"]].from_state(state, estimators)
     return Model(reader, questions, described["facts"])
 

@@ -23,6 +23,7 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -92,7 +93,9 @@ class ModelStore:
 
     def project_ids(self) -> list[int]:
         """Return the projects that have a folder."""
-        return sorted(int(p.name) for p in self.root.glob("projects/*") if p.name.isdigit())
+        # isdigit() alone is true of superscripts, too, which int() refuses.
+        names = (p.name for p in self.root.glob("projects/*"))
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
     def save(self, project_id: int, version: str, model: Model) -> None:
         """Store a model; it is there whole, or not at all.
@@ -174,9 +177,10 @@ class ModelStore:
             if published is None or version != published.version:
                 shutil.rmtree(self._model_folder(project_id, version), ignore_errors=True)
         for left in (self.folder(project_id) / "models").glob(".*"):
-            # Of a worker that was killed while it wrote.
-            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+            # Of a worker that was killed while it wrote; one that is writing takes its own away meanwhile.
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def set_aside(self, project_id: int) -> Path:
         """Put all about a project under another name, and return where it lies now."""

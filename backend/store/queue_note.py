@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from backend.store.files import read_json, write_json
+from backend.store.healing import make_room
 
 FILE_NAME = "queue.json"
 
@@ -20,8 +21,10 @@ class QueueNote:
         """Note a problem with the time since when it is there, or that there is none."""
         before = self.read()
         if problem is None:
+            make_room(self._path)
             self._path.unlink(missing_ok=True)
         elif before is None or before[0] != problem:
+            # Its words may change while it lasts; since when there is no queue does not.
             write_json(self._path, {"problem": problem, "since": before[1] if before else time.time()})
 
     def read(self) -> tuple[str, float] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask
+from flask import Flask, request
 
 from backend.loop.heartbeat import Alive
+from backend.services import Services
 from backend.settings import Settings
 from backend.store.models import ModelStore
 from backend.web import ml_protocol, operations, pages, webhooks
-from backend.web.auth import Gate, trusted_hosts
+from backend.web.auth import Gate
 from backend.web.collaborators import DirtyMarker, Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
@@ -20,7 +21,7 @@ from backend.web.project_gauges import ProjectGauges
 from backend.web.readiness import Readiness
 from backend.web.shelf import StatusShelf
 from backend.web.state import EXTENSION, SeenTexts, WebState
-from backend.web.watch import AliveWatch
+from backend.web.watch import QueueWatch, look
 
 BLUEPRINTS = (operations.blueprint, pages.blueprint, webhooks.blueprint, ml_protocol.blueprint)
 
@@ -46,52 +47,46 @@ def create_app(
     SettingsError
         When no webhook secret is set and none can be kept in MODEL_DIR.
     """
+    # Without its folder of files: Flask would serve that without the login.
     app = Flask("backend.web", static_folder=None)
+    # A longer body was left unread in front of us; by this limit its head gets a 413.
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
-    app.config["TRUSTED_HOSTS"] = trusted_hosts(settings)
+    services = Services(settings)
+    watch = QueueWatch(lambda: look(services))
     # With a registry of this app's own: the library's global one refuses a second app in one process.
     metrics, store = Metrics(), ModelStore(settings.model_dir)
     metrics.registry.register(ProjectGauges(store))
-    metrics.registry.register(ProcessGauges(settings))
+    metrics.registry.register(ProcessGauges(watch.now))
+    gate = Gate.of(settings)
     app.extensions[EXTENSION] = WebState(
         settings=settings,
-        gate=Gate.of(settings),
-        marks=DeferredMarks(dirty_marker or redis_marker(settings)),
-        predictor=predictor or store_predictor(settings),
+        gate=gate,
+        marks=DeferredMarks(dirty_marker or redis_marker(services)),
+        predictor=predictor or store_predictor(services),
         metrics=metrics,
         label_configs=SeenTexts(),
-        statuses=StatusShelf(store, alive or redis_watch(settings)),
-        readiness=Readiness(settings),
+        statuses=StatusShelf(store, alive or watch.alive),
+        readiness=Readiness(settings, watch.now),
+        services=services,
     )
     metrics.time_requests(app)
+    app.before_request(lambda: gate.require_known_host(request))
     answer_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
 
 
-def redis_marker(settings: Settings) -> DirtyMarker:
+def redis_marker(services: Services) -> DirtyMarker:
     """Return the marker that tells Redis, and gives up on it within a fraction of a second."""
     # Imported when needed, as below: queue and learners are heavy, and an app may be given others.
     from backend.loop.jobs import DirtyMarker as RedisMarker
-    from backend.services import Services
 
-    services = Services(settings)
     return RedisMarker.of(services, services.impatient_redis)
 
 
-def redis_watch(settings: Settings) -> Callable[[], Alive | None]:
-    """Return what tells which processes run, as Redis last said."""
-    from backend.loop.heartbeat import ask_alive
-    from backend.services import Services
-
-    services = Services(settings)
-    return AliveWatch(lambda: ask_alive(services)).latest
-
-
-def store_predictor(settings: Settings) -> Predictor:
+def store_predictor(services: Services) -> Predictor:
     """Return the predictor that reads the published models."""
     from backend.loop.predictor import Predictor as StorePredictor
-    from backend.services import Services
 
-    return StorePredictor(Services(settings))
+    return StorePredictor(services)

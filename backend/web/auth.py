@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Request
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import SecurityError, Unauthorized
 
 from backend.secrets import ml_backend_login, webhook_secret
 from backend.settings import Settings
@@ -25,17 +25,32 @@ class Gate:
     secret : what a webhook carries as a bearer token
     login : the user and password that Label Studio's ML backend form holds
     is_open : whether ML calls and pages need no login: on loopback, while BASIC_AUTH_USER is not set
+    hosts : the only names that an open one answers to; None where all are served
     """
 
     secret: str = field(repr=False)
     login: tuple[str, str] = field(repr=False)
     is_open: bool
+    hosts: frozenset[str] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Gate:
         """Return the gate that these settings ask for."""
         is_open = settings.listens_on_loopback and not settings.basic_auth_user
-        return cls(webhook_secret(settings), ml_backend_login(settings), is_open)
+        hosts = trusted_hosts(settings) if is_open else None
+        return cls(webhook_secret(settings), ml_backend_login(settings), is_open, hosts)
+
+    def require_known_host(self, request: Request) -> None:
+        """Pass what asks for one of our names.
+
+        Without a login, the Host header is what keeps a web page whose name was rebound to loopback out.
+        """
+        try:
+            asked = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            asked = None
+        if self.hosts is not None and asked not in self.hosts:
+            raise SecurityError
 
     def require_webhook(self, request: Request) -> None:
         """Pass a webhook with our secret, or an ML call with our login ("Start training" comes as one)."""
@@ -54,6 +69,7 @@ class Gate:
         """Whether a body is worth waiting for from who sent this Authorization header."""
         if self.is_open:
             return True
+        # As WSGI hands a header on, so that the view decides the same once the body is there.
         request = Request({"HTTP_AUTHORIZATION": authorization.decode("latin-1")})
         return self._has_secret(request) or self._has_login(request)
 
@@ -72,18 +88,24 @@ class Gate:
         return _same(given.password or "", self.login[1]) and right_user
 
 
-def trusted_hosts(settings: Settings) -> list[str] | None:
-    """Return the host names that an open backend answers to; None when a login protects it.
-
-    Without a login, the Host header is what keeps a web page whose name was rebound to 127.0.0.1 out.
-    """
-    if settings.basic_auth_user or not settings.listens_on_loopback or ":" in settings.host:
-        return None
+def trusted_hosts(settings: Settings) -> frozenset[str]:
+    """Return the names of this machine and of the public address, as an address spells them in lower case."""
+    # Not Flask's TRUSTED_HOSTS: Werkzeug cuts a name at its first colon, so no [::1] is ever among them.
     public = urlsplit(settings.public_url).hostname if settings.public_url else None
-    return [name for name in ("127.0.0.1", "localhost", settings.host, public) if name]
+    names = ("127.0.0.1", "::1", "localhost", settings.host.lower(), public)
+    return frozenset(_as_sent(name) for name in names if name)
+
+
+def _as_sent(name: str) -> str:
+    """Return a name as browsers write it into a Host header."""
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
 
 
 def _same(given: str, expected: str) -> bool:
+    # As bytes: of strings it takes ASCII alone, and a header may hold anything.
     return hmac.compare_digest(
         given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
     )

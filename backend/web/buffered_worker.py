@@ -26,6 +26,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.base import Worker
 
+from backend.log_context import log_fault
 from backend.web.framing import BadFraming, Framing, Whole
 from backend.web.state import web_state
 from backend.web.waiting_room import (
@@ -78,6 +79,7 @@ class BufferedWorker(Worker):
         state = web_state(self.wsgi)
         self._longest_body, self._admits = state.settings.max_body, state.gate.admits
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # So many may wait and as many be answered; 64 files are for all else that this process opens.
         self._places = max(min(MOST_CONNECTIONS, files - 64), 16) // 2
         self._room = WaitingRoom(self._places, BUDGET_IN_BODIES * self._longest_body)
         self._selector.register(self._bell, selectors.EVENT_READ, self._hear)
@@ -85,10 +87,12 @@ class BufferedWorker(Worker):
             listener.setblocking(False)
             self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
         looked = time.monotonic()
+        # An arbiter that was killed cannot tell its worker to end.
         while self.alive and self.ppid == os.getppid():
             self._turn(LOOK_SECONDS)
             if (now := time.monotonic()) - looked >= LOOK_SECONDS:
                 looked = now
+                # Gunicorn kills a worker that it has not heard of for a while.
                 self.notify()
                 for late in self._room.late(now):
                     self._give_up(late)
@@ -260,8 +264,8 @@ class BufferedWorker(Worker):
         try:
             connection.sock.settimeout(ANSWER_SECONDS)
             goes_on = self._answer(connection, whole)
-        except Exception:
-            logger.exception("a request could not be answered")
+        except Exception as error:  # noqa: BLE001  the thread goes on to the next request
+            log_fault(logger, error, "a request could not be answered")
         finally:
             self._answered.put((connection, whole, goes_on))
             with suppress(OSError):

@@ -34,6 +34,7 @@ class DeferredMarks:
     def __init__(self, marker: DirtyMarker, interval: float = 0.5):
         self._marker = marker
         self._interval = interval
+        # By project: however many changes of one wait, they are one mark.
         self._waiting: dict[int, str] = {}
         self._lock = threading.Lock()
         self._down = False

@@ -62,6 +62,7 @@ Task = Annotated[
 
 
 class _Request(BaseModel):
+    # Webhooks carry whole projects and tasks, with more fields in each release: those are no error.
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 LONGEST_HEAD = 65_536
+# Digits alone: int() would take signs, blanks and underscores, too.
 LENGTH = re.compile(rb"[0-9]{1,19}")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?")
 LONGEST_CHUNK_LINE = 1024
@@ -90,6 +91,7 @@ class Framing:
         if self._head is None:
             end = self.buffer.find(HEAD_ENDS, self._searched)
             if end < 0:
+                # Only new bytes are searched: else a head that comes byte by byte costs its length squared.
                 self._searched = max(len(self.buffer) - len(HEAD_ENDS) + 1, 0)
                 if len(self.buffer) > LONGEST_HEAD:
                     raise BadFraming(431, "the head is too long")
@@ -110,14 +112,17 @@ class Framing:
             name, _, value = line.partition(b":")
             fields.setdefault(name.lower(), []).append(value.strip())
         lengths, codings = fields.get(b"content-length", []), fields.get(b"transfer-encoding", [])
+        # Where two ends can disagree on where a body ends, a second request can be hidden in the first.
         if len(lengths) > 1 or (lengths and codings) or not all(map(LENGTH.fullmatch, lengths)):
             raise BadFraming(400, "the length of the body is not clear")
         if codings and [c.lower() for c in codings] != [b"chunked"]:
             raise BadFraming(501, "the transfer coding is not known")
         self._missing, self._chunked = int(lengths[0]) if lengths else 0, bool(codings)
         expects = bool(fields.get(b"expect"))
+        # Both are dealt with here: gunicorn would answer "100 Continue" once more, and look for chunks.
         self._head = _without(head, b"expect", b"transfer-encoding") if expects or codings else head
         has_body = self._chunked or self._missing > 0
+        # A stranger is refused by the head alone, so nobody without a credential can fill our memory.
         awaited = self._missing <= self.longest_body and self.admits(
             b",".join(fields.get(b"authorization", []))
         )
@@ -170,6 +175,7 @@ class Framing:
     def _done(self, body: bytes, *, cut: bool = False) -> Whole:
         head = self._head or b""
         if self._chunked:
+            # Said to be longer than what we take: Flask then answers 413, as to one that said so itself.
             length = self.longest_body + 1 if cut else len(body)
             head = head[: -len(LINE_ENDS)] + b"Content-Length: %d\r\n\r\n" % length
         path = self._path

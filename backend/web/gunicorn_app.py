@@ -46,6 +46,7 @@ def serve_web(
         # Done now: the first page of a process would take many times as long.
         for template in app.jinja_env.list_templates():
             app.jinja_env.get_template(template)
+        # Beside the start: it reads every project, and who asks meanwhile waits for what it finds.
         threading.Thread(target=web_state(app).statuses.all, name="first-statuses", daemon=True).start()
         beating(Services(settings), WEB, threading.Event())
         # The imports leave 170,000 objects; walking through them would cost some request 50 to 130 ms.
@@ -75,6 +76,7 @@ class _WebServer(BaseApplication):
         options: dict[str, Any] = {
             "bind": f"{host}:{self._settings.port}",
             "worker_class": "backend.web.buffered_worker.BufferedWorker",
+            # Counters are kept in the process: two would answer Prometheus in turn, each with its own.
             "workers": 1,
             "threads": self._threads,
             # Nobody but the request line says what is asked for.

@@ -120,10 +120,12 @@ def _within_budget(
 ) -> tuple[list[list[Any] | dict[str, Any]], str | None]:
     """Return what can be predicted in `PREDICT_SECONDS`, with [] for each task beyond, and the version."""
     results: list[list[Any] | dict[str, Any]] = []
+    # Few at first: the first task may load a model, and each may have a file to be fetched.
     version, part, ends = None, FIRST_PART, time.monotonic() + PREDICT_SECONDS
     while len(results) < len(tasks) and time.monotonic() < ends:
         asked, begun = tasks[len(results) : len(results) + part], time.monotonic()
         predictions, version = _predict(project_id, asked)
+        # Label Studio pairs results and tasks by their places alone.
         if len(predictions) != len(asked):
             raise RuntimeError(f"{len(asked)} tasks got {len(predictions)} predictions")
         if version is None:

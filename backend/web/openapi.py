@@ -100,9 +100,11 @@ class Operation:
     form: Json | None = None
 
     def described(self) -> Json:
+        # Without a JSON body there is none to be too long, cut off or of a wrong type.
         refusals = REFUSALS if self.body is not None else (400, 401, 500, 503)
         answers = {str(status): _answer(schema) for status, schema in self.answers.items()}
         for status in refusals:
+            # What the operation itself says of a status is the better word.
             answers.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
         described: Json = {"summary": self.summary, "security": self.security, "responses": answers}
         if self.body is not None:
@@ -133,6 +135,7 @@ def _reference(name: str) -> Json:
 _MARKED: dict[int, Json | str] = {202: ACKNOWLEDGED, 200: ACKNOWLEDGED}
 _VERSIONS: dict[int, Json | str] = {200: _object(versions={"type": "array", "items": {"type": "string"}})}
 OPERATIONS: dict[tuple[str, str], Operation] = {
+    # Open, both: load balancers have no login.
     ("get", "/health"): Operation("Whether the web process is up", OPEN, {200: UP}),
     ("get", "/ready"): Operation(
         "Whether queue, workers and Label Studio are there", OPEN, {200: READINESS, 503: READINESS}
@@ -155,7 +158,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "What a task of the queue head shows", LOGIN, {200: FILE, 404: HTML, 415: HTML}
     ),
     ("get", "/dashboard/static/{name}"): Operation(
-        "A page's style sheet, script or icon", OPEN, {200: FILE, 404: HTML}
+        "A page's style sheet, script or icon", LOGIN, {200: FILE, 404: HTML}
     ),
     ("get", "/metrics"): Operation("Counters and latencies for Prometheus", LOGIN, {200: "text/plain"}),
     ("post", "/webhook"): Operation("An event that names its project", WEBHOOK, _MARKED, Event),
@@ -168,6 +171,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("post", "/train"): Operation("Ask for a round", LOGIN, _MARKED, TrainRequest),
     ("get", "/versions"): Operation("The versions kept of the query's project", LOGIN, _VERSIONS),
+    # Not a ProjectRequest: Label Studio names no project here, and gets an empty list.
     ("post", "/versions"): Operation("The versions kept of a project", LOGIN, _VERSIONS, {"type": "object"}),
     ("post", "/job_status"): Operation(
         "Always removed", LOGIN, {410: _object(job_status={"const": "removed"})}, {"type": "object"}
@@ -185,6 +189,7 @@ def description() -> Json:
     """Return the whole description."""
     models = {one.body for one in OPERATIONS.values() if isinstance(one.body, type)}
     _, schemas = models_json_schema(
+        # In a fixed order: the written file changes with the description alone.
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",
     )

@@ -13,6 +13,7 @@ blueprint = Blueprint("operations", __name__)
 @blueprint.get("/health")
 def health() -> dict[str, str]:
     """Answer that the web process is up; open to all, and says nothing more."""
+    # Nobody else is asked: this is Label Studio's connection test, too, and it waits for one second.
     return {"status": "UP"}
 
 

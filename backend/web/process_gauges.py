@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from redis.exceptions import RedisError
 
-from backend.settings import Settings
+from backend.web.watch import Look
 
 GAUGES = {
     "queue_up": "Whether the queue server answers.",
@@ -22,8 +21,8 @@ GAUGES = {
 class ProcessGauges(Collector):
     """What runs, as the processes say themselves; of a queue server that is away, only that."""
 
-    def __init__(self, settings: Settings):
-        self._settings = settings
+    def __init__(self, look: Callable[[], Look]):
+        self._look = look
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Return the gauges without a value; nobody is asked."""
@@ -35,24 +34,16 @@ class ProcessGauges(Collector):
             yield _gauge(name, value)
 
     def _values(self) -> dict[str, float]:
-        # Imported when needed: the queue is heavy, and an app may never be asked.
-        from backend.errors import SettingsError
-        from backend.loop.heartbeat import ask_alive
-        from backend.loop.jobs import round_queue
-        from backend.services import Services
-
-        services = Services(self._settings)
-        try:
-            waiting = len(round_queue(services.impatient_redis))
-        except (RedisError, SettingsError, OSError):
+        seen = self._look()
+        if seen.waiting is None:
+            # Nothing more: zero workers would be a claim, and would raise the alarm for them too.
             return {"queue_up": 0.0}
-        alive = ask_alive(services)
         return {
             "queue_up": 1.0,
-            "queued_rounds": float(waiting),
-            "workers": float(alive.workers),
-            "polls": float(alive.polls),
-            "web_processes": float(alive.webs),
+            "queued_rounds": float(seen.waiting),
+            "workers": float(seen.alive.workers),
+            "polls": float(seen.alive.polls),
+            "web_processes": float(seen.alive.webs),
         }
 
 

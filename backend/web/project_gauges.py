@@ -66,6 +66,7 @@ class ProjectGauges(Collector):
         folder, project = self._store.folder(status.project), str(status.project)
         gauges[STATE].add_metric([project, status.title, status.state], 1.0)
         progress = ProgressFile(folder).read()
+        # Zeros would look like a project that has lost its labels.
         if not progress.report:
             return
         for name, value in _values(status, progress.failures).items():

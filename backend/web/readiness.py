@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from backend.errors import BackendError
 from backend.label_studio.client import LabelStudio
 from backend.settings import Settings
+from backend.web.watch import Look
 
 # Anyone may ask, so the answer is good for a moment: nobody can keep Label Studio busy through us.
 GOOD_FOR = 2.0
@@ -21,9 +22,15 @@ UP = "up"
 
 @dataclass
 class Readiness:
-    """Asks the queue, the workers and Label Studio, at most once in a few seconds."""
+    """Asks the queue, the workers and Label Studio, at most once in a few seconds.
+
+    Parameters
+    ----------
+    look : returns what Redis says
+    """
 
     settings: Settings
+    look: Callable[[], Look]
     _asked_at: float = -GOOD_FOR
     _last: Checks = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,15 +44,10 @@ class Readiness:
             return dict(self._last)
 
     def _ask(self) -> Checks:
-        # Imported when needed: the queue is heavy, and an app may never be asked.
-        from backend.loop.heartbeat import ask_alive
-        from backend.services import Services
-
-        alive = ask_alive(Services(self.settings))
-        nothing = alive.problem is None and not (alive.workers or alive.polls or alive.webs)
+        seen = self.look()
         return {
-            "queue": _said(alive.problem is None and not nothing),
-            "workers": _said(alive.workers > 0),
+            "queue": _said(seen.waiting is not None),
+            "workers": _said(seen.alive.workers > 0),
             "label_studio": _said(_answers(self._label_studio)),
         }
 

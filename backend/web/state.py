@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from flask import Flask, current_app
 
@@ -43,9 +42,15 @@ class SeenTexts:
 
 @dataclass(frozen=True)
 class WebState:
-    """The services behind the views, built once by `create_app`."""
+    """The services behind the views, built once by `create_app`.
+
+    Attributes
+    ----------
+    services : what actions, downloads and pictures reach Label Studio and Redis by; no page waits for it
+    """
 
     settings: Settings
+    services: Services
     gate: Gate
     marks: DeferredMarks
     predictor: Predictor
@@ -54,11 +59,6 @@ class WebState:
     readiness: Readiness
     statuses: StatusShelf
     files: FileShelf = field(default_factory=FileShelf)
-
-    @cached_property
-    def services(self) -> Services:
-        """What actions, downloads and pictures reach Label Studio and Redis by; no page needs it."""
-        return Services(self.settings)
 
 
 def web_state(app: Flask | None = None) -> WebState:

@@ -19,6 +19,7 @@ DRAIN_SECONDS = 2.0
 SMALL = 65_536
 
 
+# Each is itself alone: two clients may look alike.
 @dataclass(eq=False)
 class Connection:
     """One client's connection.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -15,17 +16,19 @@ MAX_DEPTH = 64
 # Repeaters within repeaters multiply: a small task could ask for millions of controls.
 MOST_COPIES = 10_000
 INDEX_FLAG = "{{idx}}"
+_FLAG = re.compile(r"\{\{\w+\}\}")
 _TAGS = (
     "Audio AudioPlus BitMask BitMaskLabels Brush BrushLabels Bucket Channel Chat Choice Choices "
-    "Collapse DateTime Ellipse EllipseLabels Filter Header HyperText HyperTextLabels Image KeyPoint "
-    "KeyPointLabels Label Labels List MagicWand Markdown Number ObjectSetting Pairwise Panel "
+    "Collapse CustomInterface DateTime Dialog Ellipse EllipseLabels Filter Header HyperText HyperTextLabels "
+    "Image KeyPoint KeyPointLabels Label Labels List MagicWand Markdown Number ObjectSetting Pairwise Panel "
     "ParagraphLabels Paragraphs PDF Polygon PolygonLabels Ranker Rating ReactCode Rectangle "
     "RectangleLabels Relation Relations Repeater Shortcut Style Table Taxonomy Text TextArea TimeSeries "
     "TimelineLabels TimeSeriesLabels Vector VectorLabels Video VideoRectangle View"
 )
 _ATTRIBUTES = (
-    "alias background choice indexFlag maxRating mode name nameKey on perItem perRegion required smart "
-    "textKey toName value valueList valueType visibleWhen whenTagName whenChoiceValue whenLabelValue"
+    "alias allowNested apiUrl background choice data default encoding indexFlag max maxRating min mode name "
+    "nameKey on perItem perRegion required sep smart step textKey timeColumn toName value valueList "
+    "valueType visibleWhen whenTagName whenChoiceValue whenLabelValue"
 )
 # Label Studio looks tags up in lower case; what reads the tree here may compare them as they are.
 _SPELLING = {word.lower(): word for word in _TAGS.split()}
@@ -49,7 +52,24 @@ def read_tree(text: str) -> Element:
         raise InputError(f"label_config: not XML ({error})") from None
     except UnicodeEncodeError:
         raise InputError("label_config: holds a character that XML does not allow") from None
-    return builder.tree.close()
+    root = builder.tree.close()
+    for repeater in root.iter("Repeater"):
+        _give_plain_flag(repeater)
+    return root
+
+
+def _give_plain_flag(repeater: Element) -> None:
+    """Put a flag in double braces in the place of one of another look, so that readers need know one kind."""
+    flag = repeater.get("indexFlag") or INDEX_FLAG
+    if _FLAG.fullmatch(flag):
+        return
+    within = [each for each in repeater.iter() if each is not repeater]
+    taken = {found for each in within for value in each.attrib.values() for found in _FLAG.findall(value)}
+    plain = next(f for i in range(len(taken) + 1) if (f := f"{{{{idx{i or ''}}}}}") not in taken)
+    repeater.set("indexFlag", plain)
+    for element in within:
+        for name, value in element.attrib.items():
+            element.set(name, value.replace(flag, plain))
 
 
 def _refuse(*_: object) -> None:

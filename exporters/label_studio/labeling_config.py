@@ -25,7 +25,7 @@ KINDS = {
     "timeseries": "series",
 }
 OTHER = "other"
-_OFFERED = frozenset(("Choice", "Label"))
+OFFERED = frozenset(("Choice", "Label"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,15 +205,15 @@ def read_labeling_config(text: str) -> LabelingConfig:
 
 
 def _declared(tree: Element, text: str, root: Element) -> LabelingConfig:
-    repeated = {id(e) for repeater in tree.iter("Repeater") for e in repeater.iter()}
+    repeated = repeated_in(tree)
     # Choices and labels may have names too; they are no controls.
-    named = [e for e in tree.iter() if e.get("name") and e.tag not in _OFFERED]
-    objects = [_object(e, id(e) in repeated) for e in named if not e.get("toName") and _shows(e)]
+    named = [e for e in tree.iter() if e.get("name") and e.tag not in OFFERED]
+    objects = [object_of(e, id(e) in repeated) for e in named if not e.get("toName") and shows(e)]
     known = {shown.name: shown for shown in objects}
     # ElementTree's elements do not know what they stand in.
     parents = {child: parent for parent in tree.iter() for child in parent}
     controls = [
-        dataclasses.replace(_control(e, known, id(e) in repeated), conditions=conditions_of(e, parents))
+        dataclasses.replace(control_of(e, known, id(e) in repeated), conditions=conditions_of(e, parents))
         for e in named
         if e.get("toName")
     ]
@@ -239,11 +239,18 @@ def _by_answers(controls: Sequence[ControlTag]) -> tuple[ControlTag, ...]:
     )
 
 
-def _shows(element: Element) -> bool:
+def repeated_in(tree: Element) -> frozenset[int]:
+    """Return which elements stand in a <Repeater>, by `id`."""
+    return frozenset(id(e) for repeater in tree.iter("Repeater") for e in repeater.iter())
+
+
+def shows(element: Element) -> bool:
+    """Return whether an element has a value, as objects do."""
     return bool(element.get("value") or element.get("valueList"))
 
 
-def _object(element: Element, repeated: bool) -> ObjectTag:
+def object_of(element: Element, repeated: bool) -> ObjectTag:
+    """Return the object that an element is."""
     pages = element.get("valueList") or ""
     value = ValueExpression((pages or element.get("value") or "").strip())
     kind = KINDS.get(element.tag.lower(), OTHER)
@@ -251,7 +258,8 @@ def _object(element: Element, repeated: bool) -> ObjectTag:
     return ObjectTag(element.tag, name, kind, value, bool(pages), dict(element.attrib), repeated)
 
 
-def _control(element: Element, known: Mapping[str, ObjectTag], repeated: bool) -> ControlTag:
+def control_of(element: Element, known: Mapping[str, ObjectTag], repeated: bool) -> ControlTag:
+    """Return the control that an element is, on objects that are known by their names."""
     to_names = tuple(name.strip() for name in (element.get("toName") or "").split(",") if name.strip()) or (
         "",
     )
@@ -280,7 +288,7 @@ def _offered(element: Element, path: tuple[str, ...]) -> tuple[Choice, ...]:
     """Return the choices below an element; tags around them, such as <View>, do not count."""
     found: list[Choice] = []
     for child in element:
-        if child.tag not in _OFFERED:
+        if child.tag not in OFFERED:
             found.extend(_offered(child, path))
             continue
         value, alias = child.get("value") or "", child.get("alias") or ""

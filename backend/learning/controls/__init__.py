@@ -19,7 +19,8 @@ from backend.learning.controls.regions import Regions
 from backend.learning.controls.single_choice import SingleChoice
 from backend.learning.controls.spans import Spans
 from backend.learning.controls.taxonomy import Taxonomy
-from backend.learning.labeling_config import ControlTag, read_controls
+from backend.learning.controls.wiring import why_incomplete, why_misplaced
+from backend.learning.labeling_config import ControlTag, incomplete, read_config
 
 # A tag is the first one's that takes it and has nothing against it; several may share a tag.
 CONTROLS: list[type[Control]] = [
@@ -40,6 +41,7 @@ CONTROLS: list[type[Control]] = [
 NO_QUESTIONS = frozenset(("filter", "relations"))
 
 MOST_NAMED = 8
+UNKNOWN = "this control is not known"
 
 SUPPORTED = (
     "Supported: <Choices>, <Taxonomy>, <Rating>, <Number>, <Pairwise>, <Ranker>, labeled spans of texts, and "
@@ -83,15 +85,22 @@ def read_questions(label_config: str) -> Questions:
     LabelingConfigError
         When it is no labeling config.
     """
-    controls, others = [], []
-    for tag in read_controls(label_config):
+    config = read_config(label_config)
+    controls: list[Control] = []
+    others: list[tuple[ControlTag, str]] = []
+    taken: set[str] = set()
+    for tag in config.controls:
         if tag.tag.lower() in NO_QUESTIONS:
             continue
-        found = _control_of(tag)
+        found = why_misplaced(tag, config, taken) or _control_of(tag)
+        taken.add(tag.name)
         if isinstance(found, Control):
             controls.append(found)
         else:
             others.append((tag, found))
+    others += [
+        (tag, why_incomplete(tag, config)) for tag in incomplete(config) if _control_of(tag) != UNKNOWN
+    ]
     return Questions(tuple(controls), tuple(others))
 
 
@@ -123,7 +132,7 @@ def _control_of(tag: ControlTag) -> Control | str:
             reason = f"{kind.__name__} failed on it: {type(error).__name__}: {error}"
         # Several kinds may share a tag: people are told what speaks against each, and can mend the nearest.
         reasons.append(reason)
-    return "; ".join(reasons) or why_ordered(tag) or "this control is not known"
+    return "; ".join(reasons) or why_ordered(tag) or UNKNOWN
 
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.learning.answers import Answer, Guess
 from backend.learning.controls.base import Control
-from backend.learning.controls.whole_task import why_not_the_whole_task
+from backend.learning.controls.whole_task import why_no_choices, why_not_the_whole_task
 from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import How, Learned
 from backend.learning.learned.set_of import learn_sets
@@ -19,21 +19,23 @@ Member = str | tuple[str, ...]
 
 
 class MultipleChoice(Control):
-    """A `<Choices>` control with choice="multiple", or whose choices form a tree; answers are frozensets."""
+    """A `<Choices>` control with choice="multiple", or whose choices form a tree; answers are frozensets.
+
+    One `<Choice>` alone is such a set, too: picked or not.
+    """
 
     LEARNS = "which of its labels, a yes or no for each"
 
     @staticmethod
     def takes(tag: ControlTag) -> bool:
-        return tag.tag == "Choices" and (tag.attributes.get("choice") == "multiple" or tag.nested)
+        is_set = tag.attributes.get("choice") == "multiple" or tag.nested or len(tag.labels) == 1
+        return tag.tag == "Choices" and tag.dynamic is None and is_set
 
     @staticmethod
     def why_not(tag: ControlTag) -> str | None:
-        if "value" in tag.attributes:
-            return 'its value names no field of the task data ("$options")'
-        if not tag.labels:
-            return "it has no <Choice> tag"
-        return why_not_the_whole_task(tag)
+        if len(tag.labels) == 1 and tag.attributes.get("required", "").lower() == "true":
+            return "it has one <Choice> alone and is required, so every answer is the same; add a second one"
+        return why_no_choices(tag) or why_not_the_whole_task(tag)
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> frozenset[Member] | None:
         """Return what was picked. Nothing picked is an answer, too, unless the control is required."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.learning.answers import Answer, Guess
 from backend.learning.controls.base import Control
-from backend.learning.controls.whole_task import why_not_the_whole_task
+from backend.learning.controls.whole_task import why_no_choices, why_not_the_whole_task
 from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import How, Learned, OneOf
 from backend.learning.tasks import Tasks
@@ -20,17 +20,13 @@ class SingleChoice(Control):
 
     @staticmethod
     def takes(tag: ControlTag) -> bool:
-        return (
-            tag.tag == "Choices" and tag.attributes.get("choice", "single") != "multiple" and not tag.nested
-        )
+        is_single = tag.attributes.get("choice", "single") != "multiple" and not tag.nested
+        # One choice alone is a yes or no, be it called single.
+        return tag.tag == "Choices" and tag.dynamic is None and is_single and len(tag.labels) != 1
 
     @staticmethod
     def why_not(tag: ControlTag) -> str | None:
-        if "value" in tag.attributes:
-            return 'its value names no field of the task data ("$options")'
-        if len(tag.labels) < 2:
-            return "it has fewer than two <Choice> tags"
-        return why_not_the_whole_task(tag)
+        return why_no_choices(tag) or why_not_the_whole_task(tag)
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> str | None:
         for choices in self.values_in(result, "choices"):

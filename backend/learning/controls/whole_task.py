@@ -1,4 +1,4 @@
-"""Which controls speak of the whole task."""
+"""Which controls speak of the whole task, and have something to choose."""
 
 from __future__ import annotations
 
@@ -14,3 +14,10 @@ def why_not_the_whole_task(tag: ControlTag) -> str | None:
     if tag.repeated:
         return f"{tag.tag} in a <Repeater> belong to one of several objects, not to the task"
     return None
+
+
+def why_no_choices(tag: ControlTag) -> str | None:
+    """Return why a `<Choices>` offers nothing, and what would be right; None when it does."""
+    if "value" in tag.attributes:
+        return 'its value names no field of the task data ("$options")'
+    return None if tag.labels else "it has no <Choice> tag"

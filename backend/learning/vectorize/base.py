@@ -201,12 +201,15 @@ def look_up(data: Mapping[str, Any], field: str) -> Any:
 
 def look_up_each(data: Mapping[str, Any], field: str) -> list[Any]:
     """Return what a field shows of a task: one value, or one for each entry where a <Repeater> repeats it."""
-    if not _INDEX.search(field):
+    flag = _INDEX.search(field)
+    if flag is None:
         return [look_up(data, field)]
-    found = []
+    found: list[Any] = []
     for i in range(MOST_REPEATS):
-        written = _INDEX.sub(str(i), field)
-        if not _expression(written).is_found_in(data):
+        written = field.replace(flag[0], str(i))
+        # Of repeaters within repeaters: whether there is such an entry of the outer one.
+        known = _INDEX.split(written)[0].rstrip("[.")
+        if len(found) >= MOST_REPEATS or not _expression(known).is_found_in(data):
             break
-        found.append(_expression(written).resolve(data))
-    return found
+        found += look_up_each(data, written)
+    return found[:MOST_REPEATS]

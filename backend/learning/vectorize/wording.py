@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ Wording = Callable[[Any, Mapping[str, str]], str]
 
 _NOT_SHOWN = frozenset(("script", "style", "head", "template", "noscript"))
 _INLINE = frozenset(("a", "abbr", "b", "code", "em", "font", "i", "mark", "small", "span", "strong", "u"))
+_ADDRESS = re.compile(r"\s*(?:[a-z][a-z0-9+.\-]*://|data:|/)\S+\s*$", re.IGNORECASE)
 _BINARY = (b"\x00", b"\x01", b"\x02")
 
 
@@ -75,8 +77,17 @@ def _dialogue(value: Any, how: Mapping[str, str]) -> str:
     return "\n".join(lines)[:MAX_CHARACTERS]
 
 
+def _old_dialogue(value: Any, how: Mapping[str, str]) -> str:
+    return _dialogue(value, {"nameKey": "name"} | dict(how))
+
+
 def _chat(value: Any, how: Mapping[str, str]) -> str:
     return _dialogue(value, {"nameKey": "role", "textKey": "content"} | dict(how))
+
+
+def _interface(value: Any, how: Mapping[str, str]) -> str:
+    """Return the words in what an interface of one's own is given; addresses of files say nothing."""
+    return "\n".join(text for text in _strings(_parsed(value)) if not _ADDRESS.match(text))[:MAX_CHARACTERS]
 
 
 def _table(value: Any, how: Mapping[str, str]) -> str:
@@ -107,8 +118,12 @@ WORDINGS: dict[str, Wording] = {
     "Markdown": _plain,
     "Paragraphs": _dialogue,
     "Chat": _chat,
+    "Dialog": _old_dialogue,
+    "Header": _plain,
     "Table": _table,
     "List": _list,
+    "ReactCode": _interface,
+    "CustomInterface": _interface,
 }
 # The attributes that say how the words are found.
 ATTRIBUTES = ("valueType", "encoding", "nameKey", "textKey")

@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.label_studio.records import Annotation
 from backend.learning.accuracy import Accuracy
+from backend.log_context import log_fault
 from backend.loop.insights.annotators import annotators_of
 from backend.loop.insights.head import head_of
 from backend.loop.insights.held_out import Question, held_out
@@ -105,9 +106,9 @@ def gather(view: View) -> Insight:
         try:
             made = make(view)
             found[name] = tuple(made) if isinstance(made, list) else made
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # An estimator of a user's own, a label nobody thought of: the order is served, no round fails.
-            logger.exception("project %s: %s", view.situation.project["id"], name)
+            log_fault(logger, error, "project %s: %s", view.situation.project["id"], name)
             problems.append(f"{TITLES[name]} could not be worked out: {type(error).__name__}")
     target = view.situation.options.target_accuracy
     return replace(view.last, **found, target=target, problems=tuple(problems))
@@ -115,9 +116,11 @@ def gather(view: View) -> Insight:
 
 def _curve(view: View) -> list[CurvePoint]:
     """Every estimate of the first question's accuracy, at its number of labels."""
+    # A project may be older than this file: then its first curve is made of the reports that there are.
     before = list(view.last.curve) or [p for report in view.history if (p := _point(report)) is not None]
     now = _point({"accuracy": vars(view.accuracy), "ended_at": view.now})
     points = {point.labels: point for point in before}
+    # The same estimate again keeps the time at which it was first made.
     if now is not None and (now.labels not in points or points[now.labels].accuracy != now.accuracy):
         points[now.labels] = now
     return [points[labels] for labels in sorted(points)]
@@ -141,6 +144,7 @@ def _classes(view: View) -> list[LabelCount]:
 
 def _head(view: View) -> list[HeadTask]:
     if view.lesson is None:
+        # Nothing was learned: what was said of the last head stands, but for tasks that have left it.
         there = {*view.situation.candidates.tolist(), *view.published.second}
         return [task for task in view.last.head if task.task in there]
     again = {one.task: one.why for one in view.last.second_opinions}
@@ -193,6 +197,7 @@ def _annotators(view: View) -> list[AnnotatorRecord]:
     found = annotators_of(view.annotated, view.questions)
     if view.afresh:
         return found
+    # Counts are made anew each time; what takes models that have not seen a label is not.
     known = {record.id: record.agreement_with_model for record in view.last.annotators}
     return [replace(record, agreement_with_model=known.get(record.id)) for record in found]
 

@@ -58,4 +58,5 @@ def _estimate(accuracy: Accuracy) -> AccuracyEstimate:
 
 def _labels(share: float, n: int) -> float:
     """Return how many labels a share of the random order's is; at most what the library looks ahead."""
+    # n labels are what is left of a random order of n / (1 - share).
     return n * min(share / max(1 - share, 1e-9), HORIZON - 1.0)

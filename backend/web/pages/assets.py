@@ -21,6 +21,7 @@ stroke-linecap="round"/>
 @blueprint.get("/static/<name>")
 def asset(name: str) -> Response:
     """Answer one of our own files; browsers may keep it, for its address changes with its content."""
+    # By this table, never by a path: nothing else of the package can be asked for.
     if name not in KINDS:
         raise NotFound
     response = Response(content_of(name), content_type=f"{KINDS[name]}; charset=utf-8")

@@ -16,6 +16,7 @@ from backend.web.state import web_state
 blueprint = Blueprint("pages", __name__, url_prefix="/dashboard")
 
 RENEWED_SECONDS = 5
+# No script or style within a page: a text that slipped through the escaping could still do nothing.
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; media-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -33,6 +34,7 @@ def _set_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     # Not "no-referrer": a browser would then send our own forms without their origin.
     response.headers["Referrer-Policy"] = "same-origin"
+    # Pages show the texts of tasks, which no proxy or shared browser should keep.
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 

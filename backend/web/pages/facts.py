@@ -22,6 +22,7 @@ Part = TypeVar("Part")
 TASKS_PER_PAGE = 10
 SUSPECTS_PER_PAGE = 10
 ROUNDS_PER_PAGE = 10
+# The chart has no room for more.
 MOST_MARKS = 400
 PICTURES = ("image", "audio", "video")
 
@@ -112,6 +113,7 @@ class Reading:
         published = self._file(
             "published.json", lambda: self._store.published(self._status.project), _nothing()
         )
+        # Before the first round there is none either; only a file that is there can be damaged.
         if published is None and (self._folder / "published.json").exists():
             self.damage.append("published.json is damaged; the next round writes it anew")
         no_models: tuple[StoredModel, ...] = ()
@@ -121,6 +123,7 @@ class Reading:
             status=self._status,
             insight=insight,
             queue=self._queue(published, insight, queue),
+            # Newest first: the reason to look here is mostly the last one.
             rounds=page_of(history[::-1], rounds, ROUNDS_PER_PAGE),
             suspects=page_of(insight.suspects, suspects, SUSPECTS_PER_PAGE),
             models=models,
@@ -152,6 +155,7 @@ class Reading:
     def _models(
         self, published: Published | None, history: Sequence[dict[str, Any]]
     ) -> Iterator[StoredModel]:
+        # The history is cut at a size, models at a number: a model may have outlived its report.
         reports = {report.get("version"): report for report in history}
         served = published.version if published and published.has_model else None
         versions = self._store.versions(self._status.project)
@@ -173,8 +177,10 @@ class Reading:
     def _queue(self, published: Published | None, insight: Insight, page: int) -> Page[QueuedTask]:
         head = published.head if published else ()
         audit = set(published.audit) if published else set()
+        # First cut, then looked up: a head may have a thousand tasks, a page shows ten.
         wanted = page_of(head, page, TASKS_PER_PAGE)
         known = {task.task: task for task in insight.head}
+        # The insight is written after the head is served, so it may not know the newest tasks yet.
         unknown = [task for task in wanted.items if task not in known or not known[task].text]
         texts = peek_at_data(self._folder / "snapshot.sqlite", unknown) if unknown else {}
         items = [

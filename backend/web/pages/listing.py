@@ -15,10 +15,13 @@ LONGEST_SEARCH = 200
 
 Item = TypeVar("Item")
 
+# Each ends in the number, so that equals do not change places between two pages.
 ORDERS: dict[str, tuple[str, Callable[[ProjectStatus], Any]]] = {
     "attention": ("problems first", lambda s: (s.problem is None, s.project)),
+    # Those without a title come after all that have one.
     "title": ("title", lambda s: ((s.title or "\uffff").casefold(), s.project)),
     "labels": ("most labels", lambda s: (-s.labels, s.project)),
+    # Not known is not low: those come last.
     "accuracy": ("lowest accuracy", lambda s: (s.accuracy.value is None, s.accuracy.value or 0, s.project)),
     "recent": ("last round", lambda s: (-_moment(s.last_round), s.project)),
     "id": ("number", lambda s: s.project),
@@ -44,6 +47,7 @@ class Page(Generic[Item]):
 def page_of(items: Sequence[Item], number: int, per_page: int = PER_PAGE) -> Page[Item]:
     """Return a page of a list; the nearest one where there is none of that number."""
     pages = max(-(-len(items) // per_page), 1)
+    # A list may have become shorter since its reader took the link to the next page.
     number = min(max(number, 1), pages)
     start = (number - 1) * per_page
     return Page(items[start : start + per_page], number, pages, len(items), start + 1)
@@ -101,6 +105,7 @@ def states(projects: Sequence[ProjectStatus]) -> list[tuple[str, int]]:
 
 def page_number(text: str) -> int:
     """Return the number in a query's value; 1 for what is none."""
+    # isdigit() is true of superscripts, too, which int() refuses.
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 1
 
 

@@ -7,11 +7,11 @@ import mimetypes
 from urllib.parse import urlsplit
 
 from flask import Response, request, send_file
-from PIL import Image, ImageOps
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from backend.errors import BackendError
 from backend.learning.inputs import MAX_IMAGE_BYTES
+from backend.learning.pictures import small_jpeg
 from backend.store.insight import HeadTask, load_insight
 from backend.web.pages.blueprint import blueprint, store
 from backend.web.pages.facts import PICTURES
@@ -46,18 +46,10 @@ def _in_head(project_id: int, task_id: int) -> HeadTask:
 
 
 def _thumbnail(content: bytes) -> Response:
-    try:
-        if len(content) > MAX_IMAGE_BYTES:
-            raise ValueError("too large")
-        with Image.open(io.BytesIO(content)) as image:
-            image.draft("RGB", THUMBNAIL)
-            small = ImageOps.exif_transpose(image).convert("RGB")
-        small.thumbnail(THUMBNAIL)
-        packed = io.BytesIO()
-        small.save(packed, "JPEG", quality=80)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise UnsupportedMediaType("the file is no picture that can be read") from None
-    return Response(packed.getvalue(), content_type="image/jpeg")
+    packed = small_jpeg(content, THUMBNAIL) if len(content) <= MAX_IMAGE_BYTES else None
+    if packed is None:
+        raise UnsupportedMediaType("the file is no picture that can be read")
+    return Response(packed, content_type="image/jpeg")
 
 
 def _playable(content: bytes, task: HeadTask) -> Response:
@@ -65,5 +57,6 @@ def _playable(content: bytes, task: HeadTask) -> Response:
     # Never as anything but sound or video, whatever the file says of itself.
     kind = guessed if guessed and guessed.startswith(("audio/", "video/")) else "application/octet-stream"
     sent = send_file(io.BytesIO(content), mimetype=kind, conditional=False, etag=False)
+    # Browsers ask for ranges of a sound or video to jump within it.
     sent.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
     return sent

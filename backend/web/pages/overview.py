@@ -14,6 +14,7 @@ from backend.web.state import web_state
 @blueprint.get("")
 def overview() -> Response:
     """Answer how every project stands."""
+    # All, though a page shows few: sums, counts of states and the order go over every one.
     projects = web_state().statuses.all()
     wanted = Wanted.of(request.args)
     return page(

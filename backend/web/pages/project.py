@@ -54,6 +54,7 @@ def project_page(project_id: int, *, done: str | None = None, refusal: Refusal |
     NotFound
         The loop was never on for a project of this number.
     """
+    # By the folder, not the connection: a project that is off still has models and a history to show.
     if not store().folder(project_id).is_dir():
         raise NotFound(f"the loop was never on for project {project_id}")
     state = web_state()
@@ -84,6 +85,7 @@ def charts(facts: ProjectFacts) -> list[tuple[str, Any]]:
     if not known.curve:
         return []
     return [
+        # The style sheet shows one of the two: scaled to a phone, the wide one could not be read.
         (name, draw(known.curve, facts.marks, *size, known.target, measure, known.random))
         for name, size in (("wide", WIDE), ("narrow", NARROW))
     ]

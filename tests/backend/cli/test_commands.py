@@ -201,6 +201,18 @@ def test_a_project_that_is_not_there_is_one_and_lists_those_that_are(
     assert f"{project_id} (Topics)" in result.err
 
 
+def test_of_many_projects_some_are_listed_and_the_others_counted(
+    call: Call, label_studio: LabelStudio, project_id: int
+) -> None:
+    for i in range(22):
+        label_studio.create_project(title=f"more {i}", label_config="<View/>")
+    assert result_ends(call("connect", "No such title").err) == "and 3 more"
+
+
+def result_ends(said: str) -> str:
+    return " ".join(said.split()[-3:])
+
+
 def test_a_title_of_digits_is_found_when_no_project_has_that_number(
     call: Call, label_studio: LabelStudio
 ) -> None:
@@ -260,10 +272,17 @@ def test_retrain_waits_for_its_round(call: Call, services: Services, project_id:
     assert not services.redis.exists(force_key(project_id))
 
 
+@pytest.mark.parametrize("failures_before", [0, 40])
 def test_retrain_tells_that_its_round_failed(
-    call: Call, services: Services, project_id: int, monkeypatch: pytest.MonkeyPatch
+    call: Call,
+    services: Services,
+    project_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+    failures_before: int,
 ) -> None:
     connect(services, project_id)
+    for _ in range(failures_before):
+        ProgressFile(services.store.folder(project_id)).fail("earlier")
 
     def run(*_: Any, **__: Any) -> None:
         raise LabelStudioUnreachable("/api/tasks/: no answer")
@@ -271,7 +290,7 @@ def test_retrain_tells_that_its_round_failed(
     monkeypatch.setattr("backend.loop.jobs.run_round", run)
     worker = threading.Timer(0.5, perform_round, (project_id, services))
     worker.start()
-    result = call("retrain", str(project_id), "--wait")
+    result = call("retrain", str(project_id), "--wait", "--timeout", "30")
     worker.join()
     assert result.code == 1
     assert "the round failed: /api/tasks/: no answer" in result.err

@@ -64,3 +64,13 @@ def test_a_file_that_is_not_there_is_said(call: Any) -> None:
     result = call("explain", "nowhere.xml")
     assert result.code == 1
     assert "nowhere.xml" in result.err
+
+
+def test_a_title_with_a_dot_is_a_title_and_a_mistyped_config_a_file(
+    call: Any, label_studio: LabelStudio, project_id: int
+) -> None:
+    label_studio.update_project(project_id, title="News 1.2")
+    assert call("explain", "News 1.2").code == 0
+    missed = call("explain", "confg.xml")
+    assert (missed.code, "confg.xml" in missed.err) == (1, True)
+    assert "Projects:" not in missed.err

@@ -72,6 +72,13 @@ def test_the_command_sets_shows_and_takes_back(call: Any, services: Services, pr
     assert stored_options(services.store.folder(project_id)) == {"prefill": "never", "questions": ["topic"]}
 
 
+def test_a_value_that_is_nested_too_deep_is_refused_in_words(call: Any, project_id: int) -> None:
+    shown = call("options", str(project_id), "batch_size=" + "[" * 100_000)
+    assert shown.code != 0
+    assert "batch_size" in shown.err
+    assert "Traceback" not in shown.err
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [("batch_size", "write NAME=VALUE"), ("colr=1", "colr is no option"), ("batch_size=x", "batch_size")],

@@ -52,6 +52,8 @@ def test_a_damaged_file_is_named_and_no_crash(call: Call, connected: int, servic
     shown = call("suspects", str(connected))
     assert (shown.code, "damaged" in shown.err) == (0, True)
     assert "0 likely wrong labels" in shown.out
+    shown = call("suspects", str(connected), "--json")
+    assert (json.loads(shown.out), "damaged" in shown.err) == ([], True)
 
 
 def test_a_project_that_nobody_knows_is_refused(call: Call, services: Services) -> None:

@@ -99,9 +99,8 @@ def choices(inside: str = '<Choice value="a"/><Choice value="b"/>', attributes: 
     ("config", "why"),
     [
         (choices(attributes='value="options"'), "task data"),
-        (choices('<Choice value="a"/>'), "fewer than two"),
-        (choices('<Choice value="a"/><Choice value="a"/>'), "fewer than two"),
-        (choices(""), "fewer than two"),
+        (choices('<Choice value="a"/>', 'required="true"'), "one <Choice> alone and is required"),
+        (choices(""), "no <Choice> tag"),
         ('<View><Text name="t" value="$t"/><TextArea name="r" toName="t"/></View>', "<TextArea"),
         ("<View><Header/></View>", "no control"),
     ],

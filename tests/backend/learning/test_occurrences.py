@@ -172,7 +172,7 @@ class TestPerPart:
     def test_the_copies_of_a_repeater_are_one_question(self) -> None:
         inner = '<Text name="t_{{idx}}" value="$l[{{idx}}]"/>' + self.CHOICES.format("").replace(
             '"c"', '"c_{{idx}}"'
-        )
+        ).replace('toName="t"', 'toName="t_{{idx}}"')
         control = one(f'<View><Repeater on="$l">{inner}</Repeater></View>')
         result = [item(f"c_{i}", "choices", {"choices": ["good"]}, id=str(i)) for i in (0, 11)]
         result.append(item("c_x", "choices", {"choices": ["good"]}))

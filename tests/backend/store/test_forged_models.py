@@ -7,12 +7,14 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from backend.errors import ModelStoreError
 from backend.store.models import ModelStore
 from tests.backend.store.test_models import predictor_of, published, text_model
 
@@ -57,6 +59,16 @@ def is_compressed(folder: Path) -> None:
     np.savez_compressed(folder / "arrays.npz", **arrays)
 
 
+def asks_for_a_password(folder: Path) -> None:
+    """An archive whose members say that they are encrypted."""
+    content = bytearray((folder / "arrays.npz").read_bytes())
+    for head, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = -1
+        while (at := content.find(head, at + 1)) >= 0:
+            content[at + flags] |= 1
+    (folder / "arrays.npz").write_bytes(content)
+
+
 def no_arrays(folder: Path) -> None:
     np.savez(folder / "arrays.npz")
 
@@ -69,6 +81,7 @@ FORGERIES = {
     "8 TB": claims_terabytes,
     "compressed": is_compressed,
     "no arrays": no_arrays,
+    "a password": asks_for_a_password,
     "no facts": described(lambda d: d.update(facts={})),
     "other facts": described(lambda d: d.update(facts=[1])),
     "no labeling config": described(lambda d: d["facts"].update(label_config=None)),
@@ -98,6 +111,15 @@ def test_the_one_before_is_served(forgery: str, store: ModelStore) -> None:
         predictions, version = predictor.predict(1, [{"data": {"text": "a cat sat"}}])
         assert version == "v1"
         assert predictions[0]["model_version"] == "v1"
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_it_is_loaded_or_refused_and_nothing_else(forgery: str, store: ModelStore) -> None:
+    folder = store.folder(1) / "models" / "v2"
+    FORGERIES[forgery](folder)
+    fit_manifest(folder)
+    with suppress(ModelStoreError):
+        store.load(1, "v2")
 
 
 @pytest.mark.parametrize(

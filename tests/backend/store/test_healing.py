@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backend.project.overview import project_status
@@ -19,10 +20,13 @@ from backend.store.connection import (
     remove_connection,
     save_connection,
 )
+from backend.store.encoded import EncodedStore
 from backend.store.files import read_json, write_json
 from backend.store.models import ModelStore, Published
 from backend.store.poll_note import PollNote, note_poll
 from backend.store.progress import LARGEST_HISTORY, Progress, ProgressFile
+from backend.store.queue_note import QueueNote
+from backend.store.shards import Wish
 
 REPORT = {
     "outcome": "published",
@@ -208,3 +212,26 @@ def test_no_value_in_a_report_stops_the_status(name: str, value: Any, store: Mod
     assert status.state in ("learning", "waiting for labels")
     json.dumps(status.as_dict(), default=str)
     str(status.accuracy)
+
+
+def test_a_folder_where_the_note_on_the_queue_belongs_gives_way(tmp_path: Path) -> None:
+    (tmp_path / "queue.json").mkdir()
+    note = QueueNote(tmp_path)
+    note.set(None)
+    assert not (tmp_path / "queue.json").exists()
+    note.set("Redis does not answer")
+    assert note.read() is not None
+
+
+def test_a_folder_that_is_no_project_is_passed_over(tmp_path: Path) -> None:
+    for name in ("7", "²", "7-20260101T000000-abcd", "notes"):
+        (tmp_path / "projects" / name).mkdir(parents=True)
+    assert ModelStore(tmp_path).project_ids() == [7]
+
+
+def test_what_is_asked_of_encoders_is_counted_while_workers_strike_it(tmp_path: Path) -> None:
+    store = EncodedStore(tmp_path, "text")
+    store.ask(Wish.of(np.zeros((5, 2))))
+    # As a name looks whose file a worker has removed since it was listed.
+    (store.folder / "asked" / f"text.{'0' * 16}.npy").symlink_to("gone")
+    assert store.n_asked() == 5

@@ -10,6 +10,7 @@ from backend.errors import SettingsError
 from backend.secrets import ml_backend_login
 from backend.settings import read_settings
 from backend.web import auth
+from backend.web.openapi import OPEN, OPERATIONS
 from tests.backend.web.conftest import SECRET, WITH_SECRET, basic
 
 LOGIN = {"basic_auth_user": "labeler", "basic_auth_pass": "pass:wörd"}
@@ -158,15 +159,24 @@ def test_secrets_are_compared_in_constant_time(client, monkeypatch):
     assert {(b"guess", b"clean-al"), (expected, expected)} <= set(compared)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:9090", "127.0.0.1.evil.example"])
-def test_a_page_whose_name_was_rebound_to_loopback_gets_nothing(client, host):
-    for path in ("/", "/metrics", "/health"):
+@pytest.mark.parametrize("here", ["127.0.0.1", "localhost", "::1"])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:9090", "127.0.0.1.evil.example", "[::2]:9090", "[::1", "me@localhost"],
+)
+def test_a_page_whose_name_was_rebound_to_loopback_gets_nothing(app_for, here, host):
+    client = app_for(host=here).test_client()
+    for path in ("/", "/metrics", "/health", "/dashboard", "/nowhere"):
         assert client.get(path, headers={"Host": host}).status_code == 400
 
 
-@pytest.mark.parametrize("host", ["localhost:9090", "127.0.0.1", "127.0.0.1:9090", "label.example"])
-def test_the_names_of_this_machine_and_the_public_one_are_served(app_for, host):
-    client = app_for(public_url="https://label.example/al").test_client()
+@pytest.mark.parametrize("here", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:9090", "LOCALHOST", "127.0.0.1", "127.0.0.1:9090", "[::1]:9090", "xn--lbel-loa.example"],
+)
+def test_the_names_of_this_machine_and_the_public_one_are_served(app_for, here, host):
+    client = app_for(host=here, public_url="https://läbel.example/al").test_client()
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
@@ -182,3 +192,11 @@ def test_the_gate_does_not_show_its_secrets(settings_for):
     shown = repr(auth.Gate.of(settings_for(**LOGIN)))
     assert SECRET not in shown
     assert "pass:wörd" not in shown
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_what_is_described_as_open_is_open_and_nothing_else(app_for, method, path):
+    client = app_for(host="0.0.0.0", **LOGIN).test_client()
+    address = path.format(project=3, task=1, action="round", format="cvat", name="page.css")
+    answer = client.open(address, method=method.upper(), json=None if method == "get" else {})
+    assert (answer.status_code != 401) == (OPERATIONS[method, path].security == OPEN)

@@ -16,7 +16,9 @@ from backend.store.progress import ProgressFile
 from backend.store.wishes import note_pause
 from backend.web import create_app
 from backend.web.pages.listing import PER_PAGE, page_of
-from backend.web.watch import AliveWatch
+from backend.web.process_gauges import ProcessGauges
+from backend.web.readiness import Readiness
+from backend.web.watch import Look, QueueWatch
 
 from .conftest import Marker, TextLengthPredictor, basic
 from .pages import client_of, get
@@ -183,11 +185,33 @@ def test_without_a_worker_it_says_so_and_what_would_help(tmp_path: Path) -> None
 def test_nobody_waits_for_who_is_alive_and_the_answer_is_there_later() -> None:
     may_answer = threading.Event()
 
-    def ask() -> Alive:
+    def ask() -> Look:
         may_answer.wait(30)
-        return Alive(workers=2)
+        return Look(Alive(workers=2))
 
-    watch = AliveWatch(ask)
-    assert watch.latest() is None
+    watch = QueueWatch(ask)
+    assert watch.alive() is None
     may_answer.set()
-    wait_until(lambda: watch.latest() == Alive(workers=2))
+    wait_until(lambda: watch.alive() == Alive(workers=2))
+
+
+def test_redis_is_asked_once_for_the_pages_the_gauges_and_readiness() -> None:
+    asked: list[None] = []
+
+    def ask() -> Look:
+        asked.append(None)
+        return Look(Alive(workers=2), waiting=5)
+
+    watch = QueueWatch(ask, good_for=3600)
+    readiness = Readiness(Settings(_env_file=None, label_studio_url="http://127.0.0.1:1"), watch.now)
+    assert readiness.checks() == {"queue": "up", "workers": "up", "label_studio": "down"}
+    gauges = {m.name: m.samples[0].value for m in ProcessGauges(watch.now).collect()}
+    assert gauges["clean_al_queued_rounds"] == 5
+    assert watch.alive() == Alive(workers=2)
+    assert len(asked) == 1
+
+
+def test_an_answer_that_has_aged_is_asked_for_again() -> None:
+    answers = iter([Look(Alive(workers=2)), Look(Alive(workers=1))])
+    watch = QueueWatch(lambda: next(answers), good_for=0)
+    assert [watch.now().alive.workers for _ in range(2)] == [2, 1]

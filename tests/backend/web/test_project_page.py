@@ -155,6 +155,13 @@ class TestCurve:
             assert 0 <= dot.x <= 340
             assert 0 <= dot.y <= 230
 
+    @pytest.mark.parametrize(
+        ("first", "last", "said"), [(0.8, 0.804, "went from 80%"), (0.8, 0.79, "fell from 80%")]
+    )
+    def test_only_what_rose_is_said_to_have_risen(self, first: float, last: float, said: str) -> None:
+        points = [CurvePoint(n, value, 0.5, 0.9) for n, value in ((100, first), (200, last))]
+        assert said in sentence(points)
+
     def test_it_is_said_in_words_and_as_a_table(self, tmp_path: Path) -> None:
         make_project(tmp_path)
         page = get(client_of(tmp_path), "/3")
