@@ -40,7 +40,7 @@ def is_row(thing: Row) -> bool:
 
 
 def _between(row: Row) -> list[str] | None:
-    """Return what stands between `id` and `annotator`, the answers in JSON_MIN; None if order tells nothing."""
+    """Return what stands between `id` and `annotator`, JSON_MIN's answers; None if that tells nothing."""
     order = list(row)
     # In sorted keys (written anew by some tool) positions say nothing; nor where no data stand before the id,
     # as in tables that people make.
