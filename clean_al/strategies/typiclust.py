@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from clean_al.points import Points, exact_sq_distances
+from clean_al.points import Points, exact_sq_distances, sq_lengths
 from clean_al.pool import Pool, Strategy
 from clean_al.strategies.kmeans import cluster_centers
 
 # As the authors' code has it: more clusters than that hold too few items to be typical of anything.
 MAX_CLUSTERS = 500
 NEIGHBORS = 20
-CANDIDATES = 256
-REFERENCES = 2048
+CANDIDATES = 128
+REFERENCES = 512
 
 
 def scores(pool: Pool) -> np.ndarray:
@@ -72,15 +72,27 @@ def _typical_first(points: Points, members: np.ndarray, rng: np.random.Generator
     if len(members) > REFERENCES:
         # The candidates come first, so that the diagonal below is the distance of each to itself.
         others = np.concatenate([near, rng.choice(members[CANDIDATES:], REFERENCES - CANDIDATES, False)])
-    if points.is_sparse:  # thousands of dense rows would not be small
-        d = np.sqrt(exact_sq_distances(points.X[near], points.X[others]))
-    else:
-        d = np.sqrt(points.take(near).sq_distances(slice(0, len(near)), points.dense(others)))
+    d = np.sqrt(sq_distances_of_first(points, others, len(near)))
     d[np.arange(len(near)), np.arange(len(near))] = 0
     # One more than neighbors: each finds itself, at distance zero.
     k = min(NEIGHBORS + 1, len(others))
     spread = np.partition(d, k - 1, axis=1)[:, :k].sum(axis=1)
     return np.concatenate([near[np.argsort(spread, kind="stable")], members[CANDIDATES:]])
+
+
+def sq_distances_of_first(points: Points, rows: np.ndarray, n: int) -> np.ndarray:
+    """Squared distances of the first n of the rows to all of them, shape (n, len(rows))."""
+    if points.is_sparse:  # thousands of dense rows would not be small
+        return exact_sq_distances(points.X[rows[:n]], points.X[rows])
+    X = points.X[rows]
+    # Shifted into the middle of the cluster, float32 is exact enough for means of twenty distances; `Points`
+    # would go through float64, which took most of the first batch's time.
+    X -= X.mean(axis=0)
+    lengths = sq_lengths(X)
+    d: np.ndarray = X[:n] @ (-2 * X.T)
+    d += lengths[:n, None]
+    d += lengths
+    return np.maximum(d, 0, out=d)
 
 
 TYPICLUST = Strategy(scores, batch, needs_model=False)

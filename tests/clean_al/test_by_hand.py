@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import sparse
 
 from clean_al import STRATEGIES, ExpectedModelChange, IntelligentSampler, suggest_relabels
 from clean_al.committee import consensus_entropy, consensus_kl, jensen_shannon, vote_entropy
 from clean_al.multilabel import over_labels
 from clean_al.points import Points
+from clean_al.strategies import typiclust
 from clean_al.strategies.badge import BADGE, gradients_of
 from clean_al.strategies.contrastive import CONTRASTIVE
 from clean_al.strategies.determinantal import greedy_map
@@ -135,6 +137,14 @@ def test_typiclust():
 def test_typiclust_goes_where_no_label_is():
     # One label and one pick: two clusters; the larger one is labeled, so the smaller one's 101.
     assert TYPICLUST.choose(pool_of(TWO_CLUSTERS, seen=line(2.5)), 1).tolist() == [6]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_typiclust_measures_clusters_far_from_zero_as_those_at_zero(kind):
+    # (0, 0), (3, 4), (6, 8) on a line, steps of 5; at 4096 float32 still has steps of 1 / 2048.
+    X = (np.array([[0, 0], [3, 4], [6, 8]]) + (0 if kind is sparse.csr_matrix else 4096)).astype(np.float32)
+    far = typiclust.sq_distances_of_first(Points(kind(X)), np.array([2, 0, 1]), 2)
+    assert_allclose(far, [[0, 100, 25], [100, 0, 25]], atol=1e-4)
 
 
 @pytest.mark.parametrize(
