@@ -65,11 +65,13 @@ class MediaError(BackendError):
     ----------
     later : whether the file may be had another time, with no setting changed
     silent : whether the other side gave no answer at all
+    by_hand : whether somebody must mend something first, such as connect a storage
     """
 
-    def __init__(self, reason: str, *, later: bool = False, silent: bool = False):
+    def __init__(self, reason: str, *, later: bool = False, silent: bool = False, by_hand: bool = False):
         super().__init__(reason)
         self.later = later
+        self.by_hand = by_hand
         self.silent = silent
 
 

@@ -1,7 +1,9 @@
-"""What a log line is about: project, round and event, known to all that is logged meanwhile."""
+"""What a log line is about, known to all that is logged meanwhile; and faults of ours without their words."""
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,3 +25,12 @@ def about(**what: Any) -> Iterator[None]:
 def what_about() -> dict[str, Any]:
     """Return what is logged about now."""
     return _ABOUT.get()
+
+
+def log_fault(logger: logging.Logger, error: BaseException, message: str, *given: object) -> None:
+    """Log an error that nobody expected by its kind and its places.
+
+    Never by its words, as `logger.exception` would: they may quote a task's text, or a secret.
+    """
+    places = "".join(traceback.format_tb(error.__traceback__))
+    logger.error(f"{message}: %s\n%s", *given, type(error).__name__, places)

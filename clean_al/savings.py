@@ -8,6 +8,8 @@ interval holds what they say together with the doubt about today's accuracy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,24 @@ HIGHEST = 0.999
 HORIZON = 20
 
 
+@dataclass(frozen=True)
+class LearningCurve:
+    """A learning curve, end - b * n^-exponent."""
+
+    end: float
+    b: float
+    exponent: float
+
+    def at(self, labels: np.ndarray) -> np.ndarray:
+        """Return the accuracy with these numbers of labels."""
+        return np.asarray(np.clip(self.end - self.b * labels.astype(float) ** -self.exponent, 0, 1))
+
+    def labels_to(self, target: float) -> float:
+        """Return how many labels it takes to an accuracy; infinite where the curve does not get there."""
+        room = self.end - target
+        return float((self.b / room) ** (1 / self.exponent)) if room > 0 else np.inf
+
+
 class LabelSavings(float):
     """Share of labels saved against random sampling: 0.4 means that random needs 1 / 0.6 times as many.
 
@@ -44,6 +64,8 @@ class LabelSavings(float):
     reached : bool
         False if random sampling is not expected to get there within 20 times the labels: then the value is
         a lower bound.
+    curves : sequence of `LearningCurve`
+        Those of random sampling that fit the uniform labels, each as often as it is likely.
     """
 
     low: float
@@ -52,6 +74,7 @@ class LabelSavings(float):
     n_labeled: int
     n_random: float
     reached: bool
+    curves: Sequence[LearningCurve]
 
     def __new__(
         cls, value: float, low: float, high: float, target: float, n_labeled: int, n_random: float
@@ -60,7 +83,22 @@ class LabelSavings(float):
         self.low, self.high, self.target = low, high, target
         self.n_labeled, self.n_random = n_labeled, n_random
         self.reached = bool(np.isfinite(n_random))
+        self.curves = ()
         return self
+
+    def random_accuracy(self, labels: Any, confidence: float = 0.9) -> np.ndarray:
+        """Return what random sampling is estimated to reach with these numbers of labels.
+
+        Returns
+        -------
+        array of shape (n, 3): the accuracy and the ends of its interval; nan where all labels are random
+        """
+        wanted = np.asarray(labels, dtype=float)
+        if not self.curves:
+            return np.full((len(wanted), 3), np.nan)
+        tail = (1 - confidence) / 2
+        table = np.vstack([curve.at(wanted) for curve in self.curves])
+        return np.quantile(table, [0.5, tail, 1 - tail], axis=0).T
 
     def __getnewargs__(self) -> tuple[float, float, float, float, int, float]:  # type: ignore[override]
         return float(self), self.low, self.high, self.target, self.n_labeled, self.n_random
@@ -101,9 +139,10 @@ def label_savings(
     # At least 5 labels, or the curve begins with a coin toss; the last 0.3 are for testing at every size.
     sizes = np.unique(np.geomspace(max(5, len(uniform) // 8), 0.7 * len(uniform), 5).astype(int))
     curves = [_curve(model, labeled, uniform, sizes, rng) for _ in range(REPEATS)]
-    draws = zip(_averaged(curves, rng), _targets(target, rng), strict=True)
+    draws = list(zip(_averaged(curves, rng), _targets(target, rng), strict=True))
     n_test = len(uniform) - int(sizes[-1])
-    needed = np.array([_labels_to_reach(sizes, curve, to, n_test, rng) for curve, to in draws])
+    likely = [_likely_curve(sizes, curve, to, n_test, rng) for curve, to in draws]
+    needed = np.array([curve.labels_to(to) for curve, (_, to) in zip(likely, draws, strict=True)])
     # Between the sizes tried the curve is known, below them it is not: random needs no fewer.
     needed = np.where(needed > HORIZON * n, np.inf, np.maximum(needed, sizes[0]))
     saved = 1 - n / np.minimum(needed, HORIZON * n)
@@ -111,7 +150,9 @@ def label_savings(
     # A value that was drawn: interpolating between a number and infinity would give nan or infinity.
     middle = float(np.quantile(needed, 0.5, method="inverted_cdf"))
     value = float(1 - n / min(middle, HORIZON * n))
-    return LabelSavings(value, float(low), float(high), float(target), n, middle)
+    found = LabelSavings(value, float(low), float(high), float(target), n, middle)
+    found.curves = likely
+    return found
 
 
 def _targets(target: float, rng: Any) -> np.ndarray:
@@ -148,8 +189,10 @@ def _averaged(curves: list[np.ndarray], rng: Any) -> list[np.ndarray]:
     return [np.mean([curves[i] for i in rng.integers(len(curves), size=4)], axis=0) for _ in range(DRAWS)]
 
 
-def _labels_to_reach(sizes: np.ndarray, accuracy: np.ndarray, target: float, n_test: int, rng: Any) -> float:
-    """Where one of the curves through these accuracies meets the target, drawn by how likely each is.
+def _likely_curve(
+    sizes: np.ndarray, accuracy: np.ndarray, target: float, n_test: int, rng: Any
+) -> LearningCurve:
+    """One of the curves through these accuracies that reach the target, drawn by how likely each is.
 
     Parameters
     ----------
@@ -169,5 +212,4 @@ def _labels_to_reach(sizes: np.ndarray, accuracy: np.ndarray, target: float, n_t
     # The least error is taken off first: exp of large negative numbers alone would be zero everywhere.
     chance = np.exp((error.min() - error) / (2 * noise)).ravel()
     end, exponent = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), len(EXPONENTS))
-    room = ends[end] - target
-    return float((b[end, exponent] / room) ** (1 / EXPONENTS[exponent])) if room > 0 else np.inf
+    return LearningCurve(float(ends[end]), float(b[end, exponent]), float(EXPONENTS[exponent]))

@@ -103,7 +103,7 @@ class ExportReport:
 SETTLED = ("region", "relation")
 _UNIT = {"annotation": "annotation", "prediction": "annotation", "relation": "relation"}
 _REMARKS = "item|image name|group|task|draft|key|task data|attribute|answer|element|label|skeleton point"
-REMARKS = frozenset(_REMARKS.split("|"))
+REMARKS = frozenset((*_REMARKS.split("|"), "key frame", "curve"))
 
 
 def units_told(carried: Mapping[str, int], changed: Counts, dropped: Counts) -> Counter[str]:

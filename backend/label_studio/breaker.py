@@ -31,7 +31,7 @@ class Breaker:
         self._lock = threading.Lock()
 
     @contextmanager
-    def watch(self, name: str, reason: str) -> Iterator[None]:
+    def watch(self, name: str, reason: str, *, by_hand: bool = False) -> Iterator[None]:
         """Do what is within, unless the place has failed too often just now.
 
         Raises
@@ -42,7 +42,7 @@ class Breaker:
         with self._lock:
             place = self._places.setdefault(name, _Place())
             if place.until > time.monotonic():
-                raise MediaError(reason, later=True, silent=True)
+                raise MediaError(reason, later=True, silent=True, by_hand=by_hand)
         try:
             yield
         except MediaError as error:

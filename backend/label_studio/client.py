@@ -16,7 +16,6 @@ from backend.label_studio.tasks import Json, at_most, greater, page_request, pag
 
 __all__ = ["Counts", "LabelStudio", "greater"]
 
-
 BULK_PATIENCE = 300.0
 """Seconds that Label Studio gets at least for what writes many rows: on SQLite, 10,000 take up to 90 s."""
 # The server's time comes in whole seconds, and a little late.
@@ -121,9 +120,8 @@ class LabelStudio:
     def counts(self, project_id: int) -> Counts:
         """Return how far a project is, in one cheap call."""
         include = "id,task_number,total_annotations_number,finished_task_number,skipped_annotations_number"
-        answer = self._http.call(
-            "GET", "/api/projects/counts/", params={"ids": project_id, "include": include}
-        )
+        params = {"ids": project_id, "include": include}
+        answer = self._http.call("GET", "/api/projects/counts/", params=params)
         for row in answer["results"]:
             if row["id"] == project_id:
                 return Counts(
@@ -188,6 +186,10 @@ class LabelStudio:
     def task(self, task_id: int) -> Json:
         """Return one task with its annotations and predictions."""
         return self._http.call("GET", f"/api/tasks/{task_id}/")
+
+    def update_task(self, task_id: int, **fields: Any) -> Json:
+        """Return the task with these fields set; `is_labeled` stays as told until somebody annotates it."""
+        return self._http.call("PATCH", f"/api/tasks/{task_id}/", body=fields)
 
     def import_tasks(self, project_id: int, tasks: list[Json]) -> list[int]:
         """Return the ids of the new tasks, in the order given."""
@@ -255,9 +257,8 @@ class LabelStudio:
 
     def delete_model_version(self, project_id: int, version: str) -> int:
         """Return how many predictions went with a model version."""
-        path = f"/api/projects/{project_id}/model-versions/"
-        answer = self._http.call("DELETE", path, body={"model_version": version}, patience=BULK_PATIENCE)
-        return int(answer["deleted_predictions"])
+        path, body = f"/api/projects/{project_id}/model-versions/", {"model_version": version}
+        return int(self._http.call("DELETE", path, body=body, patience=BULK_PATIENCE)["deleted_predictions"])
 
     # Labeling
 

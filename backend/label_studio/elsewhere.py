@@ -98,7 +98,8 @@ class Elsewhere:
             finally:
                 answer.close()
         except SSLError:
-            raise MediaError(f"{host.host}: its certificate is not trusted", later=True) from None
+            why = f"{host.host}: its certificate is not trusted; set REQUESTS_CA_BUNDLE to its authority's"
+            raise MediaError(why, later=True, by_hand=True) from None
         except (HTTPError, OSError):
             raise MediaError(f"{host.host} does not answer", later=True, silent=True) from None
 
@@ -213,10 +214,11 @@ def _authority(host: MediaHost) -> str:
 
 def _refusal(status: int, host: str) -> MediaError:
     if status in (404, 410):
-        return MediaError(f"{host} has no such file ({status})")
+        return MediaError(f"{host} has no such file ({status}); correct the address, or put it there")
     if status in (401, 403):
         return MediaError(
-            f"{host} refuses the file ({status}): it wants a login or a signed link", later=True
+            f"{host} refuses the file ({status}): it wants a login or a signed link; sign the links in the "
+            "task data, or connect the storage, with its keys, in Label Studio: Settings, Cloud Storage"
         )
     later = status == 429 or status >= 500
     return MediaError(f"{host} answers {status}", later=later, silent=status == 503)

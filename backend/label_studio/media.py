@@ -94,11 +94,11 @@ class Media:
             "Storage"
         )
         encoded = base64.urlsafe_b64encode(uri.encode()).decode()
-        with unresolved.watch(bucket, reason):
+        with unresolved.watch(bucket, reason, by_hand=True):
             try:
                 return self._own(f"/projects/{project_id}/resolve/?fileuri={encoded}", reason)
             except MediaError as error:
-                error.silent = str(error) == reason
+                error.silent = error.by_hand = str(error) == reason
                 raise
 
     def _own(self, address: str, missing: str = "") -> bytes:
@@ -119,7 +119,10 @@ class Media:
                 raise too_large(self.max_bytes) from None
             if error.status is None:
                 raise MediaError("Label Studio serves no files at such an address") from None
-            raise MediaError(f"Label Studio refuses the file ({error.status})", later=True) from None
+            refused = f"Label Studio refuses the file ({error.status})"
+            if error.status in (401, 403):
+                raise MediaError(f"{refused}: let the user of LABEL_STUDIO_API_KEY see it") from None
+            raise MediaError(refused, later=True) from None
 
     def _presigned(self, location: str) -> bytes:
         """Return the file that a storage link of Label Studio's leads to."""

@@ -34,6 +34,8 @@ class Accuracy:
     at_labels, at_tasks : the project's labels and tasks when it was estimated
     unknown_because : what is missing; None when it is known
     slope, intercept : how often the model is right when it says that it is this sure; None while not known
+    measure : what of the guesses is measured, "accuracy" or of spans their "F1", or of numbers their "error"
+    error, error_low, error_high : by how much guessed numbers are off on average, in their unit; else None
     early, early_low, early_high : what all labels say by cross-validation, moved a little by the few audit
         labels; biased, since a sampler chose them, and None where there is a value or too few labels
     """
@@ -52,6 +54,10 @@ class Accuracy:
     early: float | None = None
     early_low: float | None = None
     early_high: float | None = None
+    measure: str = "accuracy"
+    error: float | None = None
+    error_low: float | None = None
+    error_high: float | None = None
 
     def calibrated(self, confidence: float) -> float | None:
         """Return how likely an answer of this confidence is right; None while that is not known."""
@@ -65,19 +71,34 @@ class Accuracy:
                 f"early, biased: {self.early:.0%} ({self.early_low:.0%} to {self.early_high:.0%}; of "
                 f"{self.at_labels} labels); {self.unknown_because}"
             )
-        if self.value is None:
+        if self.value is None and self.error is None:
             return f"not known yet: {self.unknown_because}"
-        return (
-            f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%} at {self.confidence:.0%} confidence; "
-            f"estimated at {self.at_labels} labels, {self.audit_labels} audit labels now)"
-        )
+        rests = f"estimated at {self.at_labels} labels, {self.audit_labels} audit labels now"
+        if self.value is None:
+            ends = f"{self.error_low:.3g} to {self.error_high:.3g}"
+            return f"off by {self.error:.3g} on average ({ends} at {self.confidence:.0%} confidence; {rests})"
+        ends = f"{self.low:.1%} to {self.high:.1%} at {self.confidence:.0%} confidence"
+        return f"{self._named}{self.value:.1%} ({ends}; {rests})"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an estimate, of whatever measure."""
+        return self.value is not None or self.error is not None
+
+    @property
+    def _named(self) -> str:
+        return "" if self.measure == "accuracy" else f"{self.measure} "
 
     @property
     def short(self) -> str:
         """The value and its interval in whole percent, for a table."""
         if self.value is None and self.early is not None:
             return f"early {self.early:.0%} ({self.early_low:.0%}-{self.early_high:.0%})"
-        return "-" if self.value is None else f"{self.value:.0%} ({self.low:.0%}-{self.high:.0%})"
+        if self.error is not None:
+            return f"off by {self.error:.3g} ({self.error_low:.3g}-{self.error_high:.3g})"
+        if self.value is None:
+            return "-"
+        return f"{self._named}{self.value:.0%} ({self.low:.0%}-{self.high:.0%})"
 
 
 def read_accuracy(report: dict[str, Any]) -> Accuracy:
@@ -161,23 +182,34 @@ def accuracy_now(
 
 
 def _missing(sampler: IntelligentSampler, audited: int, exploration: float, n_left: int) -> str | None:
-    """Return what it takes before there can be an estimate; None when it is there."""
-    if audited < ENOUGH_UNIFORM:
-        have = f"{audited} of {ENOUGH_UNIFORM} audit labels"
-        if not n_left:
-            return f"{have}; every task that can be read has a label"
-        if not exploration:
-            return f"{have}, and none will come: set the project's option exploration above 0"
-        wanted = math.ceil((ENOUGH_UNIFORM - audited) / exploration)
-        if n_left < wanted:
-            return f"{have}; too few for more, with {n_left} tasks left"
-        return f"{have}, about {wanted} more labels to give"
+    if (missing := missing_audit(audited, exploration, n_left)) is not None:
+        return missing
     return "labels of two classes are needed" if sampler.model_ is None else None
+
+
+def missing_audit(audited: int, exploration: float, n_left: int) -> str | None:
+    """Return what it takes before there are enough audit labels; None when they are there.
+
+    Parameters
+    ----------
+    n_left : tasks without a label that can be read
+    """
+    if audited >= ENOUGH_UNIFORM:
+        return None
+    have = f"{audited} of {ENOUGH_UNIFORM} audit labels"
+    if not n_left:
+        return f"{have}; every task that can be read has a label"
+    if not exploration:
+        return f"{have}, and none will come: set the project's option exploration above 0"
+    wanted = math.ceil((ENOUGH_UNIFORM - audited) / exploration)
+    if n_left < wanted:
+        return f"{have}; too few for more, with {n_left} tasks left"
+    return f"{have}, about {wanted} more labels to give"
 
 
 def still_stands(last: Accuracy, n_labels: int, n_tasks: int, *, known: bool) -> bool:
     """Whether an estimate can stay: little has changed, and it says a value exactly when there can be one."""
     pairs = ((n_labels, last.at_labels), (n_tasks, last.at_tasks))
-    if (last.value is not None) is not known or last.slope is None:
+    if last.is_known is not known or last.slope is None:
         return False
     return all(abs(now - then) < GROWTH * then for now, then in pairs)

@@ -91,7 +91,9 @@ def show_suspects(
 
     Where Label Studio refuses, the next round does it.
     """
-    predictions = to_check(situation, suspects, published.version)
+    # One that another annotator is asked about has a place in the queue; the tab goes by the mean of both.
+    shown = (s for s in suspects if s.task not in set(published.second))
+    predictions = to_check(situation, shown, published.version)
     if not predictions:
         return 0
     project, stored = int(situation.project["id"]), 0

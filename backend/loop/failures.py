@@ -9,6 +9,7 @@ from pathlib import Path
 from redis.exceptions import ResponseError
 
 from backend.errors import BackendError, LabelStudioNotFound, UnexpectedFailure
+from backend.log_context import log_fault
 from backend.store.progress import ProgressFile
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def note_failure(progress: ProgressFile, project_id: int, error: Exception) -> s
         return "failed"
     what = kind_and_place(error)
     progress.fail(what)
-    logger.error("project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__)))
+    log_fault(logger, error, "project %s", project_id)
     # RQ writes down what is raised: of an error whose words may quote a task, only its kind goes there.
     raise UnexpectedFailure(what) from None
 

@@ -62,6 +62,7 @@ def goal_of(wanted: str | None, controls: Sequence[Control]) -> tuple[Goal | Non
     # Labels of some controls stand in the task data or elsewhere: they are known when they are given.
     having += [control for control in controls if not control.offered]
     if having:
+        # Of several questions that offer it the first one, as the config has them.
         return Goal(having[0], label), ""
     offered = ", ".join(name for control in controls for name in control.offered) or "none"
     return None, f"option goal: no label {label!r} to find; there are {offered}"

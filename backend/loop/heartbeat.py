@@ -14,6 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from backend.errors import BackendError, SettingsError
+from backend.log_context import log_fault
 from backend.services import Services
 
 logger = logging.getLogger(__name__)
@@ -89,8 +90,8 @@ def beat_until(services: Services, role: str, stop: threading.Event) -> None:
         except (RedisError, BackendError) as error:
             # The poll says so aloud.
             logger.debug("no sign of life: %s", type(error).__name__)
-        except Exception:
-            logger.exception("the heartbeat failed and goes on")
+        except Exception as error:  # noqa: BLE001  a process without a heartbeat would count as dead
+            log_fault(logger, error, "the heartbeat failed and goes on")
         if stop.wait(STEP):
             break
     try:

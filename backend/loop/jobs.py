@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import traceback
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Self
@@ -24,7 +23,7 @@ from backend.errors import (
     RoundSuperseded,
     UnexpectedFailure,
 )
-from backend.log_context import about
+from backend.log_context import about, log_fault
 from backend.loop.encoding import PUT_OFF, encode_shard, give_up
 from backend.loop.failures import kind_and_place, note_failure, why_unavailable
 from backend.loop.lease import Lease, take_lease
@@ -239,9 +238,7 @@ def perform_shard(project_id: int, name: str, services: Services | None = None) 
         return f"broken off: {why_unavailable(error)}"
     except Exception as error:  # noqa: BLE001  as for a round
         what = kind_and_place(error)
-        logger.error(
-            "project %s: %s\n%s", project_id, what, "".join(traceback.format_tb(error.__traceback__))
-        )
+        log_fault(logger, error, "project %s, a shard", project_id)
         raise UnexpectedFailure(what) from None
     forget_tries(redis, project_id, name)
     if outcome != PUT_OFF:

@@ -19,7 +19,9 @@ from backend.learning.labels import Labels
 from backend.learning.learned import How, Learned
 from backend.learning.learner import make_estimator
 from backend.learning.tasks import Tasks
+from backend.log_context import log_fault
 from backend.loop.audit import were_drawn
+from backend.loop.failures import kind_and_place
 from backend.loop.goal import Goal
 from backend.loop.options import ProjectOptions
 from backend.loop.situation import Situation
@@ -39,10 +41,12 @@ class Given:
     answers: Sequence[Answer]
     how: How
 
-    def held_out(self, learned: Learned, last: Accuracy, n_tasks: int, *, anew: bool) -> Accuracy:
+    def held_out(
+        self, learned: Learned, last: Accuracy, n_tasks: int, *, exploration: float, anew: bool
+    ) -> Accuracy:
         """Return what is known of a model without a sampler, see `accuracy_held_out`."""
         given = self.control, learned, self.tasks, self.answers, self.how
-        return accuracy_held_out(*given, last, n_tasks, anew=anew)
+        return accuracy_held_out(*given, last, n_tasks, exploration=exploration, anew=anew)
 
 
 @dataclass(frozen=True)
@@ -187,10 +191,10 @@ def _learn(given: Given, labels: Labels, situation: Situation) -> Learned | str:
         return "none of the labeled tasks can be read" if len(labels) else "no labels yet"
     try:
         return given.control.learn(given.tasks, given.answers, given.how)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # A user's own estimator, a control that meets something new: the other questions go on.
-        logger.exception("project %s: %s", situation.project["id"], labels.control.name)
-        return f"learning failed: {type(error).__name__}: {error}"
+        log_fault(logger, error, "project %s: %s", situation.project["id"], labels.control.name)
+        return f"learning failed: {kind_and_place(error)}"
 
 
 def _seen(situation: Situation, settings: Settings, published: Published | None) -> IntelligentSampler:

@@ -18,6 +18,7 @@ import requests
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError
+from backend.log_context import log_fault
 from backend.loop.report import NOT_ORDERABLE
 from backend.services import Services
 from backend.store.connection import is_connected
@@ -176,5 +177,5 @@ def notify_until(services: Services, stop: threading.Event) -> None:
         except (RedisError, BackendError) as error:
             # The poll says so aloud.
             logger.debug("nothing is told: %s", type(error).__name__)
-        except Exception:
-            logger.exception("telling failed and goes on")
+        except Exception as error:  # noqa: BLE001  what is told next may be another project's
+            log_fault(logger, error, "telling failed and goes on")

@@ -26,6 +26,7 @@ def observe(label_studio: LabelStudio, project_id: int) -> dict[str, Any]:
         "newest_change": asdict(label_studio.newest_changes(project_id)),
         "counts": asdict(label_studio.counts(project_id)),
         "label_config": config_digest(project["label_config"]),
+        # Another number opens or closes tasks without a new time on any of them.
         "overlap": project.get("maximum_annotations"),
         "predictions": _foreign(versions),
     } | serving(project, versions)
@@ -39,6 +40,7 @@ def is_news(seen: Mapping[str, Any], covered: Mapping[str, Any] | None) -> bool:
     if covered is None:
         return True
     in_place, left = seen.get("served", 0), covered.get("served", 0)
+    # Fewer are news: somebody has deleted a part of the head.
     return in_place < left or {**seen, "served": 0} != {**covered, "served": 0}
 
 

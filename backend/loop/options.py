@@ -62,6 +62,7 @@ class ProjectOptions(BaseModel):
     min_labels: int = Field(2, ge=2)
     prefill: Literal["confident", "always", "never"] = "confident"
     exploration: float = Field(SHARE, ge=0, le=1, allow_inf_nan=False)
+    opinions: int = Field(1, ge=1, le=10)
     target_accuracy: float | None = Field(None, gt=0, lt=1, allow_inf_nan=False)
     predictions: str | None = None
     goal: str | None = Field(None, max_length=300, pattern=rf"^{FIND}\s*\S")
@@ -163,6 +164,7 @@ def project_options(
         except SettingsError as error:
             notes.append(f"{error}; the {'defaults' if source is FORM else 'others'} are used")
         else:
+            # The form comes last: what stands there wins.
             given |= values
     try:
         return read_options(given), tuple(notes)

@@ -35,6 +35,7 @@ class Outage:
 
     def has_ended(self) -> bool:
         """Whether Label Studio was away and answers again; said once. Never waits."""
+        # A silent Label Studio is asked once, and not once more at each tick.
         if self._asking is not None and self._asking.is_alive():
             return False
         found, self._found = self._found, None

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from backend.errors import BackendError, ForeignProject, LabelStudioNotFound, QueueUnavailable
 from backend.label_studio.client import LabelStudio
+from backend.log_context import log_fault
 from backend.loop.failures import why_unavailable
 from backend.loop.heartbeat import POLL, beating
 from backend.loop.jobs import DirtyMarker, round_jobs
@@ -95,9 +96,9 @@ class Poller:
                 note.set(problem)
             except BackendError as error:
                 logger.warning("%s", error)
-            except Exception:
+            except Exception as error:  # noqa: BLE001
                 # A full disk, an answer of a strange shape: without the poll nothing would ever be repaired.
-                logger.exception("the poll failed and goes on")
+                log_fault(logger, error, "the poll failed and goes on")
 
     def tick(self) -> None:
         """Look at every project that is due; for one with a slow Label Studio others wait a second."""

@@ -72,6 +72,7 @@ class Prefill:
         shown = {control.name: control.result_for(guesses[control.name]) for control in asked}
         while True:
             result = [item for items in shown.values() for item in items]
+            # Again and again: a guess that falls away may be what another one was shown by.
             hidden = [c.name for c in asked if shown[c.name] and not c.asked(result)]
             if not hidden:
                 return result

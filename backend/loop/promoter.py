@@ -11,6 +11,7 @@ import threading
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError
+from backend.log_context import log_fault
 from backend.loop.jobs import LONGEST_PAUSE, round_jobs
 from backend.services import Services
 
@@ -29,5 +30,5 @@ def promote_until(services: Services, stop: threading.Event) -> None:
         except (RedisError, BackendError) as error:
             # The poll says so aloud.
             logger.debug("nothing is promoted: %s", type(error).__name__)
-        except Exception:
-            logger.exception("promoting failed and goes on")
+        except Exception as error:  # noqa: BLE001  without it no round would begin any more
+            log_fault(logger, error, "promoting failed and goes on")

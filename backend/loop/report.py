@@ -59,6 +59,7 @@ class RoundReport:
     options : the project's options that the round went by
     stored : predictions of the head that Label Studio holds; 0 where that was not counted
     faults : what of the annotations could not be used, and what would help; `notes` has them, too
+    unread : what could not be read of the tasks, and what would help; `notes` has it, too
     means : what there was to read media with, see `backend.label_studio.media`
     """
 
@@ -78,6 +79,7 @@ class RoundReport:
     questions: tuple[QuestionReport, ...] = ()
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     means: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     ended_at: str = ""
@@ -123,13 +125,20 @@ def report_on(
         has_model=published.has_model,
         accuracy=questions[0].accuracy if questions else Accuracy(),
         questions=questions,
-        notes=(*situation.notes, *faults, *_notes(situation, missing)),
+        notes=(*situation.notes, *faults, *_asked_again(published), *_notes(situation, missing)),
         faults=faults,
+        unread=tuple(_gaps(situation.pool.features.gaps)),
         means=situation.means,
         seconds=seconds,
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
         options=situation.options.model_dump(mode="json"),
     )
+
+
+def _asked_again(published: Published) -> Iterator[str]:
+    if n := len(published.second):
+        tasks = "1 labeled task" if n == 1 else f"{n} labeled tasks"
+        yield f"asks for a second opinion on {tasks}, likelier wrong than the model is on new ones"
 
 
 def _notes(situation: Situation, missing: Mapping[str, str]) -> Iterator[str]:

@@ -46,7 +46,9 @@ def roll_back(services: Services, project_id: int, lease: Lease, version: str) -
     """
     store = services.store
     earlier, published = store.load(project_id, version), store.published(project_id)
-    head, audit = (published.head, set(published.audit)) if published else ((), set())
+    head = published.head if published else ()
+    # Both are labeled without a guess before one's eyes, and keep their places.
+    audit = {*published.audit, *published.second} if published else set()
     order = _ordered(services, project_id, earlier, head, audit)
     restored = new_version(lease.fence)
     # Under a name of its own: versions sort by their age, and Label Studio may still hold the earlier head.
@@ -97,9 +99,17 @@ def _published(before: Published | None, version: str, fence: int, ids: np.ndarr
     if before is None:
         return Published(version, fence, "", head, has_model=True)
     audit = tuple(i for i in before.audit if i in set(head))
+    second = tuple(i for i in before.second if i in set(head))
     # With the same fingerprint a round that finds nothing new leaves it alone.
     return replace(
-        before, version=version, fence=fence, head=head, audit=audit, has_model=True, previous=before.version
+        before,
+        version=version,
+        fence=fence,
+        head=head,
+        audit=audit,
+        second=second,
+        has_model=True,
+        previous=before.version,
     )
 
 
@@ -115,6 +125,7 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         tasks=last.get("tasks", 0),
         labels=last.get("labels", 0),
         candidates=last.get("candidates", 0),
+        skipped=last.get("skipped", 0),
         head=len(published.head),
         classes=last.get("classes", {}),
         has_model=True,
@@ -124,6 +135,8 @@ def _report(progress: ProgressFile, project_id: int, published: Published, versi
         restored=version,
         faults=tuple(last.get("faults", ())),
         stored=published.stored or 0,
+        # Those of the last round that has learned: this one has used none.
+        options=last.get("options", {}),
         # Media are read as before: no worker that starts need look again.
         means=last.get("means", ""),
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),

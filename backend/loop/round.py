@@ -17,11 +17,12 @@ from backend.loop.prefill import results_for
 from backend.loop.priorities import Chooser, Head, as_predictions
 from backend.loop.publish import clean_up, is_served, new_version, serve_head, stop_serving
 from backend.loop.report import NOT_ORDERABLE, PUBLISHED, RoundReport, report_on
+from backend.loop.second_opinions import Order, open_again, to_ask_again, woven
 from backend.loop.situation import Situation, look, means_of
 from backend.loop.stages import Stages
 from backend.services import Services
 from backend.store.connection import Connection, read_connection
-from backend.store.insight import Insight
+from backend.store.insight import Insight, load_insight
 from backend.store.models import Model, Published
 from backend.store.progress import ProgressFile
 
@@ -48,6 +49,7 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     accuracies = read_accuracies(ProgressFile(store.folder(project_id)).read().report)
     if not force and published and published.fingerprint == situation.fingerprint:
         with stages("switch"):
+            # Somebody may have changed the sampling, or deleted predictions: then a head is served anew.
             served = is_served(services.label_studio, situation.project, published)
         if served:
             outcome = "nothing new"
@@ -59,17 +61,22 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     with stages("learn"):
         lesson, model = learn(situation, services.settings, version, published, accuracies)
     with stages("choose"):
+        folder = store.folder(project_id)
         head = choose(lesson, situation, services.settings.seed, published)
-        task_ids = situation.candidates[head.rows]
-        results = results_for(situation, task_ids, head.audit, model, accuracies)
-        predictions = list(as_predictions(task_ids, results, version))
+        again = to_ask_again(situation, load_insight(folder).second_opinions)
+        order = woven(head, situation.candidates, again)
+        # Another's opinion is one's own only where nobody has said before what it should be.
+        results = results_for(situation, order.task_ids, order.audit | order.second, model, accuracies)
+        predictions = list(as_predictions(order.task_ids, results, version))
+    # Learning may have taken minutes, in which another worker has come to stand in.
     lease.check()
     if model is not None:
         with stages("store"):
             store.save(project_id, version, model)
     with stages("write"):
+        open_again(services.label_studio, folder, situation, again)
         stored = serve_head(services.label_studio, project_id, predictions, version, lease)
-    published = _published(situation, version, lease.fence, head, model, published)
+    published = _published(situation, version, lease.fence, order, model, published)
     published = replace(published, stored=stored)
     with stages("store"):
         store.publish(project_id, published)
@@ -81,7 +88,6 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         before, accuracies = accuracies, estimate(lesson, situation, accuracies, anew=force)
     with stages("know"):
         lease.check()
-        folder = store.folder(project_id)
         insight = keep_insight(folder, situation, lesson, published, before, accuracies, anew=force)
     if insight is not None:
         with stages("check"):
@@ -129,6 +135,7 @@ def choose(lesson: Lesson, situation: Situation, seed: int, published: Published
     tasks = situation.tasks(candidates)
     doubt, groups = lesson.doubt(tasks), lesson.groups(tasks)
     chooser = Chooser(lesson.chooser(), pool.rows_of(candidates), doubt, groups)
+    # By the labels: a round that is repeated after a crash draws the same tasks, a later one others.
     rng = np.random.default_rng([seed, len(labeled)])
     return audited_head(chooser, pool, candidates, labeled, situation.options, rng, published)
 
@@ -137,32 +144,37 @@ def estimate(
     lesson: Lesson, situation: Situation, last: dict[str, Accuracy], *, anew: bool = False
 ) -> dict[str, Accuracy]:
     """Return what is known of each question's accuracy over all tasks that can be read."""
-    pool, found = situation.pool, {}
+    pool, share, found = situation.pool, situation.options.exploration, {}
     for labels in situation.labels.questions:
         name, before = labels.control.name, last.get(labels.control.name, Accuracy())
         learned = lesson.learned.get(name)
         if learned is not None and learned.sampler is None:
             n_tasks = int(pool.features.readable.sum())
-            found[name] = lesson.given[name].held_out(learned, before, n_tasks, anew=anew)
+            given = lesson.given[name]
+            found[name] = given.held_out(learned, before, n_tasks, exploration=share, anew=anew)
             continue
         unlabeled = pool.features.readable & ~np.isin(pool.task_ids, labels.task_ids)
         X = pool.features.X[np.flatnonzero(unlabeled)]
-        sampler, share = lesson.sampler_of(name), situation.options.exploration
-        found[name] = accuracy_now(sampler, X, before, exploration=share, anew=anew)
+        found[name] = accuracy_now(lesson.sampler_of(name), X, before, exploration=share, anew=anew)
     return found
 
 
 def _published(
-    situation: Situation, version: str, fence: int, head: Head, model: Model | None, before: Published | None
+    situation: Situation,
+    version: str,
+    fence: int,
+    order: Order,
+    model: Model | None,
+    before: Published | None,
 ) -> Published:
-    task_ids = situation.candidates[head.rows]
-    audit = task_ids[head.audit]
+    audit = order.task_ids[order.audit]
     return Published(
         version=version,
         fence=fence,
         fingerprint=situation.fingerprint,
-        head=tuple(task_ids.tolist()),
+        head=tuple(order.task_ids.tolist()),
         audit=tuple(audit.tolist()),
+        second=tuple(order.task_ids[order.second].tolist()),
         has_model=model is not None,
         previous=before.version if before else None,
         drawn=remembered_draws(before, situation.pool.task_ids, situation.candidates, audit),

@@ -82,6 +82,11 @@ class Situation:
         )
         return free[~skipped] if (~skipped).any() else free
 
+    @property
+    def opinions(self) -> int:
+        """How many annotators a task may get; from the second on where that is worth more than a new task."""
+        return max(self.options.opinions, int(self.project.get("maximum_annotations") or 1))
+
     def tasks(self, ids: np.ndarray) -> Tasks:
         """Return tasks of the pool."""
         features = self.pool.features.rows(self.pool.rows_of(ids))
@@ -124,7 +129,7 @@ def look(services: Services, project_id: int, stages: Stages, *, anew: bool = Fa
         snapshot.refresh(label_studio, project_id, anew=anew)
         others = foreign_versions(label_studio, project_id)
         snapshot.refresh_predictions(label_studio, project_id, others)
-        situation = _situation(services, project, snapshot, options, notes, stages)
+        situation = _situation(services, project, snapshot, options, notes, stages, anew)
         with stages("features"):
             pool, encoded = with_encoded(services, project_id, situation.pool, situation.labels, anew=anew)
         situation = replace(situation, pool=pool, encoded=encoded)
@@ -167,13 +172,14 @@ def _situation(
     options: ProjectOptions,
     notes: tuple[str, ...],
     stages: Stages,
+    anew: bool,
 ) -> Situation:
     ids, is_open, versions = snapshot.tasks()
     options = options.for_tasks(len(ids))
     questions = read_questions(project["label_config"])
     with stages("features"):
-        pool = _features(services, project, snapshot, options, ids, versions)
-    _must_be_orderable(pool)
+        pool = _features(services, project, snapshot, options, ids, versions, anew)
+    _must_be_orderable(pool, int(project["id"]))
     # A worker that has been superseded may still write: what it adds meanwhile is for the next round.
     annotated = ((task, given) for task, given in snapshot.annotations() if task in pool)
     asked, ignored = options.among(questions.controls)
@@ -192,17 +198,18 @@ def _situation(
     return replace(seen, goal=goal, annotations=snapshot.annotations)
 
 
-def _must_be_orderable(pool: PoolFeatures) -> None:
-    """Raise ProjectNotOrderable where no task can be read, and none is likely to be soon."""
+def _must_be_orderable(pool: PoolFeatures, project_id: int) -> None:
+    """Raise ProjectNotOrderable where no task can be read, and none is likely to be soon by itself."""
     features = pool.features
     if not len(features) or features.readable.any():
         return
-    if features.gaps is not None and features.gaps.with_reason(later=True).any():
+    if features.gaps is not None and features.gaps.may_pass:
         # A host that is down may be up again: the project keeps its place in the loop meanwhile.
         return
     counts = features.gaps.counts() if features.gaps is not None else {}
     reasons = "; ".join(f"{n} tasks: {reason}" for reason, n in counts.items()) or "they are empty"
-    raise ProjectNotOrderable(f"none of the {len(features)} tasks can be read ({reasons})")
+    why = f"none of the {len(features)} tasks can be read ({reasons})"
+    raise ProjectNotOrderable(f"{why}; once that is mended, `clean-al retrain {project_id}` looks again")
 
 
 def _features(
@@ -212,6 +219,7 @@ def _features(
     options: ProjectOptions,
     ids: np.ndarray,
     versions: np.ndarray,
+    anew: bool,
 ) -> PoolFeatures:
     sample = list(snapshot.data(ids[np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids))).astype(int)]))
     # An empty project has nothing to choose from yet; whatever its first tasks hold makes the features anew.
@@ -223,7 +231,7 @@ def _features(
 
     store = FeatureStore(services.store.folder(project["id"]) / "features")
     means = means_of(services)
-    pool = store.refresh(inputs, ids, versions, read, services.settings.seed, means)
+    pool = store.refresh(inputs, ids, versions, read, services.settings.seed, means, anew=anew)
     spare = with_spare(inputs, shown, sample)
     if spare == inputs or pool.features.readable.any():
         return pool

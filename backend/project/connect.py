@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -14,6 +15,7 @@ from backend.label_studio.client import LabelStudio
 from backend.loop.check_tab import ensure_tab, remove_tab
 from backend.loop.lease import take_away
 from backend.loop.publish import FOUND, TITLE, VERSION_PREFIX, stop_serving
+from backend.loop.second_opinions import close_all
 from backend.project.outlook import look_ahead, must_be_orderable
 from backend.secrets import ml_backend_login, webhook_secret
 from backend.services import Services
@@ -117,18 +119,19 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
     """
     label_studio, store = services.label_studio, services.store
     connection = read_connection(store, project_id)
+    folder = store.folder(project_id)
     changes: list[str] = []
     if connection is not None:
         # First: a round that begins now would put back what we are about to undo.
         save_connection(store, project_id, replace(connection, on=False))
         _end_round(services, project_id)
         try:
-            changes += _put_back(label_studio, project_id, connection, services.settings)
+            changes += _put_back(label_studio, project_id, connection, services.settings, folder)
         except LabelStudioNotFound:
             changes.append("the project is gone from Label Studio")
         except ForeignProject:
             changes.append("Label Studio has another project of this number: it was left alone")
-    end_pause(store.folder(project_id))
+    end_pause(folder)
     # Last: while anything is left to put back, a second `disconnect` must know of it.
     remove_connection(store, project_id)
     if connection is not None:
@@ -140,7 +143,7 @@ def disconnect(services: Services, project_id: int, *, forget: bool = False) -> 
 
 
 def _put_back(
-    label_studio: LabelStudio, project_id: int, connection: Connection, settings: Settings
+    label_studio: LabelStudio, project_id: int, connection: Connection, settings: Settings, folder: Path
 ) -> list[str]:
     project = label_studio.project(project_id)
     if connection.bound_to and connection.bound_to != identity_of(settings.label_studio_url, project):
@@ -154,6 +157,7 @@ def _put_back(
     with suppress(LabelStudioError):
         # Without it nothing is served otherwise, so it must not keep the rest from being put back.
         changes += remove_tab(label_studio, project_id, connection.tab_id)
+    changes += close_all(label_studio, folder, project)
     changes += _put_webhooks_back(label_studio, project_id, ours)
     heads = [v for v in label_studio.model_versions(project_id) if v.startswith(VERSION_PREFIX)]
     changes += stop_serving(label_studio, project, connection.found)

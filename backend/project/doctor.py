@@ -95,9 +95,10 @@ def _notes(services: Services, project_id: int, outlook: Outlook) -> Iterator[Fi
     what = f"project {project_id}"
     fix = f"correct them in the ML backend form, or with clean-al options {project_id}"
     yield from (Finding("note", what, text, fix) for text in outlook.notes)
-    yield from (Finding("note", what, text) for text in outlook.gaps)
-    faults = ProgressFile(services.store.folder(project_id)).read().report.get("faults", [])
-    yield from (Finding("note", what, text) for text in faults)
+    report = ProgressFile(services.store.folder(project_id)).read().report
+    # A round has read all tasks, we have looked at some.
+    unread = report.get("unread") or outlook.gaps
+    yield from (Finding("note", what, text) for text in (*unread, *report.get("faults", ())))
 
 
 def _label_studio(services: Services) -> Iterator[Finding]:
@@ -195,7 +196,10 @@ def _serving(what: str, project: dict[str, Any], *, served: bool) -> Iterator[Fi
         yield Finding("note", what, found, "the next round repairs it")
     if int(project.get("maximum_annotations") or 1) > 1:
         found = "several annotations per task: Label Studio serves started tasks before our order"
-        yield Finding("note", what, found)
+        fix = (
+            "with 1 there and option opinions=2, others are asked only where it is worth more than a new task"
+        )
+        yield Finding("note", what, found, fix)
 
 
 def _polls(services: Services, what: str) -> Finding:

@@ -56,6 +56,7 @@ def is_connected(store: ModelStore, project_id: int) -> bool:
 
 def identity_of(server: str, project: dict[str, Any]) -> dict[str, Any]:
     """Return what tells a project from all others; its number alone is used again on every server."""
+    # Neither changes in a project's life; its title and its owner may.
     names = ("organization", "created_at")
     return {"server": server.rstrip("/")} | {name: project.get(name) for name in names}
 

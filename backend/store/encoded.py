@@ -115,18 +115,21 @@ class EncodedStore:
 
     def note_wanted(self, wanted: Wanted) -> None:
         """Keep what a round wants and uses."""
+        # Not written when it is the same: pages tell by the file whether they have to read it again.
         if wanted != self.wanted():
             write_json(self.folder / f"{self.kind}-wanted.json", asdict(wanted))
 
     def name_for(self, inputs: Sequence[InputSpec], identity: str) -> str:
         """Return the folder of an encoder's rows for these inputs."""
         label = re.sub(r"[^a-z0-9]+", "-", identity.partition("@")[0].lower()).strip("-")[-40:]
+        # Part of the name: rows of what was read otherwise lie elsewhere, and are never taken for these.
         read = json.dumps([FORMAT, [asdict(spec) for spec in inputs]])
         digests = (hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for text in (identity, read))
         return "-".join((self.kind, label or "encoder", *digests))
 
     def shards(self, name: str) -> Shards:
         """Return the rows in a folder."""
+        # Of a name out of a file the last part alone: it leads nowhere else.
         return Shards(self.folder / Path(name).name)
 
     def forget_others(self, name: str) -> None:
@@ -150,6 +153,7 @@ class EncodedStore:
     def asked(self, *, looks: bool = True) -> list[str]:
         """Return the names of what is asked for and not done yet, with or without looks at the encoder."""
         found = (p.name.removesuffix(".npy") for p in self._asked.glob(f"{self.kind}.*"))
+        # Whatever else lies there is nobody's wish.
         return sorted(name for name in found if ASKED.fullmatch(name) and (looks or not name.endswith(LOOK)))
 
     def asked_tasks(self) -> Wish:
@@ -175,6 +179,7 @@ class EncodedStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError, TypeError):
+            # Struck off: the next round asks anew for what it still lacks.
             self.done(name)
             return None
 

@@ -72,13 +72,13 @@ class _Kept:
         now = gaps.n_read if gaps else []
         return any(n > (1 + REFIT_GROWTH) * then for n, then in zip(now, self.fitted_read, strict=True))
 
-    def is_worth_another_try(self, means: str) -> np.ndarray:
-        """Return whether each task has something unread that may be readable by now."""
+    def is_worth_another_try(self, means: str, anew: bool) -> np.ndarray:
+        """Return whether each task has something unread that may be readable by now, or is asked for anew."""
         gaps = self.pool.features.gaps
         due = time.time() - self.tried >= RETRY_AFTER
-        if gaps is None or (means == self.means and not due):
+        if gaps is None or (means == self.means and not due and not anew):
             return np.zeros(len(self.pool.task_ids), dtype=bool)
-        return gaps.with_reason(later=means == self.means)
+        return gaps.with_reason(later=means == self.means and not anew)
 
 
 class FeatureStore:
@@ -95,6 +95,8 @@ class FeatureStore:
         read: ReadValues,
         seed: int,
         means: str = "",
+        *,
+        anew: bool = False,
     ) -> PoolFeatures:
         """Return the features of tasks `ids`, vectorizing only those that are new or have changed.
 
@@ -103,13 +105,14 @@ class FeatureStore:
         ids, data_versions : arrays of shape (n_tasks,), int64; ids ascending
         read : gives the values of the tasks with these ids
         means : what there is to read with; when it has changed, what could not be read is tried again
+        anew : try it again in any case
         """
         kept = self._load(inputs)
         if kept is None or kept.outgrown_by(ids):
             return self._fit(inputs, ids, data_versions, read, seed, means)
         pool = kept.pool
         at = np.minimum(np.searchsorted(pool.task_ids, ids), max(len(pool.task_ids) - 1, 0))
-        again = kept.is_worth_another_try(means)
+        again = kept.is_worth_another_try(means, anew)
         same = (
             (pool.task_ids[at] == ids) & (pool.data_versions[at] == data_versions) & ~again[at]
             if len(pool.task_ids)
@@ -157,6 +160,7 @@ class FeatureStore:
         if isinstance(X, sparse.csr_matrix):
             stored |= {"X.data": np.asarray(X.data), "X.indices": X.indices, "X.indptr": X.indptr}
             stored["X.shape"] = np.array(X.shape)
+        # Where one array is both, it is stored once.
         elif X is not pool.features.embedding:
             stored["X"] = X
         # The description names the arrays' file: a crash between the two writes leaves the old pair, and two

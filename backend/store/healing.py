@@ -29,7 +29,7 @@ REPORT_TYPES: dict[str, type | tuple[type, ...]] = {
     "ended_at": str,
 }
 # Everything else in an estimate is a number, or not known.
-ACCURACY_TEXTS = ("unknown_because", "name", "control", "question", "missing")
+ACCURACY_TEXTS = ("unknown_because", "measure", "name", "control", "question", "missing")
 
 
 def checked(kind: type[Record], values: dict[str, Any]) -> Record | None:
@@ -58,7 +58,7 @@ def sound_report(report: Any) -> dict[str, Any]:
     if "seconds" in report:
         took = _dict(report["seconds"])
         wanted["seconds"] = {str(s): float(t) for s, t in took.items() if isinstance(t, int | float)}
-    for name in {"notes", "faults"} & report.keys():
+    for name in {"notes", "faults", "unread"} & report.keys():
         notes = report[name] if isinstance(report[name], list | tuple) else ()
         wanted[name] = [str(note) for note in notes]
     if "accuracy" in report:

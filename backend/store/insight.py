@@ -25,6 +25,7 @@ class CurvePoint:
     """The accuracy estimated at a number of labels, with its 90 % interval; `at` is ISO 8601, UTC."""
 
     labels: int
+    # Finite, here and below: NaN comes through json.loads, and no page can draw it.
     accuracy: FiniteFloat
     low: FiniteFloat
     high: FiniteFloat
@@ -104,6 +105,14 @@ class Suspect:
 
 
 @dataclass(frozen=True)
+class SecondOpinion:
+    """A labeled task on which another annotator's word is worth more than a new task; `why` says what for."""
+
+    task: int
+    why: str
+
+
+@dataclass(frozen=True)
 class AnnotatorRecord:
     """What one annotator has done; by id, for names are Label Studio's to show.
 
@@ -158,9 +167,11 @@ class Insight:
 
     Attributes
     ----------
+    random : what random labeling is estimated to have reached, beside `curve`
     target : the accuracy that the project wants (option `target_accuracy`), or None
     head : the queue's first tasks, in its order
     suspects : the likeliest wrong label first
+    second_opinions : labeled tasks to ask another annotator about, the one worth most first
     problems : what could not be computed, or was damaged since, each named in a sentence
     """
 
@@ -168,9 +179,11 @@ class Insight:
     stop: StopAdvice = StopAdvice()
     target: FiniteFloat | None = None
     savings: SavedLabels | None = None
+    random: tuple[CurvePoint, ...] = ()
     per_label: tuple[LabelQuality, ...] = ()
     confusion: tuple[ConfusedPair, ...] = ()
     suspects: tuple[Suspect, ...] = ()
+    second_opinions: tuple[SecondOpinion, ...] = ()
     annotators: tuple[AnnotatorRecord, ...] = ()
     classes: tuple[LabelCount, ...] = ()
     head: tuple[HeadTask, ...] = ()
@@ -184,9 +197,11 @@ _READ: dict[Path, tuple[tuple[int, int, int], Insight]] = {}
 # Of each part, what it holds: many entries of a kind, or one.
 ENTRIES: dict[str, type[Any]] = {
     "curve": CurvePoint,
+    "random": CurvePoint,
     "per_label": LabelQuality,
     "confusion": ConfusedPair,
     "suspects": Suspect,
+    "second_opinions": SecondOpinion,
     "annotators": AnnotatorRecord,
     "classes": LabelCount,
     "head": HeadTask,
@@ -231,6 +246,7 @@ def _load(path: Path) -> Insight:
         one = _entry(kind, value)
         if one is not None:
             found[name] = one
+        # None is what was not known yet, and no damage.
         elif value is not None:
             problems.append(_damaged(name))
     for name, kind in ENTRIES.items():

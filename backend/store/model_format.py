@@ -77,6 +77,7 @@ def serialized(model: Model) -> dict[str, bytes]:
     reader, arrays = _prefixed("reader", model.reader.state())
     questions, contents = [], {}
     for i, (name, learned) in enumerate(model.questions.items()):
+        # By place: a control's name may be anything, and this one becomes part of a file's.
         values, own = _prefixed(str(i), learned.state())
         arrays |= own
         questions.append({"name": name, "kind": learned.KIND, "state": values})
@@ -155,6 +156,7 @@ def _of_format_2(
             if name.startswith(prefix)
         }
         state = (stored["state"], _under(str(i), arrays))
+        # By our table: no stored name leads to an import.
         questions[stored["name"]] = LEARNED[stored["kind"]].from_state(state, estimators)
     return Model(reader, questions, described["facts"])
 

@@ -7,6 +7,7 @@ MODEL_DIR/projects/<id>/
     progress.json, poll.json    what the last round and the last look saw, see progress.py and poller.py
     snapshot.sqlite             the project as last read, see snapshot.py
     insight.json                what is known beyond the order, see insight.py
+    asked_again.json            labeled tasks that were opened for another annotator, see asked_again.py
     options.json                what `clean-al options` has set
     pause.json, rollback.json   what people have asked of the loop, see wishes.py
     title.json                  what the project is called in Label Studio
@@ -55,6 +56,7 @@ class Published:
     drawn : every task ever drawn so that has a label by now, and `audit`
     audit_due : labels until the next audit place when the head was made; None without an audit share
     labels : labels of the project when the head was made
+    second : those of the head that have a label, and want another annotator's opinion
     stored : predictions of the head that Label Studio took; None where an earlier version has not counted
     """
 
@@ -69,6 +71,7 @@ class Published:
     audit_due: float | None = None
     labels: int = 0
     stored: int | None = None
+    second: tuple[int, ...] = ()
 
 
 class ModelStore:

@@ -24,6 +24,7 @@ class QueueNote:
             make_room(self._path)
             self._path.unlink(missing_ok=True)
         elif before is None or before[0] != problem:
+            # Its words may change while it lasts; since when there is no queue does not.
             write_json(self._path, {"problem": problem, "since": before[1] if before else time.time()})
 
     def read(self) -> tuple[str, float] | None:

@@ -150,6 +150,7 @@ class Snapshot(SnapshotFile):
             tasks.update(int(task["id"]) for task in page)
             self._store(db, page, with_annotations=False)
         annotated: set[int] = set()
+        # Label Studio counts skips apart: a task that was only skipped has none of the first kind.
         for field in ("total_annotations", "cancelled_annotations"):
             where = [greater(field, 0)]
             for page in label_studio.iter_tasks(
@@ -169,6 +170,8 @@ class Snapshot(SnapshotFile):
         ]
         with db:
             db.executemany(
+                # A new version only where the data differ: each annotation puts a new time on its task,
+                # too.
                 "INSERT INTO task VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
                 " data_version = data_version + (data <> excluded.data), data = excluded.data,"
                 " is_labeled = excluded.is_labeled, updated_at = excluded.updated_at",

@@ -136,6 +136,7 @@ def list_of(text: Any) -> list[Any]:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error means that the file is broken, not that it is locked or the disk full."""
     if isinstance(error, sqlite3.OperationalError):
+        # Ours always has them: a file without was cut off, or is somebody else's.
         return str(error).startswith(("no such table", "no such column"))
     return isinstance(error, sqlite3.DatabaseError)
 

@@ -48,6 +48,7 @@ def is_paused(folder: Path) -> bool:
 
 def note_pause(folder: Path) -> bool:
     """Pause a project's loop; return whether it was not paused before."""
+    # The first pause counts: people are told since when.
     if is_paused(folder):
         return False
     write_json(folder / PAUSE_FILE, asdict(Pause(time.time())))
@@ -83,6 +84,7 @@ def rests(folder: Path) -> bool:
 
 def _remove(path: Path) -> bool:
     was_there = path.exists()
+    # A folder in its place could not be removed, and the loop would stay paused.
     make_room(path)
     path.unlink(missing_ok=True)
     return was_there

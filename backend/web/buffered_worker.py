@@ -26,6 +26,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.base import Worker
 
+from backend.log_context import log_fault
 from backend.web.framing import BadFraming, Framing, Whole
 from backend.web.state import web_state
 from backend.web.waiting_room import (
@@ -263,8 +264,8 @@ class BufferedWorker(Worker):
         try:
             connection.sock.settimeout(ANSWER_SECONDS)
             goes_on = self._answer(connection, whole)
-        except Exception:
-            logger.exception("a request could not be answered")
+        except Exception as error:  # noqa: BLE001  the thread goes on to the next request
+            log_fault(logger, error, "a request could not be answered")
         finally:
             self._answered.put((connection, whole, goes_on))
             with suppress(OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 import uuid
 
 from flask import Flask, Response, jsonify
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from backend.errors import LabelingConfigError
+from backend.log_context import log_fault
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +53,5 @@ def _wrong_labeling_config(error: LabelingConfigError) -> tuple[Response, int]:
 
 def _internal(error: Exception) -> tuple[Response, int]:
     request_id = uuid.uuid4().hex[:12]
-    # The message of an unexpected error may quote task text or a secret: its type and place must do.
-    place = "".join(traceback.format_tb(error.__traceback__))
-    LOG.error("request %s failed with %s\n%s", request_id, type(error).__qualname__, place)
+    log_fault(LOG, error, "request %s failed", request_id)
     return jsonify(error="internal error", request_id=request_id), 500

@@ -26,9 +26,12 @@ GAUGES = {
     "labels_saved_low": "Lower end of their 90 % interval.",
     "labels_saved_high": "Upper end of their 90 % interval.",
     "audit_labels": "Labels of tasks that were drawn uniformly at random.",
-    "accuracy": "Estimated accuracy of the model, from 0 to 1; absent while not known.",
+    "accuracy": "Estimated accuracy of the model (of spans their F1), from 0 to 1; absent while not known.",
     "accuracy_low": "Lower end of its 90 % interval.",
     "accuracy_high": "Upper end of its 90 % interval.",
+    "error": "By how much guessed numbers are off on average, in their unit; absent of all else.",
+    "error_low": "Lower end of its 90 % interval.",
+    "error_high": "Upper end of its 90 % interval.",
 }
 BY_LABEL = {
     "label_precision": "Of the tasks that the model gives this label, the share that has it.",
@@ -110,6 +113,9 @@ def _values(status: ProjectStatus, failures: int) -> dict[str, float]:
         "accuracy": accuracy.value,
         "accuracy_low": accuracy.low,
         "accuracy_high": accuracy.high,
+        "error": accuracy.error,
+        "error_low": accuracy.error_low,
+        "error_high": accuracy.error_high,
     }
     return {name: float(value) for name, value in values.items() if value is not None}
 

@@ -17,6 +17,7 @@ LONGEST_DEFAULT = 128
 INPUT_TYPES = ("checkbox", "radio", "number", "text", "select")
 UNNAMED = "object"
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
+_BREAK = re.compile("[\t\n\r\x0b\x0c\x85\u2028\u2029]")
 
 
 class Labels:
@@ -135,8 +136,11 @@ def _accepted(label: str, taken: Container[str]) -> tuple[str, str]:
     name, how = ILLEGAL.sub(REPLACEMENT, text), ""
     if name != text:
         how = "label had characters that XML cannot hold"
-    # As CVAT's form trims them: labels that differ in blanks only would be two of one name.
-    name = " ".join(name.split()) or UNNAMED
+    # As CVAT trims them; a line break inside would not come back from an attribute of its form either.
+    trimmed = _BREAK.sub(" ", name).strip()
+    if trimmed != name:
+        name, how = trimmed, how or "blanks of the label trimmed"
+    name = name or UNNAMED
     if len(name) > LONGEST_NAME:
         name, how = shortened(name), f"label cut to {LONGEST_NAME} characters"
     if name in taken:

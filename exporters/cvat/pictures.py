@@ -46,7 +46,7 @@ class Drawing:
     def __init__(self, job: Job, labels: Labels):
         own = job.options.of(CvatOptions)
         self._options, self._ledger = job.options, job.ledger
-        self._names, self.elements = ImageNames(own.names), Elements(labels, own, job.ledger)
+        self._names, self.elements = ImageNames(own.names), Elements(labels, job)
 
     def draw(self, item: Item) -> Picture:
         """Return the picture of an item."""

@@ -78,7 +78,7 @@ def _annotation(key: Key, regions: list[Region]) -> Annotation:
 def _joined(regions: list[Region]) -> tuple[Region, ...]:
     """Return the regions with plain tags as one choice, and tags that tell a rating or a text as such."""
     done: list[Region] = []
-    tags: dict[tuple[tuple[str, str], ...], int] = {}
+    tags: dict[tuple[Any, ...], int] = {}
     values: dict[int, list[Any]] = {}
     for region in regions:
         if type(region.shape) is not Answer:
@@ -87,10 +87,10 @@ def _joined(regions: list[Region]) -> tuple[Region, ...]:
         told = [pair for pair in region.attributes if pair[0] in _PLAIN_ANSWERS]
         if told:
             done.append(_told(region, *told[0]))
-        elif region.score is None and region.attributes in tags:
-            values[tags[region.attributes]].extend(region.shape.values)
+        elif region.score is None and (region.attributes, region.group) in tags:
+            values[tags[region.attributes, region.group]].extend(region.shape.values)
         else:
-            tags[region.attributes] = len(done)
+            tags[region.attributes, region.group] = len(done)
             values[len(done)] = list(region.shape.values)
             done.append(region)
     for at, chosen in values.items():

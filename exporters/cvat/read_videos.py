@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exporters.cvat.read_annotations import Draft, video_annotations
 from exporters.cvat.read_meta import DocumentHead, TaskHead
 from exporters.cvat.read_shapes import Given, frame_number, source_of, whole
-from exporters.errors import InputError
+from exporters.errors import InputError, OptionError
 from exporters.records import Item, KeyFrame, Region, Track
 from exporters.report import Ledger
 
@@ -76,6 +76,12 @@ class VideoTasks:
     def items(self, head: DocumentHead) -> Iterator[Item]:
         """Yield the videos, in the order in which the document lists its tasks."""
         order = {key: i for i, key in enumerate(head.tasks)}
+        unnamed = sum(not task.head.media for task in self._tasks.values())
+        if self._video and unnamed > 1:
+            raise OptionError(
+                f"{self._name}: {unnamed} of its videos have no name; one name (video, --video) cannot be "
+                "that of all of them"
+            )
         for task in sorted(self._tasks.values(), key=lambda task: order.get(task.head.id, len(order))):
             yield self._item(task, head.is_project)
 
@@ -91,10 +97,8 @@ class VideoTasks:
 
     def _media(self, head: TaskHead) -> str:
         """Return the video's name; where the document has none, that of its task, and a note."""
-        if self._video:
-            return self._video
-        if head.media:
-            return head.media
+        if head.media or self._video:
+            return head.media or self._video
         name = head.name or self._name
         self._ledger.notes.append(
             f"{self._name} names no video, as exports of CVAT's jobs do not: {name!r} stands in its place; "

@@ -230,10 +230,8 @@ class CvatParser:
             elif self._image is None:
                 self._ledger.drop(shape.kind, "stands outside an image and a track", self._place())
             elif self._owner.is_video:
-                draft = (
-                    self._region(shape, tuple(shape.attributes), None),
-                    source_of(shape.given, self._ledger),
-                )
+                region = self._region(shape, tuple(shape.attributes), None)
+                draft = region, source_of(shape.given, self._ledger)
                 self._videos.add_on_frame(self._image, draft, self._owner)
             else:
                 self._put(shape)
@@ -268,7 +266,8 @@ class CvatParser:
         labels = (given["label"],)
         read = PARTS.get(kind)
         if kind == "tag":
-            return Region(Answer("choices", labels), (), None, score, "", attributes)
+            group = int(given.get("group_id") or 0)
+            return Region(Answer("choices", labels), (), None, score, "", attributes, group=group)
         made: Geometry | Skeleton = skeleton_of(shape.parts) if read is None else read(given)
         is_occluded, z_order = given.get("occluded") == "1", given.get("z_order", "0")
         # Most shapes, by the shortest way.

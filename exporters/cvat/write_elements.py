@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from exporters.contract import Job
 from exporters.cvat.clamp import clamped
 from exporters.cvat.groups import group_numbers, skeletons
 from exporters.cvat.labels import LONGEST_NAME, UNNAMED, Labels, shortened
 from exporters.cvat.options import CvatOptions
 from exporters.cvat.write_shapes import DRAW
+from exporters.questions import Questions
 from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of, plain
-from exporters.report import Ledger
 from exporters.xml_text import escape, has_illegal
 
 NO_LABEL = f"had no label: labeled {UNNAMED!r}"
 SHAPE_PER_LABEL = "several labels: one shape for each"
+OF_SEVERAL = "which of several controls it answers left out"
 Attributes = tuple[tuple[str, str], ...]
 # Most shapes are upright boxes: one template for all of such a row.
 _BOX_ROW = '    <box%s occluded="0" xtl="%.2f" ytl="%.2f" xbr="%.2f" ybr="%.2f" z_order="0">%s</box>\n'
@@ -23,9 +25,12 @@ _BOX_ROW = '    <box%s occluded="0" xtl="%.2f" ytl="%.2f" xbr="%.2f" ybr="%.2f" 
 class Provenance:
     """What all regions of one annotation share: where they come from, and the attributes of each."""
 
-    __slots__ = ("attributes", "source", "text")
+    __slots__ = ("attributes", "mixed", "regions", "source", "text")
 
     def __init__(self, annotation: Annotation, item: Item):
+        self.regions = annotation.regions
+        # Looked up when there is a first tag, and once for all of them.
+        self.mixed: bool | None = None
         self.source = "auto" if annotation.is_prediction else "manual"
         found = []
         if annotation.annotator is not None:
@@ -66,9 +71,10 @@ def number(value: float) -> str:
 class Elements:
     """Writes the elements of annotations and counts them."""
 
-    def __init__(self, labels: Labels, options: CvatOptions, ledger: Ledger):
-        self.labels, self.ledger = labels, ledger
-        self._clamp = options.clamp
+    def __init__(self, labels: Labels, job: Job):
+        self.labels, self.ledger = labels, job.ledger
+        self._clamp = job.options.of(CvatOptions).clamp
+        self._questions = Questions(job.config)
         self._openings: dict[tuple[str, Attributes], dict[str, str]] = {}
         self._next_group = 1
 
@@ -248,12 +254,17 @@ class Elements:
 
     def _tags(self, region: Region, answer: Answer, origin: Provenance, item: Item) -> list[str]:
         hows = self.left_out(region, origin)
+        if answer.kind == "choices":
+            if origin.mixed is None:
+                origin.mixed = self._questions.are_mixed(origin.regions)
+            hows += [OF_SEVERAL] if origin.mixed else []
+        group = f' group_id="{region.group}"' if region.group else ""
         rows = []
         for label, own in self.tag_labels(region, answer, origin):
             hows.extend(faults(own))
             opening, renamed = self.opening(label, origin.source, own)
             hows += [renamed] if renamed else []
-            rows.append(f"    <tag{opening}>{attributes_text(own)}</tag>\n")
+            rows.append(f"    <tag{opening}{group}>{attributes_text(own)}</tag>\n")
         self.ledger.settle(answer.kind, dict.fromkeys(hows), item.place)
         return rows
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from exporters.contract import Job
 from exporters.cvat.head import head
 from exporters.cvat.labels import UNNAMED, Labels
-from exporters.cvat.options import CvatOptions
 from exporters.cvat.write_elements import (
     NO_LABEL,
     SHAPE_PER_LABEL,
@@ -33,14 +32,14 @@ class Videos:
 
     def __init__(self, job: Job, labels: Callable[[], Labels]):
         self._path, self._outputs, self._ledger = job.path, job.outputs, job.ledger
-        self._new_labels, self._options = labels, job.options.of(CvatOptions)
+        self._new_labels, self._job = labels, job
         self._first: tuple[str, Document] | None = None
         self._names: dict[str, int] = {}
 
     def write(self, item: Item) -> None:
         """Take one video."""
         labels = self._new_labels()
-        body, size = VideoBody(Elements(labels, self._options, self._ledger), item).text()
+        body, size = VideoBody(Elements(labels, self._job), item).text()
         name = _UNSAFE.sub("_", stem(basename(media_name(item.media))))[:80] or "video"
         document = (labels, _document(name, size, labels, body, item))
         if self._first is None and not self._names:

@@ -10,6 +10,7 @@ from exporters.contract import Job
 from exporters.errors import InputError
 from exporters.files import beside
 from exporters.json_stream import dump_told
+from exporters.label_studio.choose import chosen, why_not
 from exporters.label_studio.known_keys import annotations_in
 
 # What Label Studio gives to a task anew when it is imported, or computes itself.
@@ -61,6 +62,7 @@ class TaskCopier:
         if "completions" in done:
             del done["completions"]
             done["annotations"] = annotations_in(task) or []
+        self._choose(done, place)
         annotations = len(done.get("annotations") or ())
         if annotations:
             self._ledger.carried["annotation"] += annotations
@@ -79,6 +81,14 @@ class TaskCopier:
             meta = done.get("meta")
             done["meta"] = {**(meta if isinstance(meta, Mapping) else {}), **told}
         return done
+
+    def _choose(self, done: dict[str, Any], place: str) -> None:
+        entries, choice = done.get("annotations"), self._options.annotators
+        if choice == "all" or not entries or not all(isinstance(entry, Mapping) for entry in entries):
+            return
+        done["annotations"] = chosen(entries, choice, lambda entry: entry)
+        if count := len(entries) - len(done["annotations"]):
+            self._ledger.drop("annotation", why_not(choice), place, count)
 
     def finish(self) -> None:
         """End the array."""

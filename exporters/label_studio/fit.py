@@ -282,10 +282,15 @@ def _paths(name: str) -> Callable[[ControlTag, tuple[Any, ...]], dict[str, Any]]
     return lambda _, values: {name: [list(v) if isinstance(v, tuple) else v for v in values]}
 
 
+def _ranking(control: ControlTag, values: tuple[Any, ...]) -> dict[str, Any]:
+    # One object, from its buckets to what lies in them.
+    return {"ranker": values[0]} if isinstance(values[0], dict) else _paths("ranker")(control, values)
+
+
 _VALUES: dict[str, Callable[[ControlTag, tuple[Any, ...]], dict[str, Any] | None]] = {
     "choices": _chosen,
     "taxonomy": _paths("taxonomy"),
-    "ranker": _paths("ranker"),
+    "ranker": _ranking,
     "rating": _number("rating"),
     "number": _number("number"),
     "datetime": lambda _, values: {"datetime": str(values[0])},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from exporters.label_studio.copy import CopiedTasks, TaskCopier
 from exporters.label_studio.exports import as_tasks
 from exporters.label_studio.options import LabelStudioOptions
 from exporters.label_studio.reader import read_tasks
-from exporters.label_studio.rows import is_row, read_table
+from exporters.label_studio.rows import is_row, plain_rows, read_table
 from exporters.label_studio.writer import LabelStudioWriter
 from exporters.records import Item
 
@@ -40,8 +41,9 @@ def _objects(file: Readable, name: str, job: Job) -> Iterator[tuple[Any, str]]:
     """Yield (task, place) for each task of the file, whichever of Label Studio's exports it is."""
     source = _Resumed(file)
     start = source.first.lstrip(BLANKS)
-    read = read_objects if start[:1] in (b"[", b"{", b"") else read_table
-    return as_tasks(read(source, name), job.config)
+    if start[:1] in (b"[", b"{", b""):
+        return as_tasks(read_objects(source, name), job.config)
+    return as_tasks(plain_rows(read_table(source, name)), job.config)
 
 
 def _things(objects: Iterable[Placed], job: Job) -> Iterator[Placed]:
@@ -60,7 +62,7 @@ def _items(tasks: Iterable[Placed], job: Job) -> Iterator[Item]:
 def _recognizes(head: Head) -> bool:
     if head.start.startswith((b"[", b"{")):
         return True
-    columns = head.start.split(b"\n", 1)[0].decode("utf-8", "replace").replace("\t", ",").split(",")
+    columns = re.split("[,;\t]", head.start.split(b"\n", 1)[0].decode("utf-8", "replace"))
     return is_row(dict.fromkeys(column.strip('"\r ') for column in columns)) or _is_table(head.name)
 
 

@@ -111,8 +111,7 @@ def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
         if not isinstance(item, dict) or item.get("type") == "relation":
             links.append(item)
             continue
-        index = item.get("item_index")
-        key = (str(item.get("to_name") or ""), index if isinstance(index, int) else 0)
+        key = (str(item.get("to_name") or ""), _page(item.get("item_index")))
         groups.setdefault(key, []).append(item)
         homes.setdefault(str(item.get("id")), key)
     first = next(iter(groups), ("", 0))
@@ -120,6 +119,14 @@ def _by_object(results: list[Any]) -> dict[tuple[str, int], list[Any]]:
         home = homes.get(str(link.get("from_id")), first) if isinstance(link, dict) else first
         groups.setdefault(home, []).append(link)
     return groups or {first: []}
+
+
+def _page(index: Any) -> int:
+    """Return the number of a page; scripts write it as a text or a float now and then."""
+    try:
+        return int(index or 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _share_one(results: list[Any]) -> bool:

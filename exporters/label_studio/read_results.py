@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
+from exporters.label_studio.join_results import about, apart, lies_elsewhere, with_answer
 from exporters.label_studio.known_keys import note_unknown_of_results
+from exporters.label_studio.read_beside import KEYS, with_beside
 from exporters.label_studio.read_shapes import (
     ANSWERS,
     PICTURES,
     ShapeReader,
+    note_remarks,
     read_box,
     read_brush,
     read_ellipse,
@@ -20,10 +23,11 @@ from exporters.label_studio.read_shapes import (
     read_sound,
     read_timeline,
     read_track,
+    read_vector,
 )
 from exporters.label_studio.read_texts import Dialogue, span_in
 from exporters.options import Size
-from exporters.records import Answer, Caption, Region, Relation, Shape, TextSpan, new
+from exporters.records import Answer, Region, Relation, Shape, TextSpan, Track, new
 from exporters.report import REMARKS, Ledger
 
 Read = tuple[tuple[Region, ...], tuple[Relation, ...]]
@@ -36,8 +40,9 @@ _BY_KEY: tuple[tuple[str, ShapeReader], ...] = (
     ("height", read_box),
     ("x", read_keypoint),
 )
-# What a result says beside its shape and its labels.
-_BESIDE = frozenset(("score", "meta", "parentID"))
+# What has nothing to be counted beside its shape, as the points of a curve have.
+_PLAIN = {kind: reader for kind, reader in PICTURES.items() if reader not in (read_track, read_vector)}
+_DIRECTIONS = ("left", "right", "bi")
 _SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext"))
 
 
@@ -54,21 +59,29 @@ class ObjectReader:
         seen: dict[str, int] = {}
         links = joined = 0
         # Looked at once for all of them: what most results have nothing of costs the loop nothing.
-        is_bare = note_unknown_of_results(results, place, self._ledger).isdisjoint(_BESIDE)
-        find = PICTURES.get
+        is_bare = note_unknown_of_results(results, place, self._ledger).isdisjoint(KEYS)
+        find = _PLAIN.get
+        # The item that each region was read from.
+        read: list[Mapping[str, Any]] = []
         for item in results:
             try:
                 kind = item["type"]
                 if kind == "relation":
                     links += 1
-                    relations.append(_relation(item))
+                    relations.append(self._relation(item, place))
                     continue
                 key = item.get("id")
                 # Label Studio writes an item for each control: a region's labels and answers share its id.
                 if key in seen:
-                    regions[seen[key]] = self._join(regions[seen[key]], item, kind, size)
-                    joined += 1
-                    continue
+                    at = seen[key]
+                    if not lies_elsewhere(item, read[at]):
+                        regions[at] = self._join(regions[at], item, kind, size, place)
+                        if kind not in ANSWERS:
+                            read[at] = item
+                        joined += 1
+                        continue
+                    # The first keeps the id, and what is said under it.
+                    key = None
                 value = item["value"]
                 reader = find(kind) if is_bare else None
                 labels: Any = value.get(kind) if reader is not None else None
@@ -83,10 +96,11 @@ class ObjectReader:
                     shape = reader(value, width, height)  # type: ignore[misc]
                     region = new(Region, (shape, tuple(labels), key, None, name, (), (), 0, 0, False, None))
                 else:
-                    region = self._region(item, kind, key, size)
+                    region = self._region(item, kind, key, size, place)
                 if key is not None:
                     seen[key] = len(regions)
                 regions.append(region)
+                read.append(item)
             except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
                 self._ledger.drop(_kind(item), _why(error), place)
         seen = self._ledger.seen
@@ -94,10 +108,13 @@ class ObjectReader:
         if links:
             seen["relation"] += links
         if joined:
-            self._ledger.merged("region", joined)
+            regions, more = apart(regions)
+            self._ledger.merged("region", joined - more)
         return tuple(regions), tuple(relations)
 
-    def _region(self, item: Mapping[str, Any], kind: str, key: str | None, size: Size | None) -> Region:
+    def _region(
+        self, item: Mapping[str, Any], kind: str, key: str | None, size: Size | None, place: str
+    ) -> Region:
         value = item["value"]
         reader = PICTURES.get(kind)
         if reader is None and kind in _SPANS and "start" not in value:
@@ -108,19 +125,17 @@ class ObjectReader:
                 width, height = _known(size)
             shape = reader(value, width, height)
         elif kind in ANSWERS:
-            return Region(_answer(kind, value), (), key, number(item.get("score")), _name(item))
+            answer = Region(_answer(kind, value), (), key, None, _name(item))
+            return with_beside(answer, item, place, self._ledger)
         else:
             shape = self._span(kind, value)
         labels = value.get(kind) or _other_labels(value)
         if len(labels) != 1 or type(labels[0]) is not str or type(labels) is not list:
             labels = _texts(labels)
-        score = item.get("score")
-        if score is not None:
-            score = number(score)
-        region = Region(shape, tuple(labels), key, score, _name(item))
-        if "meta" in item or "parentID" in item:
-            region = region._replace(captions=_notes(item), parent=_parent(item))
-        return region
+        if type(shape) is Track or "vertices" in value:
+            note_remarks(value, place, self._ledger)
+        region = Region(shape, tuple(labels), key, None, _name(item))
+        return region if KEYS.isdisjoint(item) else with_beside(region, item, place, self._ledger)
 
     def _span(self, kind: str, value: Mapping[str, Any]) -> Shape:
         if kind == "timelinelabels":
@@ -146,20 +161,28 @@ class ObjectReader:
             raise ValueError("rich text region without globalOffsets")
         return span_in(self.text, value["start"], value["end"], value.get("text"))
 
-    def _join(self, region: Region, item: Mapping[str, Any], kind: str, size: Size | None) -> Region:
+    def _join(
+        self, region: Region, item: Mapping[str, Any], kind: str, size: Size | None, place: str
+    ) -> Region:
         """Return the region with a further item of the same id: more labels, or an answer about it."""
         value = item["value"]
         if kind in ANSWERS:
-            answer = _answer(kind, value)
-            caption = Caption(kind, _name(item) or kind, answer.values)
-            return region._replace(captions=(*region.captions, caption))
-        # An answer came before the region that it is about: the order of results is not fixed.
-        if type(region.shape) is Answer:
-            caption = Caption(region.shape.kind, region.control or region.shape.kind, region.shape.values)
-            whole = self._region(item, kind, region.id, size)
-            return whole._replace(captions=(caption, *whole.captions))
-        labels = value.get(kind) or _other_labels(value)
-        return region._replace(labels=tuple(dict.fromkeys((*region.labels, *_texts(labels)))))
+            region = with_answer(region, kind, _name(item) or kind, _answer(kind, value).values)
+        elif type(region.shape) is Answer:
+            return about(self._region(item, kind, region.id, size, place), region)
+        else:
+            labels = value.get(kind) or _other_labels(value)
+            region = region._replace(labels=tuple(dict.fromkeys((*region.labels, *_texts(labels)))))
+        return region if KEYS.isdisjoint(item) else with_beside(region, item, place, self._ledger)
+
+    def _relation(self, item: Mapping[str, Any], place: str) -> Relation:
+        ends = item["from_id"], item["to_id"]
+        if not all(isinstance(end, str | int) for end in ends):
+            raise ValueError("the ends of a relation are no ids")
+        labels, direction = tuple(_texts(item.get("labels") or [])), item.get("direction")
+        if direction is not None and direction not in _DIRECTIONS:
+            self._ledger.drop("key", "'direction' of a relation is not left, right or bi", place)
+        return Relation(*ends, labels, direction if direction in _DIRECTIONS else "right")
 
 
 def _known(size: Size | None) -> Size:
@@ -179,35 +202,11 @@ def _name(item: Mapping[str, Any]) -> str:
     return name if type(name) is str else str(name)
 
 
-def number(value: Any) -> float | None:
-    """Return a score as a finite number; None for anything else."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:  # an integer of hundreds of digits
-        return None
-    return found if isfinite(found) else None
-
-
 def _other_labels(value: Mapping[str, Any]) -> list[str]:
     for key, entry in value.items():
         if key.endswith("labels") and isinstance(entry, list):
             return entry
     return []
-
-
-def _notes(item: Mapping[str, Any]) -> tuple[Caption, ...]:
-    meta = item.get("meta")
-    texts = meta.get("text") if isinstance(meta, Mapping) else None
-    if not texts:
-        return ()
-    return (Caption("textarea", "note", tuple(texts) if isinstance(texts, list) else (texts,)),)
-
-
-def _parent(item: Mapping[str, Any]) -> str | None:
-    parent = item.get("parentID")
-    return parent if isinstance(parent, str) and parent else None
 
 
 def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
@@ -227,15 +226,6 @@ def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
 def _is_said(part: Any) -> bool:
     steps = part if isinstance(part, list) else [part]
     return all(isinstance(step, str | int) or (isinstance(step, float) and isfinite(step)) for step in steps)
-
-
-def _relation(item: Mapping[str, Any]) -> Relation:
-    ends = item["from_id"], item["to_id"]
-    if not all(isinstance(end, str | int) for end in ends):
-        raise ValueError("the ends of a relation are no ids")
-    direction = item.get("direction")
-    known = direction if direction in ("left", "bi") else "right"
-    return Relation(*ends, tuple(_texts(item.get("labels") or [])), known)
 
 
 def _kind(item: Any) -> str:

@@ -26,6 +26,7 @@ from exporters.records import (
     Track,
     new,
 )
+from exporters.report import Ledger
 
 Value = Mapping[str, Any]
 ShapeReader = Callable[[Value, int, int], Shape]
@@ -131,20 +132,40 @@ def read_track(value: Value, width: int, height: int) -> Track:
     object.
     """
     length = value.get("framesCount")
-    keys = sorted(value["sequence"], key=lambda key: key["frame"])
+    # One of each frame: of several the last stands, as in Label Studio's editor.
+    keys = {max(int(_finite(key["frame"])), 1): key for key in value["sequence"]}
     frames: list[KeyFrame] = []
-    for key in keys:
-        number = int(_finite(key["frame"])) - 1
+    for place, key in sorted(keys.items()):
+        number = place - 1
         box = read_box(key, width, height)
         # A key frame right where the object was said to have left: it is back.
         if frames and frames[-1].frame >= number:
             frames.pop()
-        frames.append(KeyFrame(max(number, 0), box))
+        frames.append(KeyFrame(number, box))
         if not key.get("enabled", True) and (length is None or number + 1 < length):
             frames.append(KeyFrame(number + 1, box, True))
     if not frames:
         raise ValueError("the track has no key frame")
     return Track(tuple(frames), int(_finite(length)) if length else None)
+
+
+_OF_KEY_FRAME = frozenset(("frame", "enabled", "time", "auto", "x", "y", "width", "height", "rotation"))
+
+
+def note_remarks(value: Value, place: str, ledger: Ledger) -> None:
+    """Count what a track or a vector says that its shape has no place for."""
+    keys = value.get("sequence")
+    if isinstance(keys, list):
+        numbers = [max(int(key["frame"]), 1) for key in keys]
+        if len(set(numbers)) < len(numbers):
+            how, count = "several of one frame: the last stands", len(numbers) - len(set(numbers))
+            ledger.change("key frame", how, place, count)
+        if any(key["frame"] != number for key, number in zip(keys, numbers, strict=True)):
+            ledger.change("key frame", "its number is no whole one from 1 on", place)
+        for key in sorted(map(str, set().union(*keys) - _OF_KEY_FRAME)):
+            ledger.drop("key", f"{key[:40]!r} of a key frame is not known", place)
+    if any(vertex.get("isBezier") for vertex in value.get("vertices") or ()):
+        ledger.change("curve", "as straight lines between its points", place)
 
 
 def read_timeline(value: Value, width: int, height: int) -> FrameRange:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from exporters.errors import InputError
+from exporters.label_studio.choose import chosen, why_not
 from exporters.label_studio.groups import Entry, Group, Grouper
 from exporters.label_studio.known_keys import (
     ANNOTATION,
@@ -21,7 +22,9 @@ from exporters.label_studio.known_keys import (
     result_lists,
 )
 from exporters.label_studio.labeling_config import LabelingConfig, ObjectTag
-from exporters.label_studio.read_results import ObjectReader, number
+from exporters.label_studio.read_beside import number_in
+from exporters.label_studio.read_further import Own, further_of, own_of, signed
+from exporters.label_studio.read_results import ObjectReader
 from exporters.label_studio.read_texts import Dialogue, rendered, text_key
 from exporters.label_studio.value_expression import as_text
 from exporters.options import Options, Size
@@ -46,9 +49,8 @@ class TaskReader:
 
         Raises `InputError` when it is no task at all.
         """
-        data, said = self._parts(task, place)
+        data, said, own = self._parts(task, place)
         groups = self._grouper.groups(data, said)
-        get = task.get
         if len(groups) > 1:
             self._count_parts(groups, len(said))
         for i, (shown, _, media, parts) in enumerate(groups):
@@ -64,11 +66,8 @@ class TaskReader:
                 width, height = self._size(kind, media, parts) or (None, None)
             size = None if width is None or height is None else (width, height)
             done = tuple([self._annotation(part, read, size, place) for part in parts])
-            priority, score = get("_priority"), get("_score")
-            further = {} if i else _further(data, task, shown)
-            priority = None if priority is None else number(priority)
-            score = None if score is None else number(score)
-            told = (kind, media, get("id"), width, height, further, done, priority, score, i == 0, place)
+            further = {} if i else further_of(data, task, shown, media, own)
+            told = (kind, media, own.id, width, height, further, done, own.priority, own.score, i == 0, place)
             yield new(Item, told)
 
     def _count_parts(self, groups: list[Group], said: int) -> None:
@@ -88,7 +87,7 @@ class TaskReader:
     def _reader(self, kind: str) -> ObjectReader:
         return self._readers.setdefault(kind, ObjectReader(kind, None, None, self._ledger))
 
-    def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Entry]]:
+    def _parts(self, task: Any, place: str) -> tuple[Mapping[str, Any], list[Entry], Own]:
         if not isinstance(task, dict):
             raise InputError(f"{place}: a task must be an object, not {type(task).__name__}")
         data = task.get("data")
@@ -106,16 +105,16 @@ class TaskReader:
         drafts = task.get("drafts")
         if drafts and isinstance(drafts, list):
             self._ledger.drop("draft", "stays behind", place, len(drafts))
-        return data, self._annotations(task, place)
+        return data, *self._annotations(task, place)
 
-    def _annotations(self, task: Task, place: str) -> list[Entry]:
+    def _annotations(self, task: Task, place: str) -> tuple[list[Entry], Own]:
         entries = task.get("annotations")
         if "completions" in task:
             entries = annotations_in(task)
         said = self._entries(entries, "annotation", place) if entries else []
-        meta = task.get("meta")
-        if isinstance(meta, dict) and isinstance(meta.get("annotators"), list):
-            said = _signed(said, meta["annotators"])
+        own = own_of(task, said, place, self._ledger)
+        if own.annotators:
+            said = signed(said, own.annotators)
         if self._options.annotators != "all":
             said = self._chosen(said, place)
         if task.get("predictions"):
@@ -125,7 +124,7 @@ class TaskReader:
             elif found:
                 self._ledger.left_out["prediction"] += len(found)
                 self._ledger.unread("annotation", len(found))
-        return said
+        return said, own
 
     def _entries(self, entries: Any, kind: str, place: str) -> list[Entry]:
         if not isinstance(entries, list | tuple):
@@ -153,15 +152,10 @@ class TaskReader:
 
     def _chosen(self, said: list[Entry], place: str) -> list[Entry]:
         choice = self._options.annotators
-        if choice == "ground_truth":
-            kept = [part for part in said if part[0].get("ground_truth")]
-        else:
-            # A skipped one is the latest word only where there is no other.
-            done = [part for part in said if not part[0].get("was_cancelled")] or said
-            kept = [max(done, key=_when)] if done else []
+        kept = chosen(said, choice, lambda part: part[0])
         if len(kept) < len(said):
-            why = f"not chosen by annotators={choice}"
-            self._ledger.drop("annotation", why, place, len(said) - len(kept))
+            why, count = why_not(choice), len(said) - len(kept)
+            self._ledger.drop("annotation", why, place, count)
         return kept
 
     def _text_of(
@@ -198,11 +192,11 @@ class TaskReader:
     def _annotation(self, part: Entry, read: ObjectReader, size: Size | None, place: str) -> Annotation:
         head, results, is_prediction = part
         regions, relations = read(results, size, place)
-        by, score = head.get("completed_by"), head.get("score")
+        by = head.get("completed_by")
         if isinstance(by, dict):
             # An export with users in full has an object here; the email means something outside this Label
             # Studio.
-            by = by.get("email") or by.get("id")
+            by = next((by[key] for key in ("email", "username", "id") if by.get(key)), by or None)
         if by is not None and not isinstance(by, str | int):
             by = None
             how = "its annotator left out: neither a name nor an id"
@@ -214,7 +208,7 @@ class TaskReader:
             head.get("id"),
             None if by is None else str(by),
             head.get("model_version"),
-            None if score is None else number(score),
+            number_in(head, "score", place, self._ledger) if "score" in head else None,
             bool(head.get("was_cancelled") or head.get("skipped")),
             bool(head.get("ground_truth") or head.get("honeypot")),
             False,
@@ -223,35 +217,6 @@ class TaskReader:
 
 
 _TEXTS = frozenset(("text", "html", "paragraphs"))
-
-
-def _signed(said: list[Entry], names: list[Any]) -> list[Entry]:
-    """Return the annotations with the annotators that our writer kept in the task's meta."""
-    # Somebody added or removed annotations since: names can no longer be told apart by position.
-    if len(names) != len(said):
-        return said
-    return [
-        part if not name or "completed_by" in part[0] else ({**part[0], "completed_by": name}, *part[1:])
-        for part, name in zip(said, names, strict=True)
-    ]
-
-
-def _when(part: Entry) -> str:
-    # Label Studio writes ISO times in UTC: as texts they are in order of time.
-    return str(part[0].get("updated_at") or part[0].get("created_at") or "")
-
-
-_OURS_IN_META = frozenset(("annotators", "priority", "score", "id"))
-
-
-def _further(data: Mapping[str, Any], task: Task, shown: ObjectTag) -> Mapping[str, Any]:
-    """Return what a task says besides what its item shows."""
-    key = shown.value.key_in(data)
-    further = {} if len(data) == 1 and key in data else {k: v for k, v in data.items() if k != key}
-    meta = task.get("meta") if data is not task else None
-    if isinstance(meta, dict) and not meta.keys() <= _OURS_IN_META and "meta" not in data:
-        further["meta"] = {k: v for k, v in meta.items() if k not in _OURS_IN_META}
-    return further
 
 
 def read_tasks(

@@ -8,7 +8,7 @@ nothing does, the row is refused.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Any
 
@@ -35,16 +35,26 @@ _LIMIT = Lock()
 
 def is_row(thing: Row) -> bool:
     """Return whether an object is a row of JSON_MIN or CSV."""
-    return len(_SIGNS & thing.keys()) == 2 or bool(_SIGNS & thing.keys() and _MORE_SIGNS & thing.keys())
+    found = _SIGNS & thing.keys()
+    return len(found) == 2 or bool(found and _MORE_SIGNS & thing.keys()) or len(_between(thing)) > 0
+
+
+def _between(row: Row) -> list[str]:
+    """Return what stands between `id` and `annotator`: in JSON_MIN, of any release, these are the answers."""
+    if "id" not in row or "annotator" not in row:
+        return []
+    order = list(row)
+    # In sorted keys (written anew by some tool) the position of `annotator` says nothing.
+    return [] if order == sorted(order) else order[order.index("id") + 1 : order.index("annotator")]
 
 
 def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield (row, place) of a CSV or TSV file: texts, and what is JSON as its value."""
+    """Yield (row, place) of a CSV or TSV file, its cells as `Cell`."""
     lines = _lines(file, name)
     first = next(lines, "")
-    reader = csv.reader(
-        _chained(first, lines), delimiter="\t" if first.count("\t") > first.count(",") else ","
-    )
+    # Spreadsheets write semicolons where the decimal point is a comma.
+    mark = max(",\t;", key=first.count)
+    reader = csv.reader(_chained(first, lines), delimiter=mark)
     try:
         cells_of = _unlimited(reader)
         header = next(cells_of, [])
@@ -56,7 +66,7 @@ def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]
                 continue
             if len(cells) != len(header):
                 raise InputError(f"{place}: {len(cells)} cells under {len(header)} columns")
-            yield {key: _cell(key, cell, place) for key, cell in zip(header, cells, strict=True)}, place
+            yield {key: _cell(key, cell) for key, cell in zip(header, cells, strict=True)}, place
     except csv.Error as error:
         raise InputError(f"{name}, line {reader.line_num}: not CSV ({error})") from None
 
@@ -103,20 +113,44 @@ def _chained(first: str, rest: Iterable[str]) -> Iterator[str]:
     yield from rest
 
 
-def _cell(key: str, text: str, place: str) -> Any:
-    if key in BOOKKEEPING:
-        return _number(text)
-    if text[:1] in ("[", "{") and text[-1:] in ("]", "}"):
+class Cell(str):
+    """A cell of a table. What is JSON in an answer is a text in the data: only the row as a whole tells."""
+
+
+def _cell(key: str, text: str) -> Any:
+    return _number(text) if key in BOOKKEEPING else Cell(text)
+
+
+def _told(value: Any) -> Any:
+    """Return what a cell holds: the value of its JSON, else its text."""
+    if isinstance(value, Cell) and value[:1] in ("[", "{") and value[-1:] in ("]", "}"):
         try:
-            return parse(text.encode("utf-8", "surrogatepass"), place)
+            return parse(value.encode("utf-8", "surrogatepass"), "a cell")
         except InputError:
-            return text
-    return text
+            return str(value)
+    return str(value) if isinstance(value, Cell) else value
+
+
+def _in_data(key: str, value: Any, texts: Collection[str | None]) -> Any:
+    """Return what a task's data hold for a cell: what is shown as a text is one, JSON elsewhere its value."""
+    is_text = key in texts if texts else key.lower() in KEYS["text"]
+    return str(value) if is_text and isinstance(value, Cell) else _told(value)
+
+
+def plain_rows(rows: Iterable[tuple[Row, str]]) -> Iterator[tuple[Row, str]]:
+    """Yield the rows of a table, those that tell of no annotation with their cells as plain values."""
+    for row, place in rows:
+        yield (row if is_row(row) else {key: _in_data(key, value, ()) for key, value in row.items()}), place
 
 
 def _number(text: str) -> Any:
     # isdigit alone holds for superscripts, which int() refuses.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else text or None
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    try:
+        return float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else text or None
+    except ValueError:
+        return text
 
 
 def tasks_of_rows(
@@ -138,10 +172,15 @@ def tasks_of_rows(
 
 
 def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
-    controls = {control.name: control for control in config.for_task(row).controls}
+    shown = config.for_task(row)
+    controls = {control.name: control for control in shown.controls}
     names = _answers(row, controls, place)
+    row = {key: _told(value) if key in names else value for key, value in row.items()}
+    texts = {each.value.key_in(row) for each in shown.objects if each.kind in ("text", "html")}
     data = {
-        key.removeprefix(_RENAMED) if key.removeprefix(_RENAMED) in names else key: value
+        key.removeprefix(_RENAMED) if key.removeprefix(_RENAMED) in names else key: _in_data(
+            key, value, texts
+        )
         for key, value in row.items()
         if key not in names and key not in BOOKKEEPING
     }
@@ -162,20 +201,18 @@ def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
 
 def _answers(row: Row, controls: Mapping[str, ControlTag], place: str) -> list[str]:
     """Return which columns are answers."""
+    if len(_SIGNS & row.keys()) == 2 and all(row[key] in (None, "", {}) for key in _SIGNS):
+        # Nobody has annotated it: there are none.
+        return []
     keys = [key for key in row if key not in BOOKKEEPING]
     if controls:
         return [key for key in controls if key in row]
     order = list(row)
-    if (
-        "id" in row
-        and "annotator" in row
-        and order.index("id") < order.index("annotator")
-        # In sorted keys (written anew by some tool) the position of `annotator` says nothing.
-        and order != sorted(order)
-    ):
-        return order[order.index("id") + 1 : order.index("annotator")]
-    formed = [key for key in keys if _is_answer(row[key])]
-    rest = [key for key in keys if key.lower() not in _MEDIA_NAMES and kind_of_value(row[key]) is None]
+    is_in_order = "id" in row and "annotator" in row and order.index("id") < order.index("annotator")
+    if is_in_order and order != sorted(order):
+        return _between(row)
+    formed = [key for key in keys if _is_answer(_told(row[key]))]
+    rest = [key for key in keys if key.lower() not in _MEDIA_NAMES and kind_of_value(_told(row[key])) is None]
     if formed or len(rest) <= 1:
         return formed or rest
     raise InputError(
@@ -238,12 +275,22 @@ def _where(part: Mapping[str, Any]) -> str:
 def _result(part: Any, kind: str | None) -> dict[str, Any]:
     if not isinstance(part, Mapping):
         kind = kind or _bare_type(part)
+        part = _counted(part) if kind in ("rating", "number") else part
         key = "text" if kind == "textarea" else kind
         return {"type": kind, "value": {key: [part] if kind in ("choices", "textarea", "taxonomy") else part}}
     sizes = {key: part[key] for key in _SIZES if key in part}
     parent = {"parentID": part["parentID"]} if part.get("parentID") else {}
     value = {key: entry for key, entry in part.items() if key not in (*_SIZES, "parentID", "id")}
     return {"type": kind or _type(part) or "unknown", "value": value, **sizes, **parent}
+
+
+def _counted(part: Any) -> Any:
+    """Return a number that a cell holds as text; what is none stays as it is, and is told by its reader."""
+    try:
+        number = float(part) if isinstance(part, str) else part
+        return int(number) if isinstance(number, float) and number == int(number) else number
+    except (ValueError, OverflowError):
+        return part
 
 
 def _bare_type(part: Any) -> str:

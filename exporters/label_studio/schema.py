@@ -95,9 +95,13 @@ class Schema:
         if told is not None and told.input_type in ("select", "radio", "checkbox"):
             return "choices", name, (value,)
         if told is not None and told.input_type == "number":
-            with suppress(ValueError):
-                if isfinite(float(value)):
-                    return "number", name, (float(value),)
+            with suppress(ValueError, OverflowError):
+                number = float(value)
+                told_in_full = (number, int(number)) if isfinite(number) else ()
+                # A number whose text would come back as another one, such as 007, stays a text.
+                for same in told_in_full:
+                    if str(same) == value:
+                        return "number", name, (same,)
         return "textarea", name, (value,)
 
     def _offer_declared(self) -> None:

@@ -12,7 +12,7 @@ from exporters.label_studio.options import LabelStudioOptions
 from exporters.label_studio.schema import OBJECTS, Schema
 from exporters.label_studio.write_shapes import MAKE, PICTURES
 from exporters.options import Options
-from exporters.records import Annotation, Answer, Item, Region, Relation, Skeleton, TextSpan, name_of
+from exporters.records import Annotation, Answer, Item, Region, Relation, Skeleton, TextSpan, name_of, plain
 from exporters.report import Ledger
 
 Result = dict[str, Any]
@@ -69,7 +69,7 @@ class TaskMaker:
         """Return the task."""
         item = self._item
         self._schema.shows(item.kind)
-        task: dict[str, Any] = {"data": {**item.data, item.kind: item.media}}
+        task: dict[str, Any] = {"data": self._data()}
         told = {"id": item.id, "priority": item.priority, "score": item.score}
         meta: dict[str, Any] = {key: value for key, value in told.items() if value is not None}
         annotations, annotators, predictions = [], [], []
@@ -88,6 +88,22 @@ class TaskMaker:
         if meta:
             task["meta"] = meta
         return {**task, "annotations": annotations, "predictions": predictions}
+
+    def _data(self) -> dict[str, Any]:
+        """Return the task's data: what it shows under the name of its kind, and all else under its own."""
+        item, data = self._item, dict(self._item.data)
+        other = data.pop(item.kind, item.media)
+        if other != item.media:
+            # Such as the `text` in the meta of a Prodigy task: it is not the text that is shown.
+            name, number = f"{item.kind}_2", 2
+            while name in data:
+                number += 1
+                name = f"{item.kind}_{number}"
+            data[name] = other
+            self._ledger.change(
+                "task data", f"{item.kind!r} renamed: what is shown has this name", item.place
+            )
+        return {**data, item.kind: item.media}
 
     def _annotation(self, annotation: Annotation) -> dict[str, Any]:
         made: dict[str, Any] = {"result": self._results(annotation)}
@@ -123,10 +139,18 @@ class TaskMaker:
             if made:
                 # A skeleton is its points there: a link to it ends at the first of them.
                 known[key] = made[0]["id"]
-                groups.setdefault(region.group, []).append(key)
+                if isinstance(region.shape, Answer):
+                    self._leave_group(region)
+                else:
+                    groups.setdefault(region.group, []).append(key)
         links = [*annotation.relations, *self._of_groups(groups)]
         results.extend(self._relation(link, known) for link in links if self._has_ends(link, known))
         return results
+
+    def _leave_group(self, tag: Region) -> None:
+        if tag.group:
+            how = "of a tag left out: relations are between regions"
+            self._ledger.change("group", how, self._item.place)
 
     def _new_id(self, taken: set[str | None]) -> str:
         """Return an id that no region of the annotation has; ids go on through the whole task."""
@@ -138,7 +162,9 @@ class TaskMaker:
     def _of_groups(self, groups: dict[int, list[str]]) -> list[Relation]:
         links = []
         for group, keys in groups.items():
-            if group and len(keys) > 1:
+            if group and len(keys) == 1:
+                self._ledger.change("group", "has one region in its annotation: left out", self._item.place)
+            elif group:
                 # To the first one and not each to each: groups of hundreds would be tens of thousands of
                 # relations.
                 links += [Relation(keys[0], key, (), "bi") for key in keys[1:]]
@@ -232,12 +258,15 @@ class TaskMaker:
         return [self._said(region, kind, name, values, True) for kind, name, values in own]
 
     def _answer(self, region: Region, answer: Answer) -> list[Result]:
-        made = [self._said(region, answer.kind, region.control, answer.values, False)]
-        if region.attributes:
-            self._ledger.change(answer.kind, "attributes of a tag left out", self._item.place)
-        else:
-            self._ledger.carried[answer.kind] += 1
-        return made
+        values = answer.values
+        hows = ["attributes of a tag left out"] if region.attributes else []
+        hows += ["what was said about the answer left out"] if region.captions else []
+        once = {plain(value): value for value in values}
+        if answer.kind == "choices" and len(once) < len(values):
+            values = tuple(once.values())
+            hows.append("chosen twice: kept once")
+        self._ledger.settle(answer.kind, hows, self._item.place)
+        return [self._said(region, answer.kind, region.control, values, False)]
 
     def _said(
         self, region: Region, kind: str, name: str, values: tuple[Any, ...], per_region: bool
@@ -259,6 +288,9 @@ def _value(kind: str, values: tuple[Any, ...]) -> dict[str, Any]:
         return {"text": [str(value) for value in values]}
     if kind == "pairwise":
         return {"selected": values[0]}
+    # A ranking is one object: from its buckets to what lies in them.
+    if kind == "ranker" and len(values) == 1 and isinstance(values[0], dict):
+        return {kind: values[0]}
     if kind in ("choices", "taxonomy", "ranker"):
         return {kind: [list(value) if isinstance(value, tuple) else value for value in values]}
     return {kind: values[0] if values else None}

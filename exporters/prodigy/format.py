@@ -18,11 +18,14 @@ _KEYS = frozenset(
 )
 _SIGNED = frozenset(("_input_hash", "_task_hash", "_session_id", "_view_id", "answer"))
 _SHOWN = frozenset(("text", "image", "audio", "video", "html"))
-_OF_OTHERS = frozenset(("annotations", "completions", "predictions", "result"))
+_OF_OTHERS = frozenset(("annotations", "completions", "predictions", "result", "annotation_id"))
 
 
 def _recognizes(head: Head) -> bool:
-    found = head.first.keys()
+    found = set(head.first)
+    # In JSON_MIN any control can be called so.
+    if head.first.get("answer") not in (None, "accept", "reject", "ignore"):
+        found.discard("answer")
     signs = _SIGNED if head.start.startswith(b"[") else _SIGNED | _KEYS
     # Our own lines have `data` as well, beside what they show; tasks of Label Studio show nothing but that.
     if "data" in found and not (_SHOWN & found and isinstance(head.first["data"], dict)):

@@ -21,7 +21,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(_words("_annotator_id _session_id _view_id"), (str, int)),
 }
 _ANSWERS = _words("accept reject ignore")
-_BOOKKEEPING = _words("_is_binary _is_whole _count rank view_id model source pattern")
+_BOOKKEEPING = _words("_is_binary _is_whole _count")
 _NUMBER, _TEXT = (int, float), (str, int)
 _SPAN: dict[str, Any] = {
     **dict.fromkeys(

@@ -12,6 +12,7 @@ from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.types import TaskType, task_type
 from exporters.prodigy.write_spans import DRAW, Span, dressed, of_one_name, upright
 from exporters.prodigy.write_texts import TextTask
+from exporters.questions import Questions
 from exporters.records import Annotation, Answer, AudioSpan, Box, Item, Region, TextSpan, name_of, plain
 
 UNNAMED = "object"
@@ -30,6 +31,8 @@ class ProdigyWriter:
         self._offered = dict.fromkeys(map(str, offered))
         single = [control.is_single for control in job.config.controls if control.tag == "Choices"]
         self._is_single = all(single) if single else None
+        self._questions = Questions(job.config)
+        self._mixed: bool | None = None
 
     def state(self) -> list[str]:
         """Return what is offered so far: it stands in every line with a choice."""
@@ -106,6 +109,8 @@ class ProdigyWriter:
         sounds: list[Span] = []
         texts: list[Region] = []
         boxes = 0
+        # Only where there are answers, and once for all of them.
+        self._mixed = None
         for region in annotation.regions:
             shape, labels, key, score, _, attributes, captions, group, z_order, occluded, parent = region
             if type(shape) is Box and not shape[4] and len(labels) == 1:
@@ -122,7 +127,7 @@ class ProdigyWriter:
                     boxes += 1
                 continue
             if type(shape) is Answer:
-                self._answer(task, region, shape, item)
+                self._answer(task, region, shape, item, annotation)
                 continue
             if type(shape) is TextSpan:
                 texts.append(region)
@@ -185,17 +190,24 @@ class ProdigyWriter:
             hows.append(several if region.labels else f"had no label: {UNNAMED!r}")
         self._ledger.settle(kind, hows, item.place)
 
-    def _answer(self, task: dict[str, Any], region: Region, answer: Answer, item: Item) -> None:
+    def _answer(
+        self, task: dict[str, Any], region: Region, answer: Answer, item: Item, annotation: Annotation
+    ) -> None:
         control = region.control or answer.kind
         if answer.kind == "choices":
             how = self._choose(task, [plain(value) for value in answer.values])
+            if self._mixed is None:
+                self._mixed = self._questions.are_mixed(annotation.regions)
+            if self._mixed:
+                how = how or "answers of several controls in one choice"
         else:
             values = [list(value) if isinstance(value, tuple) else value for value in answer.values]
             answers = task.setdefault("answers", {})
             answers.setdefault(control, {"type": answer.kind, "values": []})["values"].extend(values)
             is_same = answers[control]["type"] == answer.kind
             how = "" if is_same else "put to an answer of another type: its control has the same name"
-        if region.captions or region.attributes or region.score is not None or region.parent is not None:
+        is_bare = region.score is None and region.parent is None and not region.group
+        if region.captions or region.attributes or not is_bare:
             how = how or "what was said about the answer left out"
         self._ledger.settle(answer.kind, [how] if how else [], item.place)
 

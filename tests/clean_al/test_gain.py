@@ -54,6 +54,17 @@ def test_where_nothing_is_left_to_learn_nothing_is_gained():
     assert (found.value, found.changed) == (0.0, 0.0)
 
 
+def test_the_more_the_models_differ_the_more_is_in_doubt_however_many_items_are_looked_at():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 5))
+    y = (X[:, 0] + 2 * rng.normal(size=1200) > 0).astype(int)
+    sampler = IntelligentSampler(random_state=0).fit(X[:160], y[:160])
+    few, many = (expected_gain(sampler.model_, sampler.labeled_, X[:n]) for n in (300, 1200))
+    assert many.changed > 0.05
+    assert many.error >= 0.08 * many.changed * _ahead(160, 100)
+    assert few.error >= 0.08 * few.changed * _ahead(160, 100)
+
+
 def test_where_the_newer_half_knows_a_class_that_the_older_one_did_not_much_was_gained():
     X, y = clouds(400, 0.5)
     known = np.concatenate([np.flatnonzero(y < 3)[:60], np.flatnonzero(y == 3)[:60]])

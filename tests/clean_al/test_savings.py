@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from clean_al import IntelligentSampler, LabelSavings
 from clean_al.accuracy import AccuracyEstimate
 from clean_al.labeled import Labeled
-from clean_al.savings import HORIZON, _labels_to_reach, label_savings
+from clean_al.savings import HORIZON, LearningCurve, _likely_curve, label_savings
 
 DIGITS, NUMBERS = load_digits(return_X_y=True)
 
@@ -36,8 +36,8 @@ MODEL = LogisticRegression(max_iter=200)
 def test_a_curve_is_followed_to_its_target_by_hand():
     sizes = np.array([10, 20, 40, 80])
     accuracy = 0.925 - 2.0 * sizes**-0.75  # is 0.85 where 2 n^-0.75 = 0.075: n = (80 / 3)^(4 / 3) = 79.67
-    sure = [_labels_to_reach(sizes, accuracy, 0.85, 10**9, np.random.default_rng(s)) for s in range(5)]
-    np.testing.assert_allclose(sure, 79.67, atol=0.01)
+    drawn = [_likely_curve(sizes, accuracy, 0.85, 10**9, np.random.default_rng(s)) for s in range(5)]
+    np.testing.assert_allclose([curve.labels_to(0.85) for curve in drawn], 79.67, atol=0.01)
 
 
 def test_fewer_tested_items_leave_more_curves_possible():
@@ -45,7 +45,10 @@ def test_fewer_tested_items_leave_more_curves_possible():
     accuracy = 0.925 - 2.0 * sizes**-0.75
     spread = [
         np.std(
-            [np.log(_labels_to_reach(sizes, accuracy, 0.85, n, np.random.default_rng(s))) for s in range(99)]
+            [
+                np.log(_likely_curve(sizes, accuracy, 0.85, n, np.random.default_rng(s)).labels_to(0.85))
+                for s in range(99)
+            ]
         )
         for n in (10, 1000, 10**6)
     ]
@@ -122,3 +125,22 @@ def test_nothing_is_claimed_while_it_cannot_be_known(labels, target):
 def test_the_same_seed_gives_the_same_figures():
     one, two = (label_savings(MODEL, digits(), 0.85) for _ in range(2))
     assert vars(one) == vars(two)
+
+
+def test_a_curve_by_hand():
+    curve = LearningCurve(0.9, 2.0, 0.5)
+    np.testing.assert_allclose(curve.at(np.array([1, 16, 100, 400])), [0, 0.4, 0.7, 0.8])
+    assert curve.labels_to(0.8) == pytest.approx(400)
+    assert curve.labels_to(0.9) == np.inf
+
+
+def test_what_random_sampling_reached_goes_with_what_was_saved():
+    savings = label_savings(MODEL, digits(), estimate(0.85, 0.02))
+    middle, low, high = savings.random_accuracy([30, 60, 150]).T
+    assert (np.diff(middle) > 0).all()
+    assert (low <= middle).all()
+    assert (middle <= high).all()
+    # Labels were saved, so at as many labels random sampling is not yet where the model is.
+    assert middle[-1] < 0.85 < savings.random_accuracy([1.3 * savings.n_random])[0, 0] + 0.02
+    every = label_savings(MODEL, digits(n_uniform=150), 0.85)
+    assert np.isnan(every.random_accuracy([10])).all()

@@ -159,6 +159,33 @@ def test_a_task_that_wants_two_annotations_is_open_after_one(
     label_studio.delete_project(number)
 
 
+def test_a_finished_task_can_be_opened_for_another_annotator(
+    label_studio: LabelStudio, colleague: LabelStudio, project: int
+) -> None:
+    done, new = add_tasks(label_studio, project, 2)
+    label_studio.annotate(done, GOOD)
+    before = state_of(label_studio, project, done)
+    label_studio.update_task(done, overlap=2, is_labeled=False)
+    opened = state_of(label_studio, project, done)
+    assert opened["is_labeled"] is False
+    assert opened["updated_at"] > before["updated_at"]
+    assert label_studio.counts(project).finished == 0
+    predictions = [
+        {"task": done, "model_version": "v1", "score": 0.1, "result": []},
+        {"task": new, "model_version": "v1", "score": 0.5, "result": []},
+    ]
+    label_studio.import_predictions(project, predictions)
+    label_studio.update_project(project, model_version="v1", sampling="Uncertainty sampling")
+    mine, theirs = label_studio.next_task(project), colleague.next_task(project)
+    assert mine is not None
+    assert theirs is not None
+    assert (mine["id"], theirs["id"]) == (new, done)
+    colleague.annotate(done, BAD)
+    assert state_of(label_studio, project, done)["is_labeled"] is True
+    label_studio.update_task(done, overlap=1, is_labeled=True)
+    assert state_of(label_studio, project, done)["is_labeled"] is True
+
+
 def test_imported_annotations_count_as_ground_truth(label_studio: LabelStudio, project: int) -> None:
     label_studio.import_tasks(project, [{"data": {"text": "t"}, "annotations": [{"result": GOOD}]}])
     page = next(label_studio.iter_tasks(project, include=["is_labeled"], with_annotations=True))

@@ -154,12 +154,14 @@ def test_many_names_are_told_apart():
 
 
 def test_labels_are_as_cvat_wants_them():
-    labels = Labels([("  a   b ", ""), ("c", "#00ff00"), ("d", "green")])
+    labels = Labels([("  a b ", ""), ("c", "#00ff00"), ("d", "green")])
     long = "x" * 70
     names = [labels.name(label)[0] for label in ("a b", long, long + "y", "bad\x00", "")]
     assert len({*names, "c", "d"}) == 7
     assert all(0 < len(name) <= 64 for name in names)
-    assert labels.name("  a   b ") == ("a b", "")
+    assert labels.name("  a b ") == ("a b", "blanks of the label trimmed")
+    assert labels.name("c  d") == ("c  d", "")
+    assert labels.name("c\nd") == ("c d", "blanks of the label trimmed")
     assert labels.name("a b")[1].startswith("label renamed")
     assert labels.name(long)[1] == "label cut to 64 characters"
     assert labels.name("bad\x00") == (
@@ -181,7 +183,9 @@ def test_characters_that_would_break_the_document_are_replaced_and_told(tmp_path
     assert element.get("label") == "<car & 'b'>"
     assert element.find("attribute").text == 'a\ufffdb\ufffd <&> "q"\nline'
     assert root.find("image").get("name") == 'q"<é>.jpg'
-    assert [how for (_, how) in report.changed] == ["attribute had characters that XML cannot hold"]
+    assert [how for (_, how) in report.changed] == [
+        "attribute had characters that XML cannot hold; blanks of the label trimmed"
+    ]
 
 
 def test_answers_become_tags_and_come_back(tmp_path):

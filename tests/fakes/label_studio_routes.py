@@ -134,8 +134,10 @@ def _action(world: World, request: Request, _: list[int]) -> Answer:
 
 def _change_task(world: World, request: Request, numbers: list[int]) -> Answer:
     task = world.get("tasks", numbers[0])
-    task.update({name: value for name, value in request.body.items() if name in ("data", "meta")})
+    task.update({name: value for name, value in request.body.items() if name in ("data", "meta", "overlap")})
     world.touch(numbers[0])
+    # Label Studio takes it as it is told, and counts anew with the next annotation.
+    task["is_labeled"] = request.body.get("is_labeled", task["is_labeled"])
     return Answer(200, whole(world, task))
 
 

@@ -100,6 +100,13 @@ def test_the_tests_mirror_the_rooms_of_the_backend() -> None:
     assert tested == rooms
 
 
+def test_no_log_line_holds_the_words_of_an_error_that_nobody_expected() -> None:
+    """They may quote a task: `backend.log_context.log_fault` logs kind and place instead."""
+    telling = (".exception(", "exc_info=", "print_exc", "format_exc(")
+    found = [path for path in ROOT.glob("backend/**/*.py") if any(t in path.read_text() for t in telling)]
+    assert found == []
+
+
 @pytest.mark.parametrize("package", ["backend", "clean_al", "exporters"])
 def test_nothing_is_pickled(package: str) -> None:
     for path in sorted((ROOT / package).rglob("*.py")):

@@ -13,6 +13,7 @@ import numpy as np
 from backend.learning.answers import Answer, Guess, majority
 from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import How, Learned
+from backend.learning.measures import ACCURACY, Measure
 from backend.learning.tasks import Tasks
 
 
@@ -30,10 +31,12 @@ class Control(ABC):
     ----------
     LEARNS : what is learned of it, for people to read
     SHOWS : whether a guess is ever shown to an annotator
+    MEASURE : how good guesses are, where no sampler has learned them
     """
 
     LEARNS: ClassVar[str]
     SHOWS: ClassVar[bool] = True
+    MEASURE: ClassVar[Measure] = ACCURACY
 
     tag: ControlTag
 

@@ -14,6 +14,7 @@ from backend.learning.controls.base import Control
 from backend.learning.controls.whole_task import why_not_the_whole_task
 from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import Amount, How, Learned
+from backend.learning.measures import ERROR
 from backend.learning.tasks import Tasks
 
 # Different numbers that are counted one by one; of more, only how many lie in each quarter of their range.
@@ -24,6 +25,7 @@ class Number(Control):
     """A `<Number>` control; answers are floats between its `min` and `max`, where it has these."""
 
     LEARNS = "the number, by ridge regression"
+    MEASURE = ERROR
 
     @staticmethod
     def takes(tag: ControlTag) -> bool:

@@ -13,6 +13,7 @@ from backend.learning.controls.base import Control
 from backend.learning.labeling_config import ControlTag
 from backend.learning.learned import How, Learned
 from backend.learning.learned.spans_in import SpansIn
+from backend.learning.measures import F1
 from backend.learning.shown_text import KINDS, Place, ShownText
 from backend.learning.tasks import Tasks
 
@@ -26,6 +27,7 @@ class Spans(Control):
     """
 
     LEARNS = "the labeled spans, by a conditional random field over the words"
+    MEASURE = F1
 
     @staticmethod
     def takes(tag: ControlTag) -> bool:

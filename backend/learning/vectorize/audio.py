@@ -14,7 +14,7 @@ from scipy.fft import dct
 from backend.learning.vectorize.base import Download, look_up
 from backend.learning.vectorize.containers import container_of, decoded_sound
 from backend.learning.vectorize.described import DescribedVectorizer
-from backend.learning.vectorize.fetching import fetch_each, is_there, missing, no_such
+from backend.learning.vectorize.fetching import ANEW, fetch_each, is_there, missing, no_such
 from backend.learning.vectorize.gaps import Unread
 
 MAX_SECONDS = 120
@@ -60,7 +60,7 @@ def take_sound(content: bytes) -> Any:
         return sound
     samples, rate = sound
     if not len(samples) or rate < 1000:
-        return Unread("the sound is empty")
+        return Unread(f"the sound is empty; {ANEW}")
     return {"sound": describe(np.nan_to_num(samples), rate)}
 
 

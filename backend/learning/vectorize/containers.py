@@ -50,10 +50,12 @@ def decoded_frames(content: bytes, n: int, max_pixels: int) -> list[Any] | Unrea
     try:
         with _opened(content, container) as file:
             if not file.streams.video:
-                return Unread("the video has no pictures that can be read (cut off, or sound alone)")
+                return Unread(
+                    "the video has no pictures that can be read (cut off, or sound alone); put it there anew"
+                )
             stream = file.streams.video[0]
             if stream.width * stream.height > max_pixels:
-                return Unread(f"the video's pictures have more than {max_pixels:,} pixels")
+                return Unread(f"the video's pictures have more than {max_pixels:,} pixels; shrink it")
             # Key frames stand by themselves: a film of hours is looked at in seconds.
             stream.codec_context.skip_frame = "NONKEY"
             frames = list(islice(_pictures(file, stream), MOST_KEY_FRAMES))

@@ -18,6 +18,9 @@ DOWNLOADS_QUEUED = 1000
 # The packages that read media, and the extra that brings each.
 EXTRAS = {"pypdf": "pdf", "soundfile": "audio", "av": "video"}
 
+ANEW = "put it there anew"
+NO_ADDRESS = "the task data hold no address of a file; correct them, or the `value` that names their field"
+
 # How files of other kinds begin, to say what a file is that is not what was expected.
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF"),
@@ -63,11 +66,11 @@ def fetch_one(value: Any, download: Download, take: Callable[[bytes], Any]) -> A
     if isinstance(value, Unread):
         return value
     if not isinstance(value, str) or not value.strip():
-        return NOTHING if value in (None, "", [], {}) else Unread("the task data hold no address of a file")
+        return NOTHING if value in (None, "", [], {}) else Unread(NO_ADDRESS)
     try:
         content = download(value)
     except MediaError as error:
-        return Unread(str(error), error.later)
+        return Unread(str(error), error.later, error.by_hand)
     except LabelStudioUnreachable as error:
         # 500 for one file is an answer about that file; it must not keep the project from going on.
         if error.status != 500:
@@ -75,7 +78,7 @@ def fetch_one(value: Any, download: Download, take: Callable[[bytes], Any]) -> A
         return Unread("Label Studio fails at the file (500)", later=True)
     except LabelStudioError:
         return Unread("Label Studio does not give the file", later=True)
-    return take(content) if content else Unread("the file is empty")
+    return take(content) if content else Unread(f"the file is empty; {ANEW}")
 
 
 def no_such(expected: str, content: bytes) -> Unread:
@@ -85,8 +88,10 @@ def no_such(expected: str, content: bytes) -> Unread:
         return Unread(f"the file is no {expected} but a web page; does it want a login?")
     for beginning, kind in _BEGINNINGS:
         if content.startswith(beginning) and kind.removeprefix("an ").removeprefix("a ") != expected:
-            return Unread(f"the file is no {expected} but {kind}")
-    return Unread(f"the file is no {expected} that can be read (damaged or cut off?)")
+            return Unread(
+                f"the file is no {expected} but {kind}; correct the task data, or the tag that shows it"
+            )
+    return Unread(f"the file is no {expected} that can be read (damaged or cut off?); {ANEW}")
 
 
 def missing(package: str, what: str) -> Unread:

@@ -17,10 +17,13 @@ class Unread:
     ----------
     reason : what is wrong and what would help, in the same words for every task, so that it can be counted
     later : whether the same data may be readable another time, with nothing changed here: a host is down
+    by_hand : whether somebody must mend something elsewhere first, such as connect a storage; a project of
+        which nothing else can be read does not wait for that
     """
 
     reason: str
     later: bool = False
+    by_hand: bool = False
 
 
 # A value that is empty, or of a kind that says nothing more about itself.
@@ -86,11 +89,18 @@ class Gaps:
         chosen = [0, *(bool(unread.reason) and (unread.later or not later) for unread in self.reasons)]
         return np.asarray(np.array(chosen, dtype=bool)[self.codes].any(axis=1))
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether some value is unread for a reason that may pass by itself."""
+        passing = [0, *(unread.later and not unread.by_hand for unread in self.reasons)]
+        return bool(np.array(passing, dtype=bool)[self.codes].any())
+
     def to_json(self) -> list[list[Any]]:
         """Return the reasons as JSON; the codes are an array of their own."""
-        return [[unread.reason, unread.later] for unread in self.reasons]
+        return [[unread.reason, unread.later, unread.by_hand] for unread in self.reasons]
 
     @classmethod
     def from_json(cls, codes: np.ndarray, reasons: Iterable[Sequence[Any]]) -> Self:
         """Return the gaps that gave `reasons`."""
-        return cls(codes, tuple(Unread(str(reason), bool(later)) for reason, later in reasons))
+        # What was kept before there was the third has two.
+        return cls(codes, tuple(Unread(str(reason), *map(bool, flags)) for reason, *flags in reasons))

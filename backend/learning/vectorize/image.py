@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from backend.learning.vectorize.base import Download, Features, ObjectTag, State, Vectorizer, look_up_each
-from backend.learning.vectorize.fetching import fetch_lists, no_such
+from backend.learning.vectorize.fetching import ANEW, fetch_lists, no_such
 from backend.learning.vectorize.gaps import NOTHING, Unread
 from clean_al.encoders.pictures import read_picture
 
@@ -157,14 +157,14 @@ def take_picture(content: bytes) -> Any:
     if small is not None:
         return small
     if content[:500].lstrip().startswith(b"<svg") or b"<svg" in content[:500]:
-        return Unread("SVG images are not read")
+        return Unread("SVG images are not read; add them as PNG or JPEG")
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
-                return Unread(f"the image has more than {MAX_PIXELS:,} pixels")
+                return Unread(f"the image has more than {MAX_PIXELS:,} pixels; shrink it")
     except Exception:  # noqa: BLE001  any decoder may fail in its own way on a damaged file
         return no_such("image", content)
-    return Unread("the image is damaged or cut off")
+    return Unread(f"the image is damaged or cut off; {ANEW}")
 
 
 def thumbnail(value: Any) -> np.ndarray | None:

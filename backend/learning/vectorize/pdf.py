@@ -43,7 +43,7 @@ def take_pdf(content: bytes) -> Any:
     try:
         text = _text_of(content)
     except Exception:  # noqa: BLE001  a damaged file fails in any way
-        return Unread("the PDF is damaged, cut off, or locked with a password")
+        return Unread("the PDF is damaged, cut off, or locked with a password; put it there anew")
     if not text.strip():
         return Unread("the PDF has no text (scanned pages?); put its text into the task data, with a <Text>")
     return text

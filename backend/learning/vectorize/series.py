@@ -95,19 +95,25 @@ def take_series(content: bytes, how: Mapping[str, str]) -> Any:
             return _described(_columns(json.loads(text)), how)
         return _described(_csv_columns(text, how.get("sep", ",").replace("\\t", "\t")), how)
     except (ValueError, csv.Error, RecursionError):
-        return Unread("the time series is neither CSV nor JSON that can be read (cut off?)")
+        return Unread(
+            "the time series is neither CSV nor JSON that can be read (cut off?); put it there anew"
+        )
 
 
 def _described(columns: Mapping[str, Any], how: Mapping[str, str]) -> Any:
     time = how.get("timeColumn", "")
     if time and time not in columns and columns:
-        return Unread(f"the time series has no column {time!r}, which `timeColumn` names")
+        return Unread(
+            f"the time series has no column {time!r}, which `timeColumn` names; correct the one or the other"
+        )
     found: dict[str, np.ndarray] = {}
     for name, column in columns.items():
         points = _numbers(column) if name != time else None
         if points is not None and len(found) < MOST_CHANNELS:
             found[name] = describe(points)
-    return found or Unread("the time series has no column of numbers")
+    return found or Unread(
+        "the time series has no column of numbers; is `sep` right, which parts its columns?"
+    )
 
 
 def _numbers(column: Any) -> np.ndarray | None:

@@ -10,12 +10,14 @@ from typing import Any
 
 from backend.label_studio.records import Annotation
 from backend.learning.accuracy import Accuracy
+from backend.log_context import log_fault
 from backend.loop.insights.annotators import annotators_of
 from backend.loop.insights.head import head_of
 from backend.loop.insights.held_out import Question, held_out
 from backend.loop.insights.opinions import name_of, opinions_on
 from backend.loop.insights.quality import confusion_of, quality_of
-from backend.loop.insights.savings import savings_of
+from backend.loop.insights.savings import random_curve, saved_labels, savings_of
+from backend.loop.insights.second_opinions import doubts_of_new, second_opinions
 from backend.loop.insights.stop import FINISHED, advice_on
 from backend.loop.insights.suspects import ranked, suspects_of
 from backend.loop.learn import Lesson
@@ -29,10 +31,12 @@ from backend.store.insight import (
     LabelCount,
     LabelQuality,
     SavedLabels,
+    SecondOpinion,
     StopAdvice,
     Suspect,
 )
 from backend.store.models import Published
+from clean_al.savings import LabelSavings
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +80,18 @@ class View:
             found.append(Question(control, dict(opinions_on(control, self.annotated)), held))
         return found
 
+    @cached_property
+    def suspects(self) -> list[Suspect]:
+        """The likely wrong labels, the likeliest first."""
+        if self.afresh:
+            return ranked([s for question in self.questions for s in suspects_of(question)])
+        return [s for s in self.last.suspects if _stands(s, self)]
+
+    @cached_property
+    def saved(self) -> LabelSavings | None:
+        """How many labels were saved against a random order, and what that would have reached."""
+        return savings_of(self.lesson, self.accuracy) if self.lesson is not None else None
+
     @property
     def accuracy(self) -> Accuracy:
         """That of the first question."""
@@ -90,9 +106,9 @@ def gather(view: View) -> Insight:
         try:
             made = make(view)
             found[name] = tuple(made) if isinstance(made, list) else made
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # An estimator of a user's own, a label nobody thought of: the order is served, no round fails.
-            logger.exception("project %s: %s", view.situation.project["id"], name)
+            log_fault(logger, error, "project %s: %s", view.situation.project["id"], name)
             problems.append(f"{TITLES[name]} could not be worked out: {type(error).__name__}")
     target = view.situation.options.target_accuracy
     return replace(view.last, **found, target=target, problems=tuple(problems))
@@ -100,9 +116,11 @@ def gather(view: View) -> Insight:
 
 def _curve(view: View) -> list[CurvePoint]:
     """Every estimate of the first question's accuracy, at its number of labels."""
+    # A project may be older than this file: then its first curve is made of the reports that there are.
     before = list(view.last.curve) or [p for report in view.history if (p := _point(report)) is not None]
     now = _point({"accuracy": vars(view.accuracy), "ended_at": view.now})
     points = {point.labels: point for point in before}
+    # The same estimate again keeps the time at which it was first made.
     if now is not None and (now.labels not in points or points[now.labels].accuracy != now.accuracy):
         points[now.labels] = now
     return [points[labels] for labels in sorted(points)]
@@ -126,15 +144,26 @@ def _classes(view: View) -> list[LabelCount]:
 
 def _head(view: View) -> list[HeadTask]:
     if view.lesson is None:
-        there = set(view.situation.candidates.tolist())
+        # Nothing was learned: what was said of the last head stands, but for tasks that have left it.
+        there = {*view.situation.candidates.tolist(), *view.published.second}
         return [task for task in view.last.head if task.task in there]
-    return head_of(view.situation, view.lesson, view.published)
+    again = {one.task: one.why for one in view.last.second_opinions}
+    return head_of(view.situation, view.lesson, view.published, again)
 
 
 def _suspects(view: View) -> list[Suspect]:
-    if view.afresh:
-        return ranked([s for question in view.questions for s in suspects_of(question)])
-    return [s for s in view.last.suspects if _stands(s, view)]
+    return view.suspects
+
+
+def _second_opinions(view: View) -> list[SecondOpinion]:
+    if not view.afresh or view.lesson is None:
+        wanted = {suspect.task for suspect in view.suspects}
+        return [one for one in view.last.second_opinions if one.task in wanted]
+    limit = view.situation.opinions
+    if limit < 2:
+        return []
+    doubts = doubts_of_new(view.situation, view.lesson, view.accuracies)
+    return second_opinions(view.suspects, view.annotated, limit, doubts)
 
 
 def _stands(suspect: Suspect, view: View) -> bool:
@@ -168,12 +197,18 @@ def _annotators(view: View) -> list[AnnotatorRecord]:
     found = annotators_of(view.annotated, view.questions)
     if view.afresh:
         return found
+    # Counts are made anew each time; what takes models that have not seen a label is not.
     known = {record.id: record.agreement_with_model for record in view.last.annotators}
     return [replace(record, agreement_with_model=known.get(record.id)) for record in found]
 
 
 def _savings(view: View) -> SavedLabels | None:
-    return savings_of(view.lesson, view.accuracy) if view.afresh and view.lesson else view.last.savings
+    return saved_labels(view.saved) if view.afresh and view.lesson else view.last.savings
+
+
+def _random(view: View) -> list[CurvePoint]:
+    known = view.afresh and view.lesson is not None
+    return random_curve(view.saved, _curve(view)) if known else list(view.last.random)
 
 
 def _stop(view: View) -> StopAdvice:
@@ -192,8 +227,10 @@ PARTS: dict[str, Callable[[View], Any]] = {
     "per_label": _per_label,
     "confusion": _confusion,
     "suspects": _suspects,
+    "second_opinions": _second_opinions,
     "annotators": _annotators,
     "savings": _savings,
+    "random": _random,
 }
 TITLES = {
     "head": "the queue's first tasks",
@@ -203,6 +240,8 @@ TITLES = {
     "per_label": "the accuracy by label",
     "confusion": "which labels are confused",
     "suspects": "the list of likely wrong labels",
+    "second_opinions": "which labels another annotator should look at",
     "annotators": "the annotators' agreement",
     "savings": "how many labels were saved",
+    "random": "what random labeling would have reached",
 }

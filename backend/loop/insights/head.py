@@ -28,22 +28,32 @@ WORDS = {"text": as_text, "html": without_markup, "paragraphs": as_text}
 AUDIT = "drawn at random, to measure how good the model is"
 TYPICAL = "typical of the tasks, and unlike those before it"
 NEW_REGION = "unlike the tasks labeled so far"
+AGAIN = "second opinion: the label that it has may be wrong"
 UNREADABLE = "cannot be read, so it comes last"
 
 
-def head_of(situation: Situation, lesson: Lesson, published: Published) -> list[HeadTask]:
-    """Return the queue's first tasks with what they show, what is guessed, and why they were chosen."""
+def head_of(
+    situation: Situation, lesson: Lesson, published: Published, again: Mapping[int, str]
+) -> list[HeadTask]:
+    """Return the queue's first tasks with what they show, what is guessed, and why they were chosen.
+
+    Parameters
+    ----------
+    again : why each of the labeled tasks among them is to be labeled once more
+    """
     # Other tasks of the head may be gone from the pool by now, labeled or deleted.
     ids = [task for task in published.head if task in situation.pool][:SHOWN]
     if not ids:
         return []
     tasks = situation.tasks(np.array(ids, dtype=np.int64))
     shown = shown_objects(situation.project["label_config"])
+    second = set(published.second)
     reasons = _Reasons(situation, lesson, tasks, frozenset(published.audit))
     found = []
     for row, (task, data) in enumerate(zip(ids, tasks.data, strict=True)):
         text, kind = _shown(shown, data)
         why, guess, confidence = reasons.of(row)
+        why = again.get(task, AGAIN) if task in second else why
         found.append(HeadTask(task, why, guess, confidence, text, kind))
     return found
 

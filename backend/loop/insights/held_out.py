@@ -66,6 +66,7 @@ def held_out(given: Given, learned: Learned | None) -> HeldOut | None:
         return None
     control, k = given.control, len(learned.columns)
     several = labeled.multilabel
+    # Of a set each label is a column, and is named as the set of it alone.
     answers = [frozenset((column,)) for column in learned.columns] if several else learned.columns
     return HeldOut(
         control=control,

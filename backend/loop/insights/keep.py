@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.learning.accuracy import Accuracy
+from backend.log_context import log_fault
 from backend.loop.insights.gather import View, gather
 from backend.loop.learn import Lesson
 from backend.loop.situation import Situation
@@ -48,12 +49,13 @@ def keep_insight(
             afresh=lesson is not None and (anew or _has_changed(last, situation, before, accuracies)),
         )
         insight = gather(view)
+        # Pages read the file again whenever it is another one.
         if insight != last:
             save_insight(folder, insight)
         return insight
-    except Exception:
+    except Exception as error:  # noqa: BLE001
         # The order is served; a full disk or a stranger's folder here is no reason to serve it again.
-        logger.exception("project %s: what is known of it could not be kept", situation.project["id"])
+        log_fault(logger, error, "project %s: what is known could not be kept", situation.project["id"])
         return None
 
 

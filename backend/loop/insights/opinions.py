@@ -20,6 +20,7 @@ class Opinion:
     @property
     def who(self) -> str:
         """The annotator, for people to read."""
+        # By number: names are Label Studio's to show, to those who may see them.
         return "an annotator" if self.annotation.by is None else f"annotator {self.annotation.by}"
 
 

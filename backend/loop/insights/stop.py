@@ -82,7 +82,7 @@ def _advice(
 def _on_target(accuracy: Accuracy, gain: ExpectedGain | None, target: float) -> StopAdvice:
     if accuracy.value is None or accuracy.low is None:
         return StopAdvice("not known yet", f"accuracy is not known yet: {accuracy.unknown_because}")
-    at_least = f"accuracy is at least {accuracy.low:.1%}, {target:.1%} is the target"
+    at_least = f"{accuracy.measure} is at least {accuracy.low:.1%}, {target:.1%} is the target"
     if accuracy.low >= target:
         return StopAdvice("stop", f"you can stop: {at_least}")
     return StopAdvice("go on", at_least + (f"; {_told(gain)}" if gain is not None else ""))

@@ -49,7 +49,8 @@ def option_fields(
     for name, option in ProjectOptions.model_fields.items():
         value = _written(stored.get(name))
         default = _written(option.get_default())
-        went_by = _written(used.get(name)) if name in used else default
+        # Before the first round nothing was used; one that does not name an option went by its default.
+        went_by = _written(used.get(name)) if name in used else default if used else value
         shown = value if filled_in is None else filled_in.get(name, "")
         yield OptionField(
             name, shown, default, went_by if went_by != (value or default) else "", CHOICES.get(name, ())

@@ -68,6 +68,7 @@ def project_page(project_id: int, *, done: str | None = None, refusal: Refusal |
         project=facts.status,
         insight=facts.insight,
         charts=charts(facts),
+        random={point.labels: point for point in facts.insight.random},
         options=list(option_fields(facts.options, facts.used_options, refusal.options if refusal else None)),
         formats={name: form.title for name, form in exporters.FORMATS.items()},
         pictures=PICTURES,
@@ -80,10 +81,11 @@ def project_page(project_id: int, *, done: str | None = None, refusal: Refusal |
 
 def charts(facts: ProjectFacts) -> list[tuple[str, Any]]:
     """Return the learning curve drawn for wide and for narrow windows; nothing without a point."""
-    if not facts.insight.curve:
+    known, measure = facts.insight, facts.status.accuracy.measure
+    if not known.curve:
         return []
     return [
         # The style sheet shows one of the two: scaled to a phone, the wide one could not be read.
-        (name, draw(facts.insight.curve, facts.marks, *size, facts.insight.target))
+        (name, draw(known.curve, facts.marks, *size, known.target, measure, known.random))
         for name, size in (("wide", WIDE), ("narrow", NARROW))
     ]

@@ -287,7 +287,8 @@ class TestOtherHosts:
         ("status", "words", "later"),
         [
             (404, "no such file", False),
-            (403, "wants a login", True),
+            (401, "wants a login or a signed link; sign the links in the task data, or connect", False),
+            (403, "wants a login", False),
             (500, "answers 500", True),
             (418, "answers 418", False),
         ],
@@ -340,7 +341,7 @@ class TestOtherHosts:
         with MediaServer(certificate(tmp_path, "cdn.example")) as server:
             server.files["/a.png"] = Served(PICTURE)
             hosts = f"cdn.example:{server.port}=127.0.0.1,evil.example:{server.port}=127.0.0.1"
-            with pytest.raises(MediaError, match="certificate is not trusted"):
+            with pytest.raises(MediaError, match="not trusted; set REQUESTS_CA_BUNDLE"):
                 fetching(hosts)(f"https://cdn.example:{server.port}/a.png")
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "cert.pem"))
             assert fetching(hosts)(f"https://cdn.example:{server.port}/a.png") == PICTURE
@@ -385,8 +386,12 @@ class TestLabelStudiosFiles:
     ) -> None:
         fetch = fetching()
         for i in range(20):
-            with pytest.raises(MediaError, match=r"no storage of the project leads to s3://notes; connect"):
+            with pytest.raises(
+                MediaError, match=r"no storage of the project leads to s3://notes; connect"
+            ) as caught:
                 fetch(f"s3://notes/doc_{i}.txt")
+            assert caught.value.later
+            assert caught.value.by_hand, "no time alone will connect it"
         assert len(fake.seen("GET", "/projects/7/resolve/")) == breaker.FAILURES
 
     def test_a_presigned_link_of_label_studio_is_followed_without_our_token(

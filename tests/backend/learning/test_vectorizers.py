@@ -205,6 +205,16 @@ class TestGaps:
         assert self.gaps().with_reason(later=True).tolist() == [True, True, False, False]
         assert self.gaps().rows(np.array([1, 2])).with_reason(later=False).tolist() == [True, False]
 
+    def test_what_somebody_must_mend_does_not_pass_by_itself(self) -> None:
+        stored, down = Unread("connect it", later=True, by_hand=True), Unread("down", later=True)
+        for reasons, passes in (([stored, self.B], False), ([stored, down], True)):
+            gaps = Gaps.of([reasons], [np.array([False, False])])
+            assert gaps.may_pass is passes
+            assert Gaps.from_json(gaps.codes, gaps.to_json()).may_pass is passes
+            assert gaps.rows(np.array([0])).may_pass is False
+        kept_before = [["connect it", True], ["gone", False]]
+        assert Gaps.from_json(np.array([[1], [2]]), kept_before).may_pass
+
     def test_groups_join_and_json_gives_the_same(self) -> None:
         other = Gaps.of([[self.B], [self.A]], [np.array([False]), np.array([False])])
         both = Gaps.concatenate([self.gaps(), other])

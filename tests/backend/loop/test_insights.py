@@ -63,6 +63,9 @@ def test_a_round_with_a_model_knows_curve_quality_annotators_and_reasons(loop: L
     assert all(task.why.startswith(("unsure between", "unlike", "drawn")) for task in found.head)
     assert all(task.guess in ("cats", "money", "conflict") for task in found.head)
     assert found.savings is not None
+    assert found.random[-1].labels == 70
+    assert all(p.low <= p.accuracy <= p.high for p in found.random)
+    assert [p.labels for p in found.random] == sorted({p.labels for p in found.random})
     assert found.stop.verdict == "not known yet"
     assert "150" in found.stop.reason
 

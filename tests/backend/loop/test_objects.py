@@ -246,11 +246,11 @@ class TestOtherHosts:
         limit = services.settings.max_media
         assert set(notes) >= {
             "7 tasks have no readable image; they come last",
-            "1 task: the image is damaged or cut off",
-            "1 task: the file is no image but a PDF",
+            "1 task: the image is damaged or cut off; put it there anew",
+            "1 task: the file is no image but a PDF; correct the task data, or the tag that shows it",
             "1 task: the file is no image but a web page; does it want a login?",
-            "1 task: the file is empty",
-            "1 task: SVG images are not read",
+            "1 task: the file is empty; put it there anew",
+            "1 task: SVG images are not read; add them as PNG or JPEG",
             f"1 task: the file is larger than {limit} bytes; CLEAN_AL_MAX_MEDIA allows more",
             "1 task: Label Studio has no such file",
         }
@@ -261,9 +261,9 @@ class TestOtherHosts:
     ) -> None:
         data = [{"url": f"s3://notes/doc_{n:04}.txt"} for n in range(8)]
         project = project_of(label_studio, '<Text name="t" value="$url" valueType="url"/>', data, labeled=4)
-        notes = do_round(project).notes
-        assert any("no storage of the project leads to s3://notes; connect it" in note for note in notes)
-        assert any(note.startswith("8 tasks") for note in notes)
+        with pytest.raises(ProjectNotOrderable) as caught:
+            do_round(project)
+        assert "8 tasks: no storage of the project leads to s3://notes; connect it" in str(caught.value)
 
 
 def test_numeric_fields_beside_a_text_are_no_features(

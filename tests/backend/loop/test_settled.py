@@ -14,6 +14,7 @@ from backend.loop.poller import Poller
 from backend.loop.publish import SAMPLING
 from backend.loop.worker import look_again
 from backend.project.connect import connect
+from backend.project.control import round_now
 from backend.project.overview import project_status
 from backend.services import Services
 from tests.backend.label_studio.media_servers import MediaServer, Served
@@ -110,3 +111,45 @@ def test_media_on_a_host_that_is_not_allowed_settle_the_project_and_the_setting_
         assert project_of(fake, served)["sampling"] == SAMPLING
         look_again(allowed)
         assert len(services.redis.keys("rq:job:*")) == asked + 1, "once is enough"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_media_that_want_a_login_settle_the_project_and_retrain_looks_again(
+    fake: FakeLabelStudio, services: Services, label_studio: LabelStudio, served: int, status: int
+) -> None:
+    label_studio.update_project(served, label_config=PICTURES)
+    with MediaServer() as server:
+        world = with_hosts(services, server.entry)
+        for number, task in enumerate(fake.world.tasks.values()):
+            server.files[f"/{number}.png"] = Served(status=status)
+            address = f"{server.entry}/{number}.png"
+            task |= {"data": {"image": address}, "updated_at": "2090-01-01T00:00:00.000000Z"}
+        assert perform_round(served, world) == "cannot be ordered"
+        assert project_of(fake, served)["sampling"] == "Uniform sampling"
+        said = str(project_status(services.store, served).problem)
+        assert f"refuses the file ({status}): it wants a login or a signed link; sign the links" in said
+        assert f"`clean-al retrain {served}` looks again" in said
+        asked, jobs = len(server.asked), len(services.redis.keys("rq:job:*"))
+        Poller(world).tick()
+        assert (len(server.asked), len(services.redis.keys("rq:job:*"))) == (asked, jobs)
+        for number in range(8):
+            server.files[f"/{number}.png"] = Served(picture(20 * number))
+        round_now(world, served)
+        assert perform_round(served, world) == "published"
+        assert project_of(fake, served)["sampling"] == SAMPLING
+
+
+def test_a_storage_that_nobody_has_connected_settles_the_project_until_it_is(
+    fake: FakeLabelStudio, services: Services, label_studio: LabelStudio, served: int
+) -> None:
+    label_studio.update_project(served, label_config=PICTURES)
+    for number, task in enumerate(fake.world.tasks.values()):
+        data = {"image": f"s3://notes/{number}.png"}
+        task |= {"data": data, "updated_at": "2090-01-01T00:00:00.000000Z"}
+    assert perform_round(served, services) == "cannot be ordered"
+    assert project_of(fake, served)["sampling"] == "Uniform sampling"
+    said = str(project_status(services.store, served).problem)
+    assert "8 tasks: no storage of the project leads to s3://notes; connect it in Label Studio" in said
+    fake.world.files[f"/projects/{served}/resolve/"] = picture(90)
+    round_now(services, served)
+    assert perform_round(served, services) == "published"

@@ -176,8 +176,14 @@ class TestRollback:
     def test_the_model_before_is_served_again_under_a_name_of_its_own(
         self, services: Services, label_studio: FullLabelStudio, project_id: int, versions: list[str]
     ) -> None:
+        progress = ProgressFile(services.store.folder(project_id))
+        before = progress.read().report
         control.roll_back_to(services, project_id)
         assert perform_round(project_id, services) == "rolled back"
+        after = progress.read().report
+        for name in ("options", "skipped", "candidates", "labels"):
+            assert after[name] == before[name], name
+        assert before["options"]["batch_size"] == 20
         published = services.store.published(project_id)
         assert published is not None
         assert published.version > versions[0]

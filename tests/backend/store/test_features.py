@@ -34,12 +34,17 @@ class Project:
         return [[self.unread.get(int(i), self.value(int(i))) for i in ids]]
 
     def refresh(
-        self, folder: Path, inputs: tuple[InputSpec, ...] | None = None, means: str = ""
+        self,
+        folder: Path,
+        inputs: tuple[InputSpec, ...] | None = None,
+        means: str = "",
+        *,
+        anew: bool = False,
     ) -> PoolFeatures:
         ids = np.array(sorted(self.versions), dtype=np.int64)
         versions = np.array([self.versions[int(i)] for i in ids], dtype=np.int64)
         inputs = inputs or (NUMBERS if self.kind == "numbers" else TEXT)
-        return FeatureStore(folder).refresh(inputs, ids, versions, self.values, 0, means)
+        return FeatureStore(folder).refresh(inputs, ids, versions, self.values, 0, means, anew=anew)
 
 
 def rows(pool: PoolFeatures) -> np.ndarray:
@@ -270,6 +275,14 @@ class TestWhatCouldNotBeRead:
         project.unread |= {21: self.gone, 22: Unread("another reason")}
         pool = project.refresh(tmp_path)
         assert self.counts(pool) == {self.down.reason: 2, self.gone.reason: 2, "another reason": 1}
+
+    def test_whatever_the_reason_it_is_tried_again_when_that_is_asked_for(
+        self, tmp_path: Path, project: Project
+    ) -> None:
+        project.refresh(tmp_path)
+        project.unread = {}
+        assert self.counts(project.refresh(tmp_path)) != {}
+        assert self.counts(project.refresh(tmp_path, anew=True)) == {}
 
     def test_a_passing_reason_is_tried_again_after_a_while(
         self, tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch

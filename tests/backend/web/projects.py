@@ -30,6 +30,16 @@ from backend.store.snapshot_file import SnapshotFile
 from backend.store.titles import note_title
 
 KNOWN = Accuracy(0.912, 0.881, 0.943, audit_labels=41, at_labels=402, at_tasks=900, unknown_because=None)
+F1 = Accuracy(0.812, 0.74, 0.866, audit_labels=41, at_labels=402, unknown_because=None, measure="F1")
+ERROR = Accuracy(
+    audit_labels=41,
+    at_labels=402,
+    unknown_because=None,
+    measure="error",
+    error=2.4375,
+    error_low=2.01,
+    error_high=3.2,
+)
 OLD, NEW = "clean-al-000001-aaaaaa", "clean-al-000002-bbbbbb"
 INSIGHT = Insight(
     curve=(
@@ -38,6 +48,7 @@ INSIGHT = Insight(
     ),
     stop=StopAdvice("stop", "another 100 labels would gain 0.4 points"),
     savings=SavedLabels(534, 305, 839),
+    random=(CurvePoint(100, 0.66, 0.55, 0.75), CurvePoint(402, 0.84, 0.79, 0.88)),
     per_label=(LabelQuality("cats", 0.95, 0.87, 1.0, 0.84, 0.75, 0.89, 20),),
     confusion=(ConfusedPair("cats", "money", 7),),
     suspects=(Suspect(11, "cats", "money", 0.97, "near-copies are labeled otherwise"),),

@@ -20,6 +20,7 @@ from backend.store.models import ModelStore
 from backend.store.progress import ProgressFile
 from backend.web.state import web_state
 from tests.backend.web.conftest import WITH_SECRET
+from tests.backend.web.projects import ERROR
 
 
 def samples(client):
@@ -93,6 +94,17 @@ def test_accuracy_is_a_gauge_per_project_and_absent_while_not_known(app_for, set
         ("clean_al_project_accuracy_low", ("3",)): 0.85,
         ("clean_al_project_accuracy_high", ("3",)): 0.95,
     }
+
+
+def test_the_error_of_numbers_is_no_accuracy(app_for, settings_for):
+    app = app_for()
+    store = ModelStore(settings_for().model_dir)
+    ProgressFile(store.folder(3)).succeed({"labels": 410, "accuracy": asdict(ERROR)}, {})
+    write_json(store.folder(3) / "connection.json", {})
+    got = samples(app.test_client())
+    assert got["clean_al_project_error", ("3",)] == 2.4375
+    assert got["clean_al_project_error_low", ("3",)] == 2.01
+    assert ("clean_al_project_accuracy", ("3",)) not in got
 
 
 def test_advice_savings_suspects_and_each_label_are_gauges(app_for, settings_for):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from backend.web.watch import Look, QueueWatch
 
 from .conftest import Marker, TextLengthPredictor, basic
 from .pages import client_of, get
-from .projects import make_project
+from .projects import ERROR, F1, make_project
 from .servers import wait_until
 
 
@@ -45,6 +46,15 @@ def test_it_shows_title_state_labels_accuracy_and_last_round(tmp_path: Path) -> 
 def test_an_accuracy_that_is_not_known_is_said_to_be_so(tmp_path: Path) -> None:
     make_project(tmp_path, accuracy={})
     assert "not known yet" in get(client_of(tmp_path)).text
+
+
+def test_spans_show_their_f1_and_numbers_by_how_much_they_are_off(tmp_path: Path) -> None:
+    make_project(tmp_path, 3, accuracy=asdict(F1))
+    make_project(tmp_path, 4, accuracy=asdict(ERROR))
+    text = get(client_of(tmp_path)).text
+    assert "F1 81 %" in " ".join(text.split())
+    assert "off by 2.44" in text
+    assert "2.01 to 3.2" in text
 
 
 def test_without_a_project_it_says_how_to_begin(tmp_path: Path) -> None:

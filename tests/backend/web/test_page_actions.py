@@ -16,6 +16,7 @@ from backend.store.connection import is_connected
 from backend.store.wishes import is_paused, wished_rollback
 from backend.web import create_app
 from backend.web.pages.forms import DAY, form_token
+from backend.web.pages.option_fields import option_fields
 from tests.backend.samples import chosen
 from tests.client import FullLabelStudio
 from tests.fakes.label_studio import FakeLabelStudio
@@ -277,3 +278,16 @@ class TestDownloads:
         elsewhere = {"Sec-Fetch-Site": "cross-site"}
         answer = client_of(tmp_path).get("/dashboard/3/export/cvat", base_url=BASE, headers=elsewhere)
         assert answer.status_code == 403
+
+
+class TestOptionFields:
+    def used(self, stored: dict[str, Any], used: dict[str, Any]) -> str:
+        return next(field.used for field in option_fields(stored, used) if field.name == "batch_size")
+
+    def test_what_the_last_round_used_is_said_where_it_is_something_else(self) -> None:
+        assert self.used({"batch_size": 30}, {"batch_size": 20}) == "20"
+        assert self.used({"batch_size": 30}, {"batch_size": 30}) == ""
+        assert self.used({"batch_size": 30}, {"queue_size": 100}) == "20"
+
+    def test_of_a_round_that_is_yet_to_come_nothing_is_said(self) -> None:
+        assert self.used({"batch_size": 30}, {}) == ""

@@ -66,7 +66,7 @@ def test_no_secret_and_no_task_text_is_logged_at_debug(app_for, marker, predicto
     marker.down = True
     client.post("/webhook", json=event, headers=WITH_SECRET)
     logged = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
-    assert "failed with RuntimeError" in logged
+    assert "failed: RuntimeError" in logged
     assert [sentinel for sentinel in SENTINELS if sentinel in logged] == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from backend.store.queue_note import QueueNote
 from backend.web.pages.curve import draw, sentence
 
 from .pages import client_of, get
-from .projects import INSIGHT, NEW, OLD, keep_tasks, make_project, report
+from .projects import ERROR, F1, INSIGHT, NEW, OLD, keep_tasks, make_project, report
 
 
 def test_it_says_all_that_is_known(tmp_path: Path) -> None:
@@ -63,6 +63,15 @@ def test_without_anything_each_part_says_why(tmp_path: Path) -> None:
         "No round has published anything yet",
     ):
         assert words in text, words
+
+
+def test_the_measure_of_spans_and_of_numbers_goes_by_its_name(tmp_path: Path) -> None:
+    make_project(tmp_path, accuracy=asdict(F1))
+    text = " ".join(get(client_of(tmp_path), "/3").text.split())
+    assert "F1 of the spans 81.2 %" in text
+    assert "Estimated F1 rose" in text
+    make_project(tmp_path, accuracy=asdict(ERROR))
+    assert "Mean error 2.44 2.01 to 3.2 at 90" in " ".join(get(client_of(tmp_path), "/3").text.split())
 
 
 def test_links_lead_into_label_studio_as_browsers_find_it(tmp_path: Path) -> None:
@@ -119,6 +128,13 @@ class TestCurve:
             (12.0, "100\u202f%"),
         ]
 
+    def test_the_random_curve_is_drawn_in_the_same_scale_and_no_farther_than_the_axis(self) -> None:
+        far = CurvePoint(10**6, 0.9, 0.8, 1.0)
+        chart = draw(self.POINTS, [], width=44 + 14 + 200, height=166, random=(far, *self.POINTS))
+        assert (chart.random_line, chart.random_band) == (chart.line, chart.band)
+        assert chart.line == draw(self.POINTS, [], width=44 + 14 + 200, height=166).line
+        assert draw(self.POINTS, [], 340, 230).random_line == ""
+
     def test_rounds_are_marked_and_beyond_the_last_point_too(self) -> None:
         chart = draw(self.POINTS, [50, 50, 200], width=44 + 14 + 200, height=166)
         assert chart.rounds == (96.0, 244.0)
@@ -154,7 +170,10 @@ class TestCurve:
             "between 88% and 94%."
         )
         assert sentence(INSIGHT.curve) in page.text
+        assert "In random order 402 labels would have reached 84%, between 79% and 88%." in page.text
         assert "The same as a table" in page.text
+        assert "Random order" in page.text
+        assert "84.0\u202f%" in page.text
         assert all(svg["role"] == "img" for svg in page.all("svg") if "aria-labelledby" in svg)
 
     def test_one_that_falls_is_said_to_fall(self) -> None:
