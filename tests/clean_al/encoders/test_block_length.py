@@ -32,7 +32,7 @@ def test_a_block_that_knows_the_classes_is_made_long_and_one_that_does_not_short
 
 def test_a_number_is_asked_for_as_classes_are():
     value = np.linspace(-1, 1, N)[:, None]
-    block = 0.5 * value.astype(np.float32) + 0.2 * noise(1, 1)
+    block = 0.5 * value.astype(np.float32) + 0.5 * noise(1, 1)
     assert share_by_labels(noise(20, 2), block, value) == max(SHARES)
 
 
