@@ -97,8 +97,9 @@ class Dialogue:
         last = self._place(value.get("end"), value.get("endOffset"))
         span, quoted = _checked(self.text, first, last), value.get("text")
         # Across phrases a browser quotes the names between them as well.
-        is_quoted = isinstance(quoted, str) and quoted.strip() and "\n" not in self.text[first:last]
-        if is_quoted and not _same_but_blanks(self.text[first:last], quoted):
+        found = self.text[first:last]
+        is_quoted = isinstance(quoted, str) and quoted.strip() and "\n" not in found
+        if is_quoted and not _same_but_blanks(found, str(quoted)):
             raise ValueError(MISQUOTED)
         return span
 
