@@ -24,7 +24,6 @@ from scipy.stats import t
 from backend.demo.datasets import Dataset
 from backend.demo.simulation import Curve, LabeledPool, accuracy_at, loop_rounds, random_rounds, split
 from backend.learning.tasks import Tasks
-from backend.learning.vectorize import Features
 from backend.store.models import Model
 
 SHARED = Path(os.environ.get("CLEAN_AL_SHARED", Path(__file__).parents[2] / "shared"))
@@ -48,11 +47,11 @@ class Tagged(Dataset):
 class SetsPool(LabeledPool):
     """A pool whose score is micro-F1 over the labels of the held-out items."""
 
-    def accuracy(self, model: Model | None, held_features: Features | None = None) -> float:
+    def accuracy(self, model: Model | None) -> float:
         """Return micro-F1; without a model nothing is found."""
         if model is None:
             return 0.0
-        guesses = model.guesses_of(Tasks.of([], held_features or self._held_features))[self.control.name]
+        guesses = model.guesses_of(Tasks.of([], self.held_features(model.reader)))[self.control.name]
         return micro_f1([g.answer for g in guesses], list(self.held_truth))
 
 

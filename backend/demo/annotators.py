@@ -19,9 +19,8 @@ from backend.demo.simulation import BUDGET, LabeledPool, next_stop
 from backend.errors import BackendError
 from backend.label_studio.client import LabelStudio
 from backend.learning.answers import Guess
-from backend.learning.vectorize import Features
 from backend.project.overview import project_status
-from backend.store.models import Model, ModelStore, Published
+from backend.store.models import ModelStore, Published
 from backend.store.progress import ProgressFile
 
 ROUND_WITHIN = 180.0
@@ -49,7 +48,6 @@ class LoopAnnotator:
     ):
         self._label_studio, self._store, self._pair, self._pool = label_studio, store, pair, pool
         self._board, self._check = board, check
-        self._held_features: Features | None = None
 
     def run(self) -> None:
         """Label up to the budget; after each batch wait for the round and measure its model."""
@@ -80,18 +78,11 @@ class LoopAnnotator:
     def _measure(self, published: Published, n_labels: int) -> None:
         project = self._pair.loop
         rounds = len(ProgressFile(self._store.folder(project)).history())
-        accuracy = (
-            self._accuracy(self._store.load(project, published.version)) if published.has_model else None
-        )
+        model = self._store.load(project, published.version) if published.has_model else None
+        # Through the model's own reader: each round may have another one.
+        accuracy = self._pool.accuracy(model) if model is not None else None
         coming = published.head[:SHOWN_NEXT]
         self._board.loop_round(self._pair.dataset.name, rounds, n_labels, accuracy, coming)
-
-    def _accuracy(self, model: Model) -> float:
-        """Return the held-out accuracy of a published model, from its own reader to its guesses."""
-        # The pool stays as it is, so every round has the same reader.
-        if self._held_features is None:
-            self._held_features = self._pool.held_features(model.reader)
-        return self._pool.accuracy(model, self._held_features)
 
 
 class RandomAnnotator:

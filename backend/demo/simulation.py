@@ -6,7 +6,7 @@ It draws the band of the demo's curves, and it is what benchmarks/label_efficien
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,18 +16,19 @@ from pydantic import SecretStr
 
 from backend.demo.datasets import Dataset
 from backend.learning.answers import Guess
-from backend.learning.beside import Beside, Encoded
+from backend.learning.beside import Encoded
 from backend.learning.controls import learnable_controls
 from backend.learning.inputs import InputSpec, Reader
 from backend.learning.labels import Labels, ProjectLabels
 from backend.learning.tasks import Tasks
 from backend.learning.vectorize import Features
+from backend.loop.encoding import with_rows
 from backend.loop.learn import Lesson, learn
 from backend.loop.options import ProjectOptions
 from backend.loop.round import choose
 from backend.loop.situation import Situation
 from backend.settings import Settings
-from backend.store.features import FeatureStore, PoolFeatures
+from backend.store.features import FeatureStore
 from backend.store.models import Model
 
 Curve = list[tuple[int, float]]
@@ -102,17 +103,17 @@ class LabeledPool:
                 inputs, ids, np.ones_like(ids), lambda wanted: [[values[i - 1] for i in wanted]], seed
             )
         self.held_values = [dataset.values[i] for i in parts.held_out]
+        self._encoded = None if encoded is None else encoded[parts.pool]
         self._held_encoded = None if encoded is None else encoded[parts.held_out]
-        if encoded is not None:
-            self._pool = _beside(self._pool, dataset.kind, encoded[parts.pool])
-        self._held_features = self.held_features(self._pool.reader)
+        self._held_today = self._pool.reader.transform([self.held_values])
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def held_features(self, reader: Reader) -> Features:
         """Return the held-out items' features as a model's reader would read them."""
-        features = reader.transform([self.held_values])
+        same = reader.vectorizers is self._pool.reader.vectorizers
+        features = self._held_today if same else reader.transform([self.held_values])
         for block in reader.beside:
             features = block.join(features, self._held_encoded)
         return features
@@ -124,8 +125,11 @@ class LabeledPool:
         # One annotator per task: what is labeled is closed.
         is_open = np.ones(len(ids), dtype=bool)
         is_open[rows] = False
-        project = {"id": 0, "label_config": self.label_config}
-        return Situation(project, self.options, self._pool, labels, ids[is_open], self._data)
+        project, pool = {"id": 0, "label_config": self.label_config}, self._pool
+        if self._encoded is not None:
+            kind = pool.reader.inputs[0].kind
+            pool = with_rows(pool, Encoded(kind, "simulated", (0,)), self._encoded, labels)
+        return Situation(project, self.options, pool, labels, ids[is_open], self._data)
 
     def _data(self, ids: np.ndarray) -> list[dict[str, Any]]:
         return [{self._field: self._values[i - 1]} for i in ids]
@@ -135,18 +139,12 @@ class LabeledPool:
         situation = self.situation(rows)
         return *learn(situation, self.settings, "simulated"), situation
 
-    def accuracy(self, model: Model | None, held_features: Features | None = None) -> float:
-        """Return the share of held-out items that a model labels rightly; without one, of the first label.
-
-        Parameters
-        ----------
-        held_features : Features, optional
-            By the model's own reader, where that is not the pool's.
-        """
+    def accuracy(self, model: Model | None) -> float:
+        """Return the share of held-out items that a model labels rightly; without one, of the first label."""
         if model is None:
             # What a constant guess gets right, so that both curves begin at the same height.
             return float((self.held_truth == self.control.offered[0]).mean())
-        tasks = Tasks.of([], held_features or self._held_features)
+        tasks = Tasks.of([], self.held_features(model.reader))
         guesses: list[Guess] = model.guesses_of(tasks)[self.control.name]
         return float(
             np.mean([guess.answer == truth for guess, truth in zip(guesses, self.held_truth, strict=True)])
@@ -155,13 +153,6 @@ class LabeledPool:
     def full_data_accuracy(self) -> float:
         """Return the held-out accuracy once every task of the pool is labeled."""
         return self.accuracy(self.fit(np.arange(len(self)))[1])
-
-
-def _beside(pool: PoolFeatures, kind: str, rows: np.ndarray) -> PoolFeatures:
-    """Return the pool with encoded rows beside its features, as a round has it."""
-    block = Beside.fitted(Encoded(kind, "simulated", (0,)), pool.features, rows)
-    reader = replace(pool.reader, beside=(block,))
-    return replace(pool, features=block.join(pool.features, rows), reader=reader)
 
 
 def simulation_settings(seed: int) -> Settings:

@@ -7,6 +7,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 # "spam" | frozenset({"a", "b"}) | 4 | (Span(0, 4, "PER"), ...): only its control knows what it looks like.
 Answer = Hashable
 
@@ -46,3 +48,19 @@ def majority(answers: Sequence[Answer]) -> Answer:
     counts = Counter(answers)
     most = max(counts.values())
     return next(answer for answer in reversed(answers) if counts[answer] == most)
+
+
+def targets_of(answers: Sequence[Answer]) -> np.ndarray | None:
+    """Return answers as numbers, shape (n_answers, n_targets): one column, or 0 and 1 for each label.
+
+    None for answers of another shape, such as spans.
+    """
+    if not answers:
+        return None
+    if all(isinstance(answer, int | float) for answer in answers):
+        return np.array(answers, dtype=np.float64)[:, None]
+    sets = [answer if isinstance(answer, frozenset) else frozenset([answer]) for answer in answers]
+    if not all(isinstance(label, str) for labels in sets for label in labels):
+        return None
+    known = sorted(frozenset().union(*sets))
+    return np.array([[label in labels for label in known] for labels in sets], dtype=np.float64)

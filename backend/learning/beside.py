@@ -11,10 +11,17 @@ import numpy as np
 
 from backend.learning.encoders import Encoders
 from backend.learning.vectorize import VECTORIZERS, Download, Features, InputSpec, State
+from clean_al.encoders.block_length import best_share, errors_by_share
 from clean_al.encoders.blocks import EncodedBlock
 
 # Of one kind; a table of a hundred texts a task would be a hundred blocks.
 MOST_PLACES = 4
+# How long a block is, as a share of its usual length, until labels say otherwise. Networks for photographs
+# meet drawings, scans and stamps.
+EXPECTED = {"image": 0.5}
+
+Told = tuple[np.ndarray, np.ndarray]
+"""Rows of a pool that are labeled, and what their labels say, shape (n_labeled, n_targets)."""
 
 
 @dataclass(frozen=True)
@@ -92,15 +99,35 @@ class Beside:
     near: tuple[EncodedBlock, ...]
 
     @classmethod
-    def fitted(cls, encoded: Encoded, features: Features, rows: np.ndarray) -> Self:
-        """Return blocks that have learned centers and lengths from a pool's features and encoded rows."""
+    def fitted(
+        cls, encoded: Encoded, features: Features, rows: np.ndarray, told: Sequence[Told] = ()
+    ) -> Self:
+        """Return blocks that have learned centers and lengths from a pool's features and encoded rows.
+
+        Parameters
+        ----------
+        told : what the labels say, question by question: how long the blocks are goes by them
+        """
         n = len(encoded.places)
         # Several blocks together are as long as one.
         scale = EncodedBlock().scale / float(np.sqrt(n))
         parts = np.hsplit(rows, n)
         blocks = tuple(EncodedBlock(scale).fit(features.X, part) for part in parts)
         near = tuple(EncodedBlock(scale).fit(features.embedding, part) for part in parts)
-        return cls(encoded, blocks, near)
+        made = cls(encoded, blocks, near)
+        errors = [made._errors(features.rows(labeled), rows[labeled], targets) for labeled, targets in told]
+        return made._shortened(best_share(errors, EXPECTED.get(encoded.kind, 1.0)))
+
+    def _errors(self, features: Features, rows: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
+        parts = zip(self.blocks, np.hsplit(rows, len(self.blocks)), strict=True)
+        return errors_by_share(
+            features.X, np.hstack([block.transform(part) for block, part in parts]), targets
+        )
+
+    def _shortened(self, share: float) -> Self:
+        for block in (*self.blocks, *self.near):
+            block.factor_ *= share
+        return self
 
     def join(self, features: Features, rows: np.ndarray | None) -> Features:
         """Return features with the blocks to their right; without rows the blocks are zeros."""

