@@ -95,6 +95,7 @@ def host_name(host: str) -> str:
     """Return a host's name as DNS knows it, or an address; empty where it is neither."""
     if ":" in host:
         try:
+            # With a zone it is an address of this machine's own network.
             return str(IPv6Address(host.partition("%")[0])) if "%" not in host else ""
         except ValueError:
             return ""
@@ -109,6 +110,7 @@ def is_public(address: IPAddress) -> bool:
     """Whether an address lies in the public internet, whatever form it is written in."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
+        # By the IPv4 address that is reached in the end, however it is wrapped.
         if address in _TRANSLATED:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:

@@ -61,6 +61,7 @@ class CleanALModel(LabelStudioMLBase):
         for project_id, rows in self._rows_by_project(tasks).items():
             answers, version = self._predictor.predict(project_id, [tasks[row] for row in rows])
             if version:
+                # The server keeps what it gets: bare confidences would be served as places in the queue.
                 answers = [for_storing(answer, version) for answer in answers]
             predictions |= dict(zip(rows, answers, strict=True))
         return [predictions[row] for row in range(len(tasks))]
@@ -74,6 +75,7 @@ class CleanALModel(LabelStudioMLBase):
             When Redis does not answer.
         """
         event, data, tasks = _fit_arguments(args, kwargs)
+        # Called for one event, or for tasks of several projects.
         project_ids = {_project_of(item) for item in ([data] if data else tasks)}
         for project_id in sorted(project_ids):
             self._marker.mark_dirty(project_id, event)

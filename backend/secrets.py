@@ -40,6 +40,7 @@ def webhook_secret(settings: Settings) -> str:
         raise SettingsError(
             f"MODEL_DIR: {path} cannot be used ({type(error).__name__}); set WEBHOOK_SECRET"
         ) from None
+    # A file that a full disk has cut short: a part of a secret is easier to guess.
     if len(kept) < SHORTEST:
         raise SettingsError(f"MODEL_DIR: {path} holds no secret; delete it and a new one is made")
     return kept

@@ -66,6 +66,7 @@ class Services:
         """Redis for the web process: it neither waits nor tries again."""
         return Redis.from_url(
             self._redis_url,
+            # Within Label Studio's one second there must be time left to keep the mark in memory.
             socket_timeout=0.25,
             socket_connect_timeout=0.25,
             retry=Retry(NoBackoff(), 0),
@@ -76,6 +77,7 @@ class Services:
         from backend.store.models import ModelStore  # scikit-learn: a second that not every command needs
 
         estimator = self.settings.estimator or ""
+        # The one package beside our own whose types may stand in a stored model.
         return ModelStore(self.settings.model_dir, estimator.partition(":")[0].partition(".")[0] or None)
 
     @property

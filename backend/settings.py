@@ -153,6 +153,7 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """The address under which Label Studio reaches this backend."""
+        # Those two are where to listen; nobody can connect to them.
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         host = f"[{host}]" if ":" in host else host
         return self.public_url or f"http://{host}:{self.port}"
@@ -188,10 +189,12 @@ def read_settings(**given: Any) -> Settings:
     try:
         settings = Settings(**given)
     except ValidationError as error:
+        # Without the values: a token that was put into the wrong variable is among them.
         lines = [f"{_variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors()]
         raise SettingsError("; ".join(lines)) from None
     except UnicodeDecodeError:
         raise SettingsError(".env: not UTF-8; save it as such") from None
+    # A name without a password would let in whoever leaves that empty.
     if bool(settings.basic_auth_user) != bool(settings.basic_auth_pass):
         raise SettingsError("BASIC_AUTH_USER and BASIC_AUTH_PASS go together: set both or neither")
     if not settings.listens_on_loopback and not settings.basic_auth_user:

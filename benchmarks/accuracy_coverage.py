@@ -88,7 +88,8 @@ def table(result: dict[str, Any]) -> str:
     """The kept result for the docs."""
     lines = [
         f"{result['seeds']} seeds, {result['confidence']:.0%} nominal coverage; the rest in points. Its",
-        "width was set on digits, breast_cancer and sms_spam; noisy was looked at later.",
+        "width was set on digits, breast_cancer and sms_spam; noisy was looked at later. Measured before the",
+        "intervals of few audit labels became wider: by a tenth on docstrings and noisy at 300 labels.",
         "",
         "| set | labels | coverage | bias | RMSE | mean width |",
         "|---|---|---|---|---|---|",

@@ -87,7 +87,7 @@ def one_run(name: str, seed: int, *, shuffled: bool = False) -> dict[str, Any]:
             left = np.flatnonzero(~labeled)
             looks.append(look(sampler, session, X, (X_test, y_test), (X[left], y[left])))
     end = float(np.mean(sampler.predict(X_test) == y_test))
-    return {"end": round(end, 4), "looks": looks}
+    return {"end": round(end, 4), "labels": session.n_labeled, "looks": looks}
 
 
 def look(
@@ -189,7 +189,9 @@ def _written(kept: dict[str, Any]) -> str:
 
 def _runs(runs: list[dict[str, Any]]) -> str:
     return ",\n".join(
-        f'{{"end": {run["end"]}, "looks": [\n' + ",\n".join(map(json.dumps, run["looks"])) + "]}"
+        f'{{"end": {run["end"]}, "labels": {run["labels"]}, "looks": [\n'
+        + ",\n".join(map(json.dumps, run["looks"]))
+        + "]}"
         for run in runs
     )
 
@@ -197,16 +199,47 @@ def _runs(runs: list[dict[str, Any]]) -> str:
 def outcome(run: dict[str, Any]) -> dict[str, Any]:
     """Where a run stopped, what was lost by it, and how many of its intervals held the truth."""
     stops = [one for one in run["looks"] if one["stop"]]
-    labels, accuracy = (stops[0]["n"], stops[0]["accuracy"]) if stops else (BUDGET, run["end"])
+    labels, accuracy = (stops[0]["n"], stops[0]["accuracy"]) if stops else (run["labels"], run["end"])
     known = [one for one in run["looks"] if one.get("uniform", 0) >= 30]
     return {
         "stopped": bool(stops),
         "labels": labels,
+        "saved": round(1 - labels / run["labels"], 4),
         "lost": round(100 * (run["end"] - accuracy), 2),
         "end": run["end"],
         "covered": [sum(o["estimate"][1] <= o["truth"] <= o["estimate"][2] for o in known), len(known)],
         "labels_covered": [sum(o["labels"][i] for o in run["looks"] if "labels" in o) for i in (0, 1)],
     }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The kept result for the docs."""
+    first = [outcome(run) for name in SETS for run in result.get(name, {}).get("runs", [])]
+    saved, lost = (np.mean([run[name] for run in first]) for name in ("saved", "lost"))
+    shuffled = [outcome(run)["stopped"] for of in result.values() for run in of["shuffled"]]
+    lines = [
+        f"{len(first)} runs on the first {len(SETS)} sets: {saved:.0%} of {BUDGET} labels (or of all there",
+        f"are) saved on average, {lost:.1f} points of accuracy lost. On shuffled labels the advice was to",
+        f"stop in {sum(shuffled)} of {len(shuffled)} runs, asked at every tenth more labels. The one figure",
+        "of the rule was chosen on breast_cancer, digits, docstrings and noisy; the sets after sms_spam were",
+        "looked at afterwards. Where labels still help it should not stop. What is lost is against all",
+        "labels, while the advice is about the next hundred. Intervals by label: how many held the truth, at",
+        "all looks of a run, which are not independent of one another.",
+        "",
+        "| set | run | stopped at | accuracy there | at the end | lost (points) | intervals by label |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in (*SETS, *FURTHER):
+        for seed, run in enumerate(result.get(name, {}).get("runs", [])):
+            found = outcome(run)
+            at = f"{found['labels']}" if found["stopped"] else "never"
+            there = found["end"] - found["lost"] / 100
+            held, asked = found["labels_covered"]
+            lines.append(
+                f"| {name} | {seed} | {at} | {there:.1%} | {found['end']:.1%} | {found['lost']:.1f} "
+                f"| {held} of {asked} |"
+            )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, str] = {
     "label_efficiency_loop": "The loop: labels saved on the demo's projects",
     "detector_doubt": "The loop: finding a detector's mistakes",
     "sets_of_labels": "The loop: sets of labels",
+    "entities": "The loop: named entities",
     "several_questions": "The loop: three questions beside one",
     "sampler_speed": "Sampler: time and memory beside other libraries",
     "strategy_choice": "Sampler: which default",

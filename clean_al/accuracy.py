@@ -27,6 +27,8 @@ BOOTSTRAPS = 200
 ENOUGH_UNIFORM = 30
 # How far calibrated confidence alone was off on real data (one standard error).
 MODEL_DOUBT = 0.05
+# Thirty audit labels may scatter little by luck. So many more count, with the scatter that confidence tells.
+EXPECTED_SCATTER = 10
 UNKNOWN = "not known yet"
 
 
@@ -145,9 +147,17 @@ def _corrected(
     resampled = means[1:] + (w * residual[1:]).sum(axis=1) / np.maximum(w.sum(axis=1), 1)
     # An all-correct audit has no spread, but one more answer could be wrong: the rule of succession.
     floor = np.sqrt(max(n * value + 1, 1) * max(n * (1 - value) + 1, 1) / (n + 2) ** 2 / (n + 3))
-    error = float(max(resampled.std(ddof=1), 0.5 * floor if np.isfinite(floor) else 0.0))
+    apart = np.hypot(np.sqrt(_scatter(z, residual[0], slope[0], intercept[0]) / n), means[1:].std(ddof=1))
+    error = float(max(resampled.std(ddof=1), apart, 0.5 * floor if np.isfinite(floor) else 0.0))
     method = "calibrated + uniform residual"
     return AccuracyEstimate(float(np.clip(value, 0, 1)), error, confidence, method, n)
+
+
+def _scatter(z: np.ndarray, residual: np.ndarray, slope: float, intercept: float) -> float:
+    """Variance of the residuals, drawn towards that which calibrated confidence would have, were it right."""
+    n, right = len(residual), expit(slope * z + intercept)
+    expected = float((right * (1 - right)).mean())
+    return float((n * residual.var(ddof=1) + EXPECTED_SCATTER * expected) / (n + EXPECTED_SCATTER))
 
 
 def pool_confidence(model: Any, X: Any) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,24 +16,58 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
+from clean_al.row_space import RowSpace
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """Rows as a logistic regression is fitted on them, worked out once for any number of labels.
+
+    Attributes
+    ----------
+    X : array or CSR matrix
+    space : the space that the rows span; None where a fit goes by the features themselves
+    scale : array of shape (n_features,), what the columns were multiplied with; None for nothing
+    """
+
+    X: Any
+    space: RowSpace | None
+    scale: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.X.shape)
+
 
 class SparseLogisticRegression(LogisticRegression):
-    """Logistic regression that fits sparse X on the features that occur in it.
+    """Logistic regression that fits sparse X on what its rows span, or on the features that occur in it.
 
     Under the L2 penalty all other weights are zero anyway: the same model, in a fraction of the time when few
-    labels meet many features. Dense X is fitted as ever.
+    labels meet many features.
     """
+
+    def prepared(self, X: Any) -> PreparedRows:
+        """Return rows that `fit` takes in place of X, several times without working them out anew."""
+        # Other penalties and solvers see the axes, not the directions alone.
+        turns = self.solver == "lbfgs" and not self.l1_ratio and self.penalty in ("deprecated", "l2")
+        return PreparedRows(X, RowSpace.of(X) if turns else None)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseLogisticRegression:
         """Fit the model; see the class."""
+        rows = X if isinstance(X, PreparedRows) else self.prepared(X)
+        X = rows.X
         # Without a stored number no column would be left to fit on.
         if not sparse.issparse(X) or X.nnz == 0:
             return super().fit(X, y, sample_weight)
-        seen = np.unique(X.indices)
-        super().fit(X[:, seen], y, sample_weight)
-        found = np.asarray(self.coef_)  # type: ignore[has-type]
-        self.coef_ = np.zeros((found.shape[0], X.shape[1]), found.dtype)
-        self.coef_[:, seen] = found
+        if rows.space is not None:
+            super().fit(rows.space.coordinates, y, sample_weight)
+            self.coef_ = rows.space.weights(np.asarray(self.coef_)).astype(X.dtype)  # type: ignore[has-type]
+        else:
+            seen = np.unique(X.indices)
+            super().fit(X[:, seen], y, sample_weight)
+            found = np.asarray(self.coef_)
+            self.coef_ = np.zeros((found.shape[0], X.shape[1]), found.dtype)
+            self.coef_[:, seen] = found
         # The fit above saw fewer columns, and scikit-learn would refuse X as given at predict.
         self.n_features_in_ = X.shape[1]
         return self
@@ -59,25 +94,32 @@ class SketchedLogisticRegression(SparseLogisticRegression):
         super().__init__(C=C, max_iter=max_iter, random_state=random_state)
         self.n_sketch = n_sketch
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SketchedLogisticRegression:
-        """Fit the model; see the class."""
-        few = self.FEW / max(X.shape[0], 1)
-        if few > 1 and self.n_sketch:
-            # As C * FEW / n, which as a parameter would not be the caller's any more.
-            counted = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight)
-            super().fit(X, y, few * counted)
-            return self
-        share = min(1.0, few**0.75)
+    def prepared(self, X: Any) -> PreparedRows:
+        """Return rows that `fit` takes in place of X, their sketch shortened."""
+        share = min(1.0, self._few(X) ** 0.75)
         if share == 1.0 or self.n_sketch == 0:
-            super().fit(X, y, sample_weight)
-            return self
+            return super().prepared(X)
         scale = np.ones(X.shape[1], X.dtype)
         scale[: self.n_sketch] = share
         scaled = (X @ sparse.diags(scale)).tocsr() if sparse.issparse(X) else X * scale
-        super().fit(scaled, y, sample_weight)
-        # (scale * x) . w = x . (scale * w): the same model, for rows that are not shortened.
-        self.coef_ = self.coef_ * scale
+        return replace(super().prepared(scaled), scale=scale)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SketchedLogisticRegression:
+        """Fit the model; see the class."""
+        rows = X if isinstance(X, PreparedRows) else self.prepared(X)
+        few = self._few(rows.X)
+        if few > 1 and self.n_sketch:
+            # As C * FEW / n, which as a parameter would not be the caller's any more.
+            counted = np.ones(rows.shape[0]) if sample_weight is None else np.asarray(sample_weight)
+            sample_weight = few * counted
+        super().fit(rows, y, sample_weight)
+        if rows.scale is not None:
+            # (scale * x) . w = x . (scale * w): the same model, for rows that are not shortened.
+            self.coef_ = self.coef_ * rows.scale
         return self
+
+    def _few(self, X: Any) -> float:
+        return self.FEW / max(X.shape[0], 1)
 
 
 LEARNERS: dict[str, Callable[[], Any]] = {
@@ -160,6 +202,25 @@ def class_probabilities(model: Any, X: Any) -> np.ndarray:
         positive = expit(scores)
         return np.column_stack([1 - positive, positive])
     return softmax(scores, axis=1)
+
+
+def column_probabilities(models: Sequence[Any], X: Any) -> np.ndarray:
+    """Return what each of several yes-or-no models says of "yes", shape (n, n_models).
+
+    The weights of those that are logistic regressions meet X in one product: many labels, one pass over it.
+    """
+    table = np.empty((X.shape[0], len(models)), dtype=X.dtype if X.dtype.kind == "f" else np.float64)
+    linear = [j for j, model in enumerate(models) if _is_softmax(model) and len(model.coef_) == 1]
+    for j, model in enumerate(models):
+        if isinstance(model, float):
+            table[:, j] = model
+        elif j not in set(linear):
+            table[:, j] = class_probabilities(model, X)[:, 1]
+    if linear:
+        weights = np.vstack([models[j].coef_ for j in linear]).astype(X.dtype)
+        offsets = np.concatenate([models[j].intercept_ for j in linear]).astype(X.dtype)
+        table[:, linear] = expit(np.asarray(X @ np.ascontiguousarray(weights.T)) + offsets)
+    return table
 
 
 def _is_softmax(model: Any) -> bool:

@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from clean_al.fitting import TooFewLabels, fitted
-from clean_al.learners import class_probabilities
+from clean_al.learners import PreparedRows, SparseLogisticRegression, column_probabilities
 
 
 class PerLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -39,7 +39,9 @@ class PerLabelClassifier(ClassifierMixin, BaseEstimator):
 
         A label too rare for the classifier is answered by its share until there are more of it.
         """
-        jobs = (delayed(_fit_column)(self.estimator, X, y[:, j]) for j in range(y.shape[1]))
+        # What depends on the rows alone is worked out once for all labels.
+        rows = self.estimator.prepared(X) if isinstance(self.estimator, SparseLogisticRegression) else None
+        jobs = (delayed(_fit_column)(self.estimator, X, y[:, j], rows) for j in range(y.shape[1]))
         self.models_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
         waiting = [model for model in self.models_ if isinstance(model, TooFewLabels)]
         # A model of shares alone would rank nothing, though it looks like one.
@@ -55,28 +57,24 @@ class PerLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each label, shape (n, n_labels); rows need not add up to one."""
-        return np.column_stack([_column(model, X) for model in self.models_])
+        return column_probabilities(self.models_, X)
 
     def predict(self, X: Any) -> np.ndarray:
         """0 or 1 for each label, shape (n, n_labels)."""
         return (self.predict_proba(X) >= 0.5).astype(int)
 
 
-def _fit_column(estimator: Any, X: Any, column: np.ndarray) -> Any:
+def _fit_column(estimator: Any, X: Any, column: np.ndarray, rows: PreparedRows | None) -> Any:
     """A fitted classifier, the only value that the column has, or why it has too few labels."""
     values = np.unique(column)
     if len(values) == 1:
         return float(values[0])
+    if rows is not None:
+        return clone(estimator).fit(rows, column)
     try:
         return fitted(clone(estimator), X, column)
     except TooFewLabels as error:
         return error
-
-
-def _column(model: Any, X: Any) -> np.ndarray:
-    if isinstance(model, float):
-        return np.full(X.shape[0], model)
-    return class_probabilities(model, X)[:, 1]
 
 
 def over_labels(measure: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:

@@ -80,7 +80,10 @@ def suggest_relabels(
     n = check_count(n_samples, "n_samples", high=len(annotations))
     column = {label: i for i, label in enumerate(classes.tolist())}
     votes = [_columns(item, column, row) for row, item in enumerate(annotations)]
-    consensus = np.array([_consensus(v, p[row]) for row, v in enumerate(votes)], np.intp)
+    first = np.array([_consensus(v, p[row]) for row, v in enumerate(votes)], np.intp)
+    # Who has been right so far decides where votes are even: the model alone may have learned the wrong one.
+    voices = _voices(votes, first, p)
+    consensus = np.array([_weighed(v, p[row], first[row], voices) for row, v in enumerate(votes)], np.intp)
     confidence = _confidence(votes, consensus, p)
     rows = top(-confidence, n, np.random.default_rng(random_state))
     labeled = np.array([bool(v) for v in votes])
@@ -139,18 +142,46 @@ def _consensus(votes: dict[Hashable, int], p: np.ndarray) -> int:
     """The majority's label; the model breaks ties and speaks where nobody voted."""
     if not votes:
         return int(p.argmax())
+    return max(_most_frequent(votes), key=lambda c: p[c])
+
+
+def _most_frequent(votes: dict[Hashable, int]) -> list[int]:
     counts = Counter(votes.values())
-    most = max(counts.values())
-    return max((c for c, k in counts.items() if k == most), key=lambda c: p[c])
+    return [c for c, k in counts.items() if k == max(counts.values())]
 
 
-def _confidence(votes: list[dict[Hashable, int]], consensus: np.ndarray, p: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class _Voices:
+    """How often each annotator agrees with the consensus, and how much each of them and the model weighs."""
+
+    agreement: dict[Hashable, float]
+    weights: dict[Hashable, float]
+    model: float
+
+
+def _voices(votes: list[dict[Hashable, int]], consensus: np.ndarray, p: np.ndarray) -> _Voices:
     base = _base_rate(votes, consensus)
     agreement = _agreement(votes, consensus)
     labeled = np.array([bool(v) for v in votes])
     right = float(np.mean(p[labeled].argmax(axis=1) == consensus[labeled])) if labeled.any() else 1.0
-    model_weight = skill(right, base)
-    weights = {annotator: skill(a, base) for annotator, a in agreement.items()}
+    return _Voices(agreement, {who: skill(a, base) for who, a in agreement.items()}, skill(right, base))
+
+
+def _weighed(votes: dict[Hashable, int], p: np.ndarray, first: int, voices: _Voices) -> int:
+    """The label with most votes; where they are even, that of the weightier annotators and the model."""
+    tied = _most_frequent(votes) if votes else []
+    if len(tied) < 2:
+        return first
+    said = {c: voices.model * p[c] for c in tied}
+    for who, c in votes.items():
+        if c in said:
+            said[c] += voices.weights[who] * voices.agreement[who]
+    return max(tied, key=lambda c: said[c])
+
+
+def _confidence(votes: list[dict[Hashable, int]], consensus: np.ndarray, p: np.ndarray) -> np.ndarray:
+    voices = _voices(votes, consensus, p)
+    agreement, weights, model_weight = voices.agreement, voices.weights, voices.model
     # Goh & Mueller's imaginary annotator: as weighty as the average voice, and sure of nothing (1 / k).
     nobody = float(np.mean([model_weight, *weights.values()]))
     k = p.shape[1]

@@ -159,12 +159,14 @@ class Head:
             return {}
         try:
             return next(read_objects(self._file, self.name), ({}, ""))[0]
+        # Whoever reads the file names what is wrong in it, and the place.
         except InputError:
             return {}
         finally:
             self._file.seek(0)
 
 
+# The way around the records: what these have no place for stays where it is.
 class Verbatim(NamedTuple):
     """How a file becomes another of its own format, whole, without the records in between."""
 

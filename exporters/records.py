@@ -59,6 +59,7 @@ class Ellipse(NamedTuple):
     rotation: float = 0.0
 
 
+# Runs and no array: masks are as small here as in the files, whatever size their picture claims.
 class Mask(NamedTuple):
     """Pixels in a tight rectangle: lengths of alternating runs, row by row, the first of unset ones."""
 
@@ -75,6 +76,7 @@ class Cuboid(NamedTuple):
     corners: tuple[Point, ...]
 
 
+# Elements are regions and no points: each has a label, and can be hidden or have attributes of its own.
 class Skeleton(NamedTuple):
     """Named key points that belong together; each element is a region with one label."""
 
@@ -135,6 +137,7 @@ class Answer(NamedTuple):
     values: tuple[Any, ...]
 
 
+# Not a region: it shares the life of the one that it is about, and no count may see it twice.
 class Caption(NamedTuple):
     """What one annotator answered about one region: kept beside it."""
 

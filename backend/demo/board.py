@@ -92,6 +92,7 @@ class Board:
         if not self._console.is_terminal:
             yield
             return
+        # Drawn by a thread of its own, so that the seconds go on while all wait for a round.
         with Live(get_renderable=self._render, console=self._console, refresh_per_second=8):
             yield
 

@@ -52,6 +52,7 @@ class LiveRows:
         own = encoded_rows(self._folder, self._dataset.kind, np.array(self._tasks))
         if own is None:
             return None
+        # Those that the loop has made itself are taken, so that both arms learn from the very same rows.
         rows = np.zeros((len(self._dataset), held_out.shape[1]), dtype=np.float32)
         rows[self._parts.pool], rows[self._parts.held_out] = own, held_out
         return rows

@@ -26,6 +26,7 @@ def learning_curves(
     band : for each data set, the same comparison without Label Studio, one per seed
     """
     with matplotlib.rc_context({"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}):
+        # Not by pyplot, which would look for a display.
         figure = Figure(figsize=(6.4 * len(live), 5.2), dpi=150, layout="constrained")
         for axes, name in zip(figure.subplots(1, len(live), squeeze=False)[0], live, strict=True):
             _draw(axes, name, live[name], band[name])

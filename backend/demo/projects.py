@@ -59,6 +59,7 @@ def make_projects(
     if dataset.kind == "image":
         values = _upload(owner, loop, dataset.name, values, uploaded)
     tasks = [{dataset.field: value} for value in values]
+    # In the order given: by it a task is known by its row, on both sides.
     loop_ids, twin_ids = owner.import_tasks(loop, tasks), owner.import_tasks(twin, tasks)
     return ProjectPair(
         dataset, parts, loop, twin, _rows(loop_ids), _rows(twin_ids), dataset.truth[parts.pool]

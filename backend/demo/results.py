@@ -50,6 +50,7 @@ def _summary(live: tuple[Curve, Curve], band: Sequence[Comparison]) -> dict[str,
 
 def _median(shares: Sequence[float | None]) -> float | None:
     known = [share for share in shares if share is not None]
+    # One that was never reached took more than all others: a median without it would flatter.
     return statistics.median(known) if known and len(known) == len(shares) else None
 
 

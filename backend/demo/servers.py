@@ -94,6 +94,7 @@ class Servers:
             "label_studio_url": self.label_studio_server.url,
             "label_studio_api_key": SecretStr(self.label_studio_server.token),
             "model_dir": self._folder / "models",
+            # Not the usual one: another `clean-al serve` may run on this machine.
             "port": _free_port(),
             # One for each project, to encode both at once.
             "workers": 2,

@@ -91,6 +91,7 @@ class LabeledPool:
         self.settings = simulation_settings(seed)
         self.label_config = dataset.label_config
         (self.control,) = learnable_controls(dataset.label_config)
+        # Of the pool alone: whoever labels here has no way to see what is held out.
         self.truth = dataset.truth[parts.pool]
         self.held_truth = dataset.truth[parts.held_out]
         self._field, inputs = dataset.field, (InputSpec(dataset.kind, (dataset.field,)),)

@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from backend.errors import MediaError
 from backend.label_studio.breaker import Breaker
+from backend.label_studio.files import declared_length
 from backend.media_hosts import PORTS, MediaHost, host_name
 
 MOST_REDIRECTS = 5
@@ -85,7 +86,7 @@ class Elsewhere:
                 found = self._get(host, parts, ends)
             if isinstance(found, bytes):
                 return found
-            address, allowed = urljoin(address, found), then
+            address, allowed = _target(address, found), then
         raise MediaError(f"{host.host} redirects in a circle")
 
     def _get(self, host: MediaHost, parts: SplitResult, ends: float) -> bytes | str:
@@ -136,8 +137,7 @@ class Elsewhere:
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not kind.startswith(TYPES) and kind not in MORE_TYPES:
             raise MediaError(f"{host} sends {kind[:40]}, which is no media file")
-        declared = answer.headers.get("Content-Length", "")
-        if declared.isdigit() and int(declared) > self._max_bytes:
+        if declared_length(answer.headers.get("Content-Length", "")) > self._max_bytes:
             raise too_large(self._max_bytes)
         body = bytearray()
         for part in answer.stream(65536, decode_content=True):
@@ -162,6 +162,16 @@ def split(address: str) -> SplitResult:
     raise MediaError("the address is none that is fetched (https://host/path, without user or password)")
 
 
+def _target(address: str, location: str) -> str:
+    """Return where a redirect leads; a `MediaError` where that is no address."""
+    try:
+        return urljoin(address, location)
+    except ValueError:
+        raise MediaError(
+            f"{urlsplit(address).hostname} redirects to what is no address; give the file's own"
+        ) from None
+
+
 def place(parts: SplitResult) -> MediaHost:
     """Return the host that an address names, as an entry of the list would."""
     host = host_name(parts.hostname or "")
@@ -176,6 +186,7 @@ def too_large(max_bytes: int) -> MediaError:
 def _checked(host: MediaHost) -> list[str]:
     """Return the addresses of a host that it may have."""
     try:
+        # Once: a second look-up could give an address that nobody has checked.
         found = socket.getaddrinfo(host.host, host.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise MediaError(f"{host.host}: no such host is known", later=True) from None

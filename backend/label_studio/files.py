@@ -74,6 +74,12 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or default
 
 
+def declared_length(header: str) -> int:
+    """Return the length that a Content-Length header declares; 0 where it declares none."""
+    # isdigit() is true of superscripts, too, and int() refuses numbers of thousands of digits.
+    return int(header) if header.isascii() and header.isdigit() and len(header) < 20 else 0
+
+
 def read_capped(answer: requests.Response, path: str, max_bytes: int, seconds: float) -> bytes:
     """Return the body of an answer that is at most `max_bytes` long and complete within `seconds`.
 
@@ -87,8 +93,7 @@ def read_capped(answer: requests.Response, path: str, max_bytes: int, seconds: f
     # The client's timeout is for the pause between two pieces: a byte now and then would never end.
     ends = time.monotonic() + seconds
     body = bytearray()
-    declared = answer.headers.get("Content-Length", "")
-    if not declared.isdigit() or int(declared) <= max_bytes:
+    if declared_length(answer.headers.get("Content-Length", "")) <= max_bytes:
         # Counted as well: a declared length need not be true, and is not there for chunks.
         for part in answer.iter_content(65536):
             body += part

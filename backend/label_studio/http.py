@@ -210,6 +210,7 @@ class Transport:
         """Return this thread's own session; after a fork a new one, since sockets must not be shared."""
         if getattr(self._local, "process", None) != os.getpid():
             session = requests.Session()
+            # No cookies: with a session Label Studio would ask for a CSRF token at every POST.
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session, self._local.process = session, os.getpid()
         return self._local.session

@@ -26,6 +26,7 @@ STORAGES = ("s3", "s3s", "gs", "azure-blob")
 SIGNATURES = frozenset({"x-amz-signature", "x-goog-signature", "signature", "sig"})
 """Parts of a pre-signed link's query, of Amazon, Google and Azure."""
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _RESOLVING = re.compile(r"/(?:tasks|projects)/\d+/(?:resolve|presign)/?$")
 
 
@@ -65,6 +66,9 @@ class Media:
         unresolved = Breaker()
 
         def fetch(address: str) -> bytes:
+            # JSON lets them through, and no request can hold one.
+            if _HALVES.search(address):
+                raise MediaError("the address of the file holds half of a character; correct the task data")
             address = _cleaned(address)
             scheme = address.partition(":")[0].lower() if ":" in address else ""
             if scheme == "data":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from backend.log_context import kind_and_place, log_fault
 from clean_al import IntelligentSampler
 from clean_al.accuracy import ENOUGH_UNIFORM
 from clean_al.calibration import log_odds
+
+logger = logging.getLogger(__name__)
 
 CONFIDENCE = 0.9
 # An estimate fits the model five more times. Made only when labels or tasks have grown by this share, it
@@ -158,7 +162,8 @@ def accuracy_now(
     try:
         found = sampler.estimate_accuracy(unlabeled, confidence=CONFIDENCE)
     except Exception as error:  # noqa: BLE001  a user's own estimator; the order is served, so no round fails
-        why = f"the estimator failed on a part of the labels, {type(error).__name__}: {error}"
+        log_fault(logger, error, "the accuracy could not be estimated")
+        why = f"the estimator failed on a part of the labels: {kind_and_place(error)}"
         return Accuracy(audit_labels=audited, unknown_because=why)
     if math.isnan(found):
         why = "too few labels of some classes to hold any out"

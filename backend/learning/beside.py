@@ -55,6 +55,7 @@ class Encoded:
         ]
         if not any(any(values) for values in parts):
             return None
+        # The very one that the model was fitted with: the columns of another one mean something else.
         encoder = encoders.of(self.kind, self.identity)
         if encoder is None:
             return None

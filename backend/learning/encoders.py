@@ -40,6 +40,7 @@ class Encoders:
 
     def find(self, kind: str) -> FoundEncoder:
         """Return the encoder of a kind, or in words why there is none."""
+        # One at a time: it takes seconds and hundreds of megabytes, and threads may ask at once.
         with self._opening:
             if kind not in self._found:
                 self._open(kind)

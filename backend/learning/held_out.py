@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,10 @@ from backend.learning.answers import Answer, Guess
 from backend.learning.controls import Control
 from backend.learning.learned import How, Learned
 from backend.learning.tasks import Tasks
+from backend.log_context import kind_and_place, log_fault
 from clean_al.calibration import fit_calibration, log_odds
+
+logger = logging.getLogger(__name__)
 
 FOLDS = 4
 # Fewer held-out answers say little; more, drawn at random, cost time and say hardly more.
@@ -55,7 +59,8 @@ def accuracy_held_out(
         try:
             held = _held_out(control, tasks, answers, how)
         except Exception as error:  # noqa: BLE001  the order is served: what a part of the answers does fails no round
-            missing = f"learning failed on a part of the labels, {type(error).__name__}: {error}"
+            log_fault(logger, error, "%s: no answer could be held out", control.name)
+            missing = f"learning failed on a part of the labels: {kind_and_place(error)}"
     calibration = learned.calibration or (_calibration(held, answers) if control.SHOWS else None)
     slope, intercept = calibration or (None, None)
     known = Accuracy(
@@ -88,12 +93,14 @@ def _measured(
 
 def _held_out(control: Control, tasks: Tasks, answers: Sequence[Answer], how: How) -> HeldOut:
     """Return the rows of answers with what models say that have not seen them; none of too few answers."""
+    # Drawn: tasks stand in the order of their ids, which is often one of what they hold, too.
     rows = np.random.default_rng(how.seed).permutation(len(answers))[:MOST]
     found: HeldOut = []
     for fold in range(FOLDS if len(rows) >= FEWEST else 0):
         out, rest = rows[fold::FOLDS], np.setdiff1d(rows, rows[fold::FOLDS])
         some = [answers[int(i)] for i in rest]
         model = control.learn(tasks.rows(rest), some, replace(how, uniform=how.uniform[rest]))
+        # Of a part of the answers there may be no model, as where all are the same.
         if isinstance(model, Learned):
             found += zip(out.tolist(), model.guess(tasks.rows(out)), strict=True)
     return found

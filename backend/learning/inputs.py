@@ -55,6 +55,7 @@ def choose_inputs(
         for fields in kind.fields_in(shown, sample, named)
     ]
     for standing in (Standing.ALONE, Standing.BESIDE, Standing.LAST):
+        # Each once: two objects may show one field.
         specs = tuple(dict.fromkeys(spec for where, spec in found if where is standing))
         if specs:
             return specs if standing is Standing.BESIDE else specs[:1]
@@ -126,6 +127,7 @@ class Reader:
     def fitted(cls, inputs: tuple[InputSpec, ...], values: Values, seed: int) -> Self:
         """Return a reader that has learned scales and vocabularies from the values of a pool."""
         made = [VECTORIZERS[spec.kind](seed).fit(column) for spec, column in zip(inputs, values, strict=True)]
+        # One block alone drowns nobody, and its scale is the vectorizer's own.
         if len(made) < 2:
             return cls(inputs, tuple(made), (1.0,) * len(made))
         columns = zip(made, values, strict=True)

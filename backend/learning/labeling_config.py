@@ -31,6 +31,7 @@ def read_config(label_config: str) -> LabelingConfig:
     try:
         return read_labeling_config(label_config)
     except InputError as error:
+        # The exporters' error becomes one of ours, which all here know how to tell.
         raise LabelingConfigError(str(error)) from None
 
 

@@ -54,4 +54,5 @@ def _imported(path: str) -> ClassifierMixin:
     try:
         return getattr(importlib.import_module(module), factory)()
     except Exception as error:
+        # It is the operator's own code: in whatever way it fails, the setting is named.
         raise SettingsError(f"CLEAN_AL_ESTIMATOR={path}: {type(error).__name__}: {error}") from error

@@ -77,6 +77,7 @@ class ShownText:
         if self.kind == "paragraphs":
             try:
                 dialogue = Dialogue(value, self.text_key)
+            # What is no dialogue has no text; it comes last, as all that cannot be read.
             except ValueError:
                 return None
             return Page(dialogue.text, tuple(dialogue.phrases))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import traceback
-from pathlib import Path
 
 from redis.exceptions import ResponseError
 
 from backend.errors import BackendError, LabelStudioNotFound, UnexpectedFailure
-from backend.log_context import log_fault
+from backend.log_context import kind_and_place, log_fault
 from backend.store.progress import ProgressFile
 
 logger = logging.getLogger(__name__)
@@ -37,13 +35,3 @@ def note_failure(progress: ProgressFile, project_id: int, error: Exception) -> s
     log_fault(logger, error, "project %s", project_id)
     # RQ writes down what is raised: of an error whose words may quote a task, only its kind goes there.
     raise UnexpectedFailure(what) from None
-
-
-def kind_and_place(error: Exception) -> str:
-    """Return what kind of error it is and where it was raised; its words may quote a task, or a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [
-        frame for frame in frames if "backend" in frame.filename or "clean_al" in frame.filename
-    ] or frames
-    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-    return f"{type(error).__name__}{place}; the log has more"

@@ -23,9 +23,9 @@ from backend.errors import (
     RoundSuperseded,
     UnexpectedFailure,
 )
-from backend.log_context import about, log_fault
+from backend.log_context import about, kind_and_place, log_fault
 from backend.loop.encoding import PUT_OFF, encode_shard, give_up
-from backend.loop.failures import kind_and_place, note_failure, why_unavailable
+from backend.loop.failures import note_failure, why_unavailable
 from backend.loop.lease import Lease, take_lease
 from backend.loop.marks import RoundJobs, begun_key, forget_if_same, pending_key
 from backend.loop.observe import observe, serving
@@ -44,7 +44,8 @@ from backend.loop.shard_jobs import (
 from backend.loop.stages import LABEL_STUDIO_STAGES
 from backend.services import Services
 from backend.settings import read_settings
-from backend.store.connection import bind, is_connected
+from backend.store.connection import bind, connection_file, is_connected
+from backend.store.file_shelf import FileShelf
 from backend.store.models import ModelStore
 from backend.store.progress import ProgressFile
 from backend.store.titles import note_title
@@ -138,8 +139,10 @@ class DirtyMarker:
     """
 
     def __init__(self, redis: Redis, store: ModelStore, debounce: float, job_timeout: int):
-        self._redis, self._store = redis, store
+        self._jobs, self._store = round_jobs(redis), store
         self._debounce, self._job_timeout = debounce, job_timeout
+        # Thousands of webhooks come between two changes of these files.
+        self._files = FileShelf()
 
     @classmethod
     def of(cls, services: Services, redis: Redis | None = None) -> DirtyMarker:
@@ -162,7 +165,8 @@ class DirtyMarker:
         QueueUnavailable
             When Redis does not answer, or takes nothing in.
         """
-        if not is_connected(self._store, project_id):
+        connection = connection_file(self._store, project_id)
+        if not self._files.read(connection, lambda: is_connected(self._store, project_id)):
             return False
         delay = self._pause(project_id) if delay is None else delay
         try:
@@ -173,12 +177,13 @@ class DirtyMarker:
 
     def _pause(self, project_id: int) -> float:
         """Return how long events gather: half of what the last round cost Label Studio, for it to breathe."""
-        seconds = ProgressFile(self._store.folder(project_id)).read().report.get("seconds", {})
+        progress = ProgressFile(self._store.folder(project_id))
+        seconds = self._files.read(progress.path, lambda: progress.read().report.get("seconds", {}))
         took = sum(seconds.get(stage, 0.0) for stage in LABEL_STUDIO_STAGES)
         return min(max(self._debounce, took / 2), max(self._debounce, LONGEST_PAUSE))
 
     def _ask(self, project_id: int, reason: str, delay: float, hasten: bool) -> None:
-        round_jobs(self._redis).ask(
+        self._jobs.ask(
             project_id,
             ROUND,
             delay,

@@ -19,9 +19,8 @@ from backend.learning.labels import Labels
 from backend.learning.learned import How, Learned
 from backend.learning.learner import make_estimator
 from backend.learning.tasks import Tasks
-from backend.log_context import log_fault
+from backend.log_context import kind_and_place, log_fault
 from backend.loop.audit import were_drawn
-from backend.loop.failures import kind_and_place
 from backend.loop.goal import Goal
 from backend.loop.options import ProjectOptions
 from backend.loop.situation import Situation

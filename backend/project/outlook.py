@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from backend.learning.inputs import try_inputs
 from backend.learning.labeling_config import shown_objects
 from backend.learning.verdict import Outcome, Verdict, judge
 from backend.loop.observe import foreign_versions
-from backend.loop.options import project_options
+from backend.loop.options import ProjectOptions, project_options
 from backend.services import Services
 from backend.store.connection import read_connection
 
@@ -85,7 +85,7 @@ def look_ahead(services: Services, project_id: int) -> Outlook:
         verdict=verdict,
         predictions=foreign_versions(label_studio, project_id),
         problem=_problem(verdict, len(sample), readable, reasons),
-        notes=tuple(notes),
+        notes=(*notes, *_opinions(options)),
         gaps=tuple(f"{n} of {len(sample)} tasks: {reason}" for reason, n in reasons.items()),
     )
 
@@ -113,6 +113,14 @@ def must_be_orderable(outlook: Outlook, project_id: int) -> None:
     """
     if outlook.problem:
         raise ProjectNotOrderable(f"project {project_id}: {outlook.problem}; nothing was changed")
+
+
+def _opinions(options: ProjectOptions) -> Iterator[str]:
+    if options.opinions > 1:
+        yield (
+            f"up to {options.opinions} annotators a task: another is asked where the label is likelier wrong "
+            "than the model's guess on any new task"
+        )
 
 
 def _options(services: Services, project_id: int) -> Any:

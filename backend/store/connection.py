@@ -40,12 +40,12 @@ class Connection:
 
 def read_connection(store: ModelStore, project_id: int) -> Connection | None:
     """Return a project's connection, or None when the loop was never on or is off again."""
-    return read_record_twice(_path(store, project_id), Connection)
+    return read_record_twice(connection_file(store, project_id), Connection)
 
 
 def is_damaged(store: ModelStore, project_id: int) -> bool:
     """Whether there is a connection that cannot be read, nor its copy: nobody knows whether it was on."""
-    return _path(store, project_id).exists() and read_connection(store, project_id) is None
+    return connection_file(store, project_id).exists() and read_connection(store, project_id) is None
 
 
 def is_connected(store: ModelStore, project_id: int) -> bool:
@@ -89,13 +89,14 @@ def _told(identity: dict[str, Any]) -> str:
 def save_connection(store: ModelStore, project_id: int, connection: Connection) -> None:
     """Keep a project's connection."""
     # Twice: nobody else knows what the project was like before.
-    write_json_twice(_path(store, project_id), asdict(connection))
+    write_json_twice(connection_file(store, project_id), asdict(connection))
 
 
 def remove_connection(store: ModelStore, project_id: int) -> None:
     """Forget what `connect` found and made."""
-    remove_twice(_path(store, project_id))
+    remove_twice(connection_file(store, project_id))
 
 
-def _path(store: ModelStore, project_id: int) -> Path:
+def connection_file(store: ModelStore, project_id: int) -> Path:
+    """Return where a project's connection is kept."""
     return store.folder(project_id) / "connection.json"

@@ -55,12 +55,12 @@ class ProgressFile:
     """The progress of one project, in its folder; only the holder of the project's lease writes it."""
 
     def __init__(self, folder: Path):
-        self._path = folder / "progress.json"
+        self.path = folder / "progress.json"
         self._history = folder / "rounds.jsonl"
 
     def read(self) -> Progress:
         """Return the progress; an empty one before the first round."""
-        progress = read_record(self._path, Progress) or Progress()
+        progress = read_record(self.path, Progress) or Progress()
         return replace(progress, report=sound_report(progress.report))
 
     def begin(self) -> None:
@@ -138,7 +138,7 @@ class ProgressFile:
         return [report for line in lines if (report := _report(line)) is not None]
 
     def _write(self, progress: Progress) -> None:
-        write_json(self._path, asdict(progress))
+        write_json(self.path, asdict(progress))
 
 
 def _report(line: bytes) -> dict[str, Any] | None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 from backend.loop.heartbeat import Alive
 from backend.project.overview import ProjectStatus, project_status
+from backend.store.file_shelf import Stamp, stamp
 from backend.store.models import ModelStore
 
 # What a state is read from, in the project's folder.
@@ -30,37 +29,7 @@ FILES = (
 )
 QUEUE_FILE = "queue.json"
 AGAIN = "; again in "
-MOST_FILES = 200
-Signature = tuple[tuple[int, int, int] | None, ...]
-Content = TypeVar("Content")
-
-
-class FileShelf:
-    """Keeps what files held that were read last; threads share it, and must not change what they get."""
-
-    def __init__(self, most: int = MOST_FILES):
-        self._kept: OrderedDict[str, tuple[tuple[int, int, int], Any]] = OrderedDict()
-        self._most = most
-        self._lock = threading.Lock()
-
-    def read(self, path: Path, read: Callable[[], Content]) -> Content:
-        """Return what `read` makes of a file, without reading it while it is the same."""
-        name = str(path)
-        # Before the file is read: what changes meanwhile is read again next time.
-        stamp = _stamp(name)
-        with self._lock:
-            kept = self._kept.get(name)
-            if kept is not None and kept[0] == stamp:
-                self._kept.move_to_end(name)
-                found: Content = kept[1]
-                return found
-        content = read()
-        if stamp is not None:
-            with self._lock:
-                self._kept[name] = (stamp, content)
-                while len(self._kept) > self._most:
-                    self._kept.popitem(last=False)
-        return content
+Signature = tuple[Stamp | None, ...]
 
 
 class StatusShelf:
@@ -113,12 +82,4 @@ class StatusShelf:
 
 
 def _signature(folder: Path, names: tuple[str, ...]) -> Signature:
-    return tuple(_stamp(os.path.join(folder, name)) for name in names)
-
-
-def _stamp(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return tuple(stamp(os.path.join(folder, name)) for name in names)

@@ -10,12 +10,13 @@ from flask import Flask, current_app
 from backend.learning.labeling_config import config_digest
 from backend.services import Services
 from backend.settings import Settings
+from backend.store.file_shelf import FileShelf
 from backend.web.auth import Gate
 from backend.web.collaborators import Predictor
 from backend.web.deferral import DeferredMarks
 from backend.web.metrics import Metrics
 from backend.web.readiness import Readiness
-from backend.web.shelf import FileShelf, StatusShelf
+from backend.web.shelf import StatusShelf
 
 EXTENSION = "clean_al"
 

@@ -13,7 +13,10 @@ def clamped(shape: Shape, width: int, height: int) -> Shape | None:
     if isinstance(shape, Box):
         return shape if shape.rotation else _box(shape, width, height)
     if isinstance(shape, Polygon | Polyline | Points):
-        return shape._replace(points=tuple(_point(point, width, height) for point in shape.points))
+        points = tuple(_point(point, width, height) for point in shape.points)
+        # Drawn outside, all of it lies on an edge now, where nothing of it was.
+        is_gone = points != shape.points and any(len(set(axis)) == 1 for axis in zip(*points, strict=True))
+        return None if is_gone else shape._replace(points=points)
     if isinstance(shape, Mask):
         is_inside = shape.left >= 0 and shape.top >= 0
         if is_inside and shape.left + shape.width <= width and shape.top + shape.height <= height:

@@ -56,6 +56,7 @@ class Drawing:
         for annotation in item.annotations:
             if not self.elements.is_left_out(annotation, item):
                 rows.extend(self.elements.of_image(annotation, item))
+        # CVAT's XML has attributes of shapes only: an image keeps its rank on each of its shapes.
         if item.priority is not None and not rows:
             self._ledger.change("item", _NO_PRIORITY, item.place)
         source = ""
@@ -109,6 +110,7 @@ class Placing:
     def __init__(self, job: Job):
         self._job, self._ledger = job, job.ledger
         self._names = ImageNames(job.options.of(CvatOptions).names)
+        # The head, which lists the labels, stands before the body and is known after it.
         self._body = Spool(job.path)
         self._lists: tuple[OutputFile, OutputFile] | None = None
         self.count = self.unsized = 0
@@ -116,6 +118,7 @@ class Placing:
 
     def place(self, pictures: list[Picture], where: Callable[[str], str] = str) -> None:
         """Append pictures; `where` says where their places lie."""
+        # Joined once: a write for each image costs more than its drawing.
         body: list[bytes] = []
         names, sources = [], []
         for wanted, how, size, rows, source, place in pictures:
@@ -175,9 +178,11 @@ class DrawnPieces:
 
     def piece(self) -> tuple[list[Any], bytes]:
         """Return (pictures with the lengths of their rows, labels that came up, attributes), rows."""
+        # A skeleton's label lists its points as they come: two processes could list them in two orders.
         found = self._labels.found(self._known)
         if found is None:
             raise NotApart
+        # Rows travel as one stretch of bytes: as JSON among the plain values they would be escaped.
         pictures = [(*each[:3], len(each.rows), *each[4:]) for each in self._drawn]
         return [pictures, *found], b"".join([each.rows for each in self._drawn])
 

@@ -51,6 +51,8 @@ class FrameReader:
                 frame = int(each["frame"])
                 try:
                     drafts[frame].append((read(each), MANUAL))
+                    if part == "tags" and each.get("group"):
+                        ledgers[frame].change("group", "of a tag left out: relations are between regions")
                 except (KeyError, ValueError, TypeError, IndexError) as error:
                     kind = str(each.get("type", part.removesuffix("s")))
                     ledgers[frame].drop(_KINDS.get(kind, kind), reason(error))
@@ -104,8 +106,7 @@ def _annotation(drafts: list[tuple[Region, str]], ledger: Ledger) -> Annotation:
             groups[region.group].append(region.id or "")
     for first, *rest in groups.values():
         links += [Relation(first, other, (), "bi") for other in rest]
-        if rest:
-            ledger.change("group", "as relations")
+        ledger.change("group", "as relations" if rest else "has one region in its annotation: left out")
     return Annotation(regions, tuple(links))
 
 

@@ -84,6 +84,7 @@ class TaskCopier:
 
     def _choose(self, done: dict[str, Any], place: str) -> None:
         entries, choice = done.get("annotations"), self._options.annotators
+        # Entries can be ids alone: then nothing tells which of them is meant.
         if choice == "all" or not entries or not all(isinstance(entry, Mapping) for entry in entries):
             return
         done["annotations"] = chosen(entries, choice, lambda entry: entry)

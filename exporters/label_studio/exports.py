@@ -83,4 +83,12 @@ def _of_annotation(annotation: Mapping[str, Any], place: str) -> dict[str, Any]:
     rest = {key: value for key, value in annotation.items() if key != "task"}
     # Both are stored alike; only an annotation says who made it.
     kind = "predictions" if "model_version" in rest and "completed_by" not in rest else "annotations"
-    return {**{key: value for key, value in task.items() if key != kind}, kind: [rest]}
+    beside = task.get(kind)
+    others = [each for each in (beside if isinstance(beside, list) else ()) if not _is_same(each, annotation)]
+    return {**task, kind: [rest, *others]}
+
+
+def _is_same(one: Any, other: Mapping[str, Any]) -> bool:
+    """Return whether both are one annotation; a task may list it by its id alone."""
+    key = one.get("id") if isinstance(one, Mapping) else one
+    return key is not None and key == other.get("id")

@@ -70,6 +70,7 @@ class Draft:
         for number, region in enumerate(annotation.regions):
             begins = len(self.results)
             self._region(region, item, page)
+            # A link may only end at what arrived; regions without an id are known by their position.
             if len(self.results) > begins:
                 known[region.id or f"#{number}"] = self.results[begins]["id"]
         for link in annotation.relations:
@@ -86,6 +87,7 @@ class Draft:
             self._answer(region, shape, item, page)
             return
         kind = name_of(shape)
+        # A track belongs to a video as a whole, and jobs come back frame by frame.
         make = None if isinstance(shape, Track) else MAKE.get(type(shape))
         if make is None:
             self._drop(kind, "a task of one picture has no place for it in Label Studio")
@@ -118,6 +120,7 @@ class Draft:
         kind = control.tag.lower()
         key = self._new_id()
         for index, value in enumerate(values):
+            # Label Studio's editor finds a region again by its text where offsets fail.
             if isinstance(region.shape, TextSpan):
                 value = {**value, "text": item.media[region.shape.start : region.shape.end]}
             made = self._result(key if not index else f"{key}-{index}", control, page, item)
@@ -152,6 +155,7 @@ class Draft:
         chosen = [c for c in fitting if all(_offers(c, label) for label in region.labels)]
         if not chosen:
             return f"label {named} is not in the labeling config: add it to {fitting[0].name!r}"
+        # Two controls can offer one label: the name that the region came with decides.
         return next((c for c in chosen if c.name == region.control), chosen[0])
 
     def _of_kind(self, kind: str, page: Page, per_region: bool) -> Iterator[ControlTag]:
@@ -211,8 +215,10 @@ class Draft:
             else:
                 chosen.setdefault(home, []).append(value)
         begins = len(self.results)
+        # In the config's order, whatever the order of the choices: the same answer has the same results.
         for control in controls:
             values = list(dict.fromkeys(chosen.get(control.name, ())))
+            # None of them is the right one to keep.
             if len(values) > 1 and control.is_single:
                 lost.append(f"{len(values)} choices where {control.name!r} takes one")
             elif values:

@@ -185,6 +185,7 @@ class LabelingConfig:
 
     def for_task(self, data: Mapping[str, Any]) -> LabelingConfig:
         """Return the config as it is for one task: every <Repeater> written out."""
+        # Most configs are the same for every task, and writing one out takes longer than reading the task.
         if self.root is None or not self.has_repeater:
             return self
         return _declared(copies(self.root, data), self.text, self.root)

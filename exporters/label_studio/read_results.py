@@ -40,6 +40,9 @@ _BY_KEY: tuple[tuple[str, ShapeReader], ...] = (
     ("height", read_box),
     ("x", read_keypoint),
 )
+# By these an answer tells where the region lies that it is about.
+_PLACES = frozenset(("x", "points", "rle", "sequence", "start", "startOffset"))
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError)
 # What has nothing to be counted beside its shape, as the points of a curve have.
 _PLAIN = {kind: reader for kind, reader in PICTURES.items() if reader not in (read_track, read_vector)}
 _DIRECTIONS = ("left", "right", "bi")
@@ -101,7 +104,7 @@ class ObjectReader:
                     seen[key] = len(regions)
                 regions.append(region)
                 read.append(item)
-            except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
+            except _UNREADABLE as error:
                 self._ledger.drop(_kind(item), _why(error), place)
         seen = self._ledger.seen
         seen["region"] += len(results) - links
@@ -125,8 +128,8 @@ class ObjectReader:
                 width, height = _known(size)
             shape = reader(value, width, height)
         elif kind in ANSWERS:
-            answer = Region(_answer(kind, value), (), key, None, _name(item))
-            return with_beside(answer, item, place, self._ledger)
+            region = self._answered(_answer(kind, value), item, key, size, place)
+            return with_beside(region, item, place, self._ledger)
         else:
             shape = self._span(kind, value)
         labels = value.get(kind) or _other_labels(value)
@@ -136,6 +139,25 @@ class ObjectReader:
             note_remarks(value, place, self._ledger)
         region = Region(shape, tuple(labels), key, None, _name(item))
         return region if KEYS.isdisjoint(item) else with_beside(region, item, place, self._ledger)
+
+    def _answered(
+        self, answer: Answer, item: Mapping[str, Any], key: str | None, size: Size | None, place: str
+    ) -> Region:
+        """Return an answer; where it says where it lies, a region without a label that it is about."""
+        value = item["value"]
+        if _PLACES.isdisjoint(value):
+            return Region(answer, (), key, None, _name(item))
+        try:
+            reader = next((read for name, read in _BY_KEY if name in value), None)
+            if reader is None:
+                shape = self._span("labels", value)
+            else:
+                width, height = item.get("original_width"), item.get("original_height")
+                shape = reader(value, *((width, height) if width and height else _known(size)))
+        except _UNREADABLE as error:
+            self._ledger.change("answer", f"where it lies left out: {_why(error)}", place)
+            return Region(answer, (), key, None, _name(item))
+        return with_answer(Region(shape, (), key), answer.kind, _name(item) or answer.kind, answer.values)
 
     def _span(self, kind: str, value: Mapping[str, Any]) -> Shape:
         if kind == "timelinelabels":

@@ -14,6 +14,7 @@ from exporters.markup import pieces
 from exporters.records import TextSpan
 
 ASTRAL = 0xFFFF
+MISQUOTED = "offsets do not match the text that the region quotes"
 SILENT = frozenset(("script", "style"))
 
 
@@ -42,7 +43,7 @@ def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
         for begin, end_ in ((first, last), units):
             if begin < end_ <= len(text) and same(text[begin:end_], quoted):
                 return TextSpan(begin, end_)
-    raise ValueError("offsets do not match the text that the region quotes")
+    raise ValueError(MISQUOTED)
 
 
 def _offset(value: Any) -> int:
@@ -94,7 +95,13 @@ class Dialogue:
         """Return where a paragraphs region lies in `text`."""
         first = self._place(value.get("start"), value.get("startOffset"))
         last = self._place(value.get("end"), value.get("endOffset"))
-        return _checked(self.text, first, last)
+        span, quoted = _checked(self.text, first, last), value.get("text")
+        # Across phrases a browser quotes the names between them as well.
+        found = self.text[first:last]
+        is_quoted = isinstance(quoted, str) and quoted.strip() and "\n" not in found
+        if is_quoted and not _same_but_blanks(found, str(quoted)):
+            raise ValueError(MISQUOTED)
+        return span
 
     def _place(self, index: Any, offset: Any) -> int:
         try:

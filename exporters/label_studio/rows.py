@@ -36,16 +36,17 @@ _LIMIT = Lock()
 def is_row(thing: Row) -> bool:
     """Return whether an object is a row of JSON_MIN or CSV."""
     found = _SIGNS & thing.keys()
-    return len(found) == 2 or bool(found and _MORE_SIGNS & thing.keys()) or len(_between(thing)) > 0
+    return len(found) == 2 or bool(found and _MORE_SIGNS & thing.keys()) or bool(_between(thing))
 
 
-def _between(row: Row) -> list[str]:
-    """Return what stands between `id` and `annotator`: in JSON_MIN, of any release, these are the answers."""
-    if "id" not in row or "annotator" not in row:
-        return []
+def _between(row: Row) -> list[str] | None:
+    """Return what stands between `id` and `annotator`, JSON_MIN's answers; None if that tells nothing."""
     order = list(row)
-    # In sorted keys (written anew by some tool) the position of `annotator` says nothing.
-    return [] if order == sorted(order) else order[order.index("id") + 1 : order.index("annotator")]
+    # In sorted keys (written anew by some tool) positions say nothing; nor where no data stand before the id,
+    # as in tables that people make.
+    if "id" not in row or "annotator" not in row or order == sorted(order) or order[0] == "id":
+        return None
+    return order[order.index("id") + 1 : order.index("annotator")]
 
 
 def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -207,10 +208,9 @@ def _answers(row: Row, controls: Mapping[str, ControlTag], place: str) -> list[s
     keys = [key for key in row if key not in BOOKKEEPING]
     if controls:
         return [key for key in controls if key in row]
-    order = list(row)
-    is_in_order = "id" in row and "annotator" in row and order.index("id") < order.index("annotator")
-    if is_in_order and order != sorted(order):
-        return _between(row)
+    told = _between(row)
+    if told is not None:
+        return told
     formed = [key for key in keys if _is_answer(_told(row[key]))]
     rest = [key for key in keys if key.lower() not in _MEDIA_NAMES and kind_of_value(_told(row[key])) is None]
     if formed or len(rest) <= 1:

@@ -70,6 +70,7 @@ class Schema:
         offered = self._controls.setdefault(key, {})
         for label in labels:
             offered.setdefault(label)
+        # Seen once is enough: a control for single choices would refuse that task.
         if kind == "choices" and len(labels) > 1:
             self._is_multiple.add(self._name(key))
         return self._name(key)

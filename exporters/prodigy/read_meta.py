@@ -56,6 +56,7 @@ class MetaReader:
         if found is not None:
             del self._meta[name]
         beside = number(self._task.get(name))
+        # The meta is what our writer writes; a recipe's own key beside it is kept as data.
         if beside is not None and found not in (None, beside):
             self._twice.append((name, self._task[name]))
         return beside if found is None else found

@@ -50,6 +50,7 @@ class ProdigyReader:
         for item in items:
             # The hash is of the input alone: two tasks can show one text, and pixels count in one size.
             key = (item.kind, item.media, item.id, item.width, item.height)
+            # A line that nobody has answered is a task still to do, even if its text came before.
             at = homes.setdefault(key, len(done)) if item.annotations else len(done)
             if at == len(done):
                 annotations[at] = []
@@ -72,6 +73,7 @@ class ProdigyReader:
     def _item(self, task: Task, place: str) -> Item | None:
         kind = next((key for key in KINDS if isinstance(task.get(key), str)), None)
         if kind is None and isinstance(task.get("html"), str):
+            # Spans count in what is shown; the source goes along as data.
             task, kind = {**task, "text": rendered(task["html"])}, "text"
         if kind is None:
             self._ledger.drop("item", "has no text, image, audio or video", place)
@@ -88,6 +90,7 @@ class ProdigyReader:
             data=meta.data(kind),
             annotations=() if is_bare else (_annotation(task, regions, relations, meta.own),),
             priority=meta.own.priority,
+            # With an annotation it is that one's, as our writer has it.
             score=meta.own.score if is_bare else None,
             place=place,
         )

@@ -41,6 +41,7 @@ class ProdigyWriter:
     def join(self, piece: list[list[str]], lines: bytes, place: Callable[[str], str]) -> bool:
         """Append lines that were written elsewhere; False where another choice was offered there."""
         before, after = piece
+        # Every line lists the options so far: lines that were written beside others would offer too few.
         if before != list(self._offered):
             return False
         self._offered.update(dict.fromkeys(after))
@@ -89,6 +90,7 @@ class ProdigyWriter:
             task["answer"] = _answer(annotation)
             if annotation.annotator is not None:
                 task["_annotator_id"] = task["_session_id"] = annotation.annotator
+        # Only where it is asked for: Prodigy takes the interface from the recipe.
         if self._type is not None:
             task["_view_id"] = self._type.view
         return task
@@ -142,6 +144,7 @@ class ProdigyWriter:
                 self._ledger.drop(name_of(shape), str(error), item.place)
                 continue
             target = sounds if type(shape) is AudioSpan else spans
+            # A piece is dressed in place where it is used once; for several labels each needs its own.
             if len(pieces) == 1 and len(region.labels) == 1:
                 target.append(dressed(pieces[0], region, region.labels[0]))
             else:
@@ -202,6 +205,7 @@ class ProdigyWriter:
                 how = how or "answers of several controls in one choice"
         else:
             values = [list(value) if isinstance(value, tuple) else value for value in answer.values]
+            # A key of our own, which Prodigy's interface passes over: it has a place for choices only.
             answers = task.setdefault("answers", {})
             answers.setdefault(control, {"type": answer.kind, "values": []})["values"].extend(values)
             is_same = answers[control]["type"] == answer.kind
@@ -225,6 +229,7 @@ class ProdigyWriter:
     def _offer(self, task: dict[str, Any]) -> None:
         """Add the options: training fails on `accept` without them."""
         if self._type is not None and self._type.is_binary:
+            # A question that nobody has answered yet still has to say what it asks about.
             if "label" not in task and len(self._offered) == 1:
                 task["label"] = next(iter(self._offered))
             return

@@ -118,3 +118,15 @@ def test_numbers_with_gaps_are_labels_too():
 def test_another_form_of_annotations_is_refused_with_the_right_one(annotations):
     with pytest.raises(TypeError, match="annotations must be one mapping of annotator to label per item"):
         suggest_relabels(annotations, PROBABILITIES, ["a", "b"], 2)
+
+
+def test_where_votes_are_even_the_one_who_has_been_right_more_often_counts():
+    # On ten items both agree, on ten they differ; there the model sides with ann in eight.
+    together = [{"ann": "a", "bo": "a"} if i % 2 else {"ann": "b", "bo": "b"} for i in range(10)]
+    apart = [{"ann": "a", "bo": "b"} for _ in range(10)]
+    p = [[0.9, 0.1] if i % 2 else [0.1, 0.9] for i in range(10)] + [[0.8, 0.2]] * 8 + [[0.45, 0.55]] * 2
+    found = suggest_relabels(together + apart, p, ["a", "b"], 20)
+    assert found.consensus[10:].tolist() == ["a"] * 10
+    # Where the model is all there is to go by, it decides.
+    alone = suggest_relabels([{"ann": "a", "bo": "b"}], [[0.4, 0.6]], ["a", "b"], 1)
+    assert alone.consensus.tolist() == ["b"]

@@ -188,3 +188,72 @@ def test_a_page_may_be_numbered_by_a_text_or_a_float(tmp_path, index, page):
     text, _ = converted(tmp_path, "in.json", [given], ".xml", label_config=config)
     images = text.split("<image ")[1:]
     assert ["<box" in image for image in images] == [page == 0, page == 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "value", "text", "found"),
+    [
+        (PICTURE, {"x": 10, "y": 10, "width": 20, "height": 5}, "", (10.0, 20.0)),
+        ({"text": "one two"}, {"start": 4, "end": 7}, "one two", (4, 7)),
+        ({"audio": "a.wav"}, {"start": 0.5, "end": 2.0}, "", (0.5, 2.0)),
+    ],
+)
+def test_an_answer_that_says_where_it_lies_is_about_a_region_there(tmp_path, data, value, text, found):
+    said = answer("a", "choices", {"choices": ["torn"], **value}, to_name=next(iter(data)))
+    said |= SIZE if "image" in data else {}
+    (line,), report = objects(tmp_path, "in.json", [task(data, said)], ".jsonl")
+    (region,) = line.get("audio_spans") or line["spans"]
+    assert (region.get("x", region.get("start")), region.get("y", region.get("end"))) == found
+    assert region["attributes"] == {"c": {"type": "choices", "values": ["torn"]}}
+    assert (region["label"], line.get("text", "")) == ("object", text)
+    assert [how for _, how in report.changed] == ["had no label: 'object'"]
+    assert "accept" not in line
+
+
+def test_an_answer_whose_place_cannot_be_read_stays_an_answer_and_is_counted(tmp_path):
+    said = answer("a", "choices", {"choices": ["torn"], "start": 4, "end": 70}, to_name="text")
+    (line,), report = objects(tmp_path, "in.json", [task({"text": "one two"}, said)], ".jsonl")
+    assert line["accept"] == ["torn"]
+    assert told(report) == {"answer": {"where it lies left out: offsets past the text": 1}}
+
+
+def test_a_region_after_such_an_answer_is_the_same_one(tmp_path):
+    value = {key: entry for key, entry in box()["value"].items() if key != "rectanglelabels"}
+    said = {**answer("a", "choices", {"choices": ["torn"], **value}), **SIZE}
+    (line,), report = objects(tmp_path, "in.json", [task(PICTURE, said, box())], ".jsonl")
+    (region,) = line["spans"]
+    assert (region["label"], region["attributes"]) == ("A", {"c": {"type": "choices", "values": ["torn"]}})
+    assert report.lossless
+    assert report.joined == {"region": 1}
+
+
+@pytest.mark.parametrize(
+    ("quoted", "found"),
+    [("cat", [(4, 7)]), (" cat ", [(4, 7)]), ("dog", []), ("", [(4, 7)]), (None, [(4, 7)])],
+)
+def test_a_region_of_a_phrase_lies_where_its_quote_says(tmp_path, quoted, found):
+    talk = [{"text": "hi"}, {"text": "\N{GRINNING FACE}cat"}]
+    # In units of UTF-16, of which the face takes two.
+    value = {"start": "1", "end": "1", "startOffset": 2, "endOffset": 5, "paragraphlabels": ["G"]}
+    region = {"id": "a", "from_name": "p", "to_name": "d", "type": "paragraphlabels", "value": value}
+    if quoted is not None:
+        value["text"] = quoted
+    (line,), report = objects(tmp_path, "in.json", [task({"talk": talk}, region)], ".jsonl")
+    assert [(each["start"], each["end"]) for each in line.get("spans", ())] == found
+    assert report.lossless == bool(found)
+
+
+def test_a_stored_annotation_keeps_the_others_of_its_task(tmp_path):
+    results = [[span("a", 0, 4)], [span("b", 5, 7)]]
+    others = [5, {"id": 5, "result": []}, {"id": 6, "result": results[1]}]
+    stored = {
+        "id": 5,
+        "result": results[0],
+        "task": {"id": 8, "data": {"text": "Oslo is"}, "annotations": others},
+    }
+    lines, report = objects(tmp_path, "in.json", stored, ".jsonl")
+    assert [[(each["start"], each["end"]) for each in line["spans"]] for line in lines] == [
+        [(0, 4)],
+        [(5, 7)],
+    ]
+    assert report.lossless

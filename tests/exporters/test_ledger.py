@@ -203,7 +203,10 @@ def test_choices_that_prodigy_cannot_tell_apart_are_counted(tmp_path):
         for name, values in (("x", ["A", "B"]), ("y", ["B"]))
     ]
     twice = exported(tmp_path, task(*said))
-    assert twice.changed == {("choices", "chosen twice: kept once"): 1}
+    assert twice.changed == {
+        ("choices", "answers of several controls in one choice"): 1,
+        ("choices", "chosen twice: kept once"): 1,
+    }
     binary = exported(tmp_path, task(said[0]), task_type="textcat_binary")
     assert binary.changed == {("choices", "a binary task has one label: the first"): 1}
 

@@ -133,3 +133,16 @@ def test_a_cell_of_numbers_that_is_none_stays_as_it_was(tmp_path):
     table = "text,id,stars,annotator,annotation_id\nhello,1,four,3,5\n"
     (made,), _ = objects(tmp_path, "in.csv", table, ".json", label_config=CONFIG)
     assert made["annotations"][0]["result"][0]["value"] == {"rating": "four"}
+
+
+def test_a_table_that_begins_with_ids_shows_its_text(tmp_path):
+    table = "id,text,mood,annotator,annotation_id\n1,hello,good,3,5\n"
+    (line,), report = objects(tmp_path, "in.csv", table, ".jsonl")
+    assert (line["text"], line["accept"]) == ("hello", ["good"])
+    assert report.lossless
+
+
+def test_a_row_of_json_min_without_answers_is_no_guess(tmp_path):
+    (line,), report = objects(tmp_path, "in.json", [{"review": "fine words", "id": 1, **END}], ".jsonl")
+    assert (line["text"], "accept" in line) == ("fine words", False)
+    assert report.lossless

@@ -55,6 +55,7 @@ def test_plain_values_under_unknown_keys_go_along_as_data(tmp_path):
     assert note_unknown({**LINE, "shop": "x", "lot": 4, "source": "s", "none": None}, "p", ledger) == {
         "shop": "x",
         "lot": 4,
+        "source": "s",
     }
     assert not ledger.dropped
     (tmp_path / "in.jsonl").write_text(json.dumps({**LINE, "shop": "x", "meta": {"page": 3}}))

@@ -93,6 +93,7 @@ def read_questions(label_config: str) -> Questions:
         if tag.tag.lower() in NO_QUESTIONS:
             continue
         found = why_misplaced(tag, config, taken) or _control_of(tag)
+        # Learned or not: two controls of one name cannot be told apart in a result.
         taken.add(tag.name)
         if isinstance(found, Control):
             controls.append(found)

@@ -42,9 +42,11 @@ class MultipleChoice(Control):
         given = list(self.values_in(result, "choices"))
         lists = (choices for choices in given if isinstance(choices, list))
         members = [member for choices in lists for member in map(_member, choices) if member is not None]
+        # Something stands there that is no choice: that is not "none of them".
         if any(given) and not members:
             return None
         required = self.tag.attributes.get("required", "").lower() == "true"
+        # Where one must be picked the editor takes no empty answer: an import has left it out.
         return frozenset(members) if members or not required else None
 
     def in_config(self, answer: Answer) -> bool:

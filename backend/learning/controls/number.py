@@ -86,6 +86,7 @@ class Number(Control):
             start = low if math.isfinite(low) else 0.0
             steps = round((value - start) / step)
             if math.isfinite(high):
+                # The last step may end before `max`, and the editor takes none beyond.
                 steps = min(steps, math.floor((high - start) / step + 1e-9))
             value = round(start + steps * step, 9)
         return min(max(value, low), high)

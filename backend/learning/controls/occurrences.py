@@ -17,6 +17,7 @@ from backend.learning.tasks import Tasks
 
 # A label, and the least number of times that it occurs.
 Occurrence = tuple[str, int]
+# Doubling: whether there are 17 or 18 of them is no question that orders tasks.
 AT_LEAST = (1, 2, 4, 8, 16, 32)
 # The index of a <Repeater>'s copy in the names of its controls.
 _FLAG = re.compile(r"\{\{\w+\}\}")
@@ -51,6 +52,7 @@ class Occurrences(Control):
         return self.tag.attributes.get("required", "").lower() == "true"
 
     def answer_of(self, result: Sequence[Mapping[str, Any]]) -> frozenset[Occurrence] | None:
+        # A region counts once for each label: several items may describe one.
         counts = Counter(label for _, label in dict.fromkeys(self.found_in(result)))
         return None if self.required and not counts else about_how_often(counts)
 

@@ -39,6 +39,7 @@ class OfferedChoices(MultipleChoice):
         found = super().answer_of(result)
         if not self.tag.is_single:
             return found
+        # Where one is asked, two do not say which is meant.
         return found if found is not None and len(found) == 1 else None
 
     def in_config(self, answer: Answer) -> bool:

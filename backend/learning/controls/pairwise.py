@@ -56,6 +56,7 @@ class Pairwise(Control):
 
     def learn(self, tasks: Tasks, answers: Sequence[Answer], how: How) -> Learned | str:
         one, other = self.tag.objects[:2]
+        # A text that lies elsewhere is not at hand, as no picture is.
         if {one.kind, other.kind} <= TEXTS and not (one.by_address or other.by_address):
             return Preference.learned(tasks, answers, how, (one.value.text, other.value.text))
         return OneOf.learned(tasks, answers, how)

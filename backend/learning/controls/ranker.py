@@ -63,6 +63,7 @@ class Ranker(Control):
 
     def result_for(self, guess: Guess) -> list[dict[str, Any]]:
         answer = guess.answer if isinstance(guess.answer, tuple) else ()
+        # Without buckets the editor calls the one that there is after the control.
         held = {name or self.name: list(ids) for name, ids in answer if ids}
         return [self.result("ranker", held, guess.confidence)] if held else []
 

@@ -14,6 +14,8 @@ from backend.learning.tasks import Tasks
 
 # Label Studio's own default for maxRating.
 STARS = 5
+# Of which the editor shows one each; a slip in the config must not make a list of millions.
+MOST_STARS = 1000
 
 
 class Rating(Control):
@@ -33,7 +35,11 @@ class Rating(Control):
     def most(self) -> int:
         """The most stars that can be given."""
         written = self.tag.attributes.get("maxRating", "")
-        return int(written) if written.isascii() and written.isdigit() and int(written) else STARS
+        if not (written.isascii() and written.isdigit() and written.strip("0")):
+            return STARS
+        # By its length first: int() refuses numbers of thousands of digits.
+        digits = written.lstrip("0")
+        return MOST_STARS if len(digits) > len(str(MOST_STARS)) else min(int(digits), MOST_STARS)
 
     @property
     def offered(self) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class RegionLabels(Occurrences):
     def _is_beside(self, item: Mapping[str, Any], labels: Sequence[str]) -> bool:
         """Whether a tool of its own carries these labels, as `<VideoRectangle>` does those of `<Labels>`."""
         is_tool = self.tag.tag.lower() == "labels" and not str(item.get("type")).lower().endswith("labels")
+        # Another object's tool has its own labels beside it.
         on_same = item.get("to_name") in self.tag.to_names
         return is_tool and on_same and bool(labels) and set(labels) <= set(self.tag.labels)
 

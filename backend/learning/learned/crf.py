@@ -18,6 +18,7 @@ from scipy import sparse
 from backend.learning.learned.words import AFTER, AROUND, BEFORE, features_of
 
 MOST_STEPS = 75
+# A little of the first sets most weights to 0, which keeps the stored model small.
 L1, L2 = 0.02, 0.1
 BLOCK_WORDS = 8192
 
@@ -86,6 +87,7 @@ class ConditionalRandomField:
     def _of(
         cls, states: Mapping[tuple[str, str], float], transitions: Mapping[tuple[str, str], float]
     ) -> Self:
+        # Sorted: a set's own order changes from process to process, and with it the stored file.
         tags = tuple(sorted({tag for _, tag in states} | {tag for pair in transitions for tag in pair}))
         place = {tag: i for i, tag in enumerate(tags)}
         rows = {name: i for i, name in enumerate(sorted({name for name, _ in states}))}

@@ -86,6 +86,7 @@ class OfferedSet(Learned):
         """Return 1 minus the margin of the two likeliest, or the mean margin of the choices on offer."""
         table = self._table(tasks)
         if isinstance(self.inner, OneOf):
+            # Of what is on offer alone: the rest was set to 0, and the others brought to 1 again.
             two = np.partition(table, -2, axis=1)[:, -2:]
             return 1 - (two[:, 1] - two[:, 0])
         offered = table > 0
@@ -153,6 +154,7 @@ class ChosenItems(Learned):
             (one, other)
             for picked, offered in zip(chosen, offers, strict=True)
             for one in sorted(picked)
+            # By texts: a scorer cannot tell two choices of the same words apart.
             for other in dict.fromkeys(offered.values())
             if other not in picked
         ]
@@ -164,6 +166,7 @@ class ChosenItems(Learned):
         is_chosen = np.array(
             [t in picked for of_task, picked in zip(texts, chosen, strict=True) for t in of_task]
         )
+        # How many of them are chosen at all is in no difference of scores.
         odds = LogisticRegression(C=1.0).fit(scores[:, None], is_chosen)
         return cls(offer, scorer, float(odds.coef_[0, 0]), float(odds.intercept_[0]))
 

@@ -154,6 +154,7 @@ def _in_or_out(given: Buckets, known: Mapping[str, str], bucket: str) -> list[tu
 
 
 def _fitted(pairs: Sequence[tuple[str, str]], how: How) -> ItemScorer | None:
+    # Two items of the same text teach nothing, whichever was put first.
     different = [(one, other) for one, other in pairs if one != other]
     if not different:
         return None

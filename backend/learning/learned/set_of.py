@@ -39,6 +39,7 @@ class SetOf(Learned):
             return f"{how.min_labels - len(answers)} more labels are needed (min_labels)"
         if len(set(answers)) < 2:
             return "all labels are the same so far"
+        # In a fixed order, as every stored column stands for one.
         labels = sorted(frozenset().union(*answers), key=str)
         y = np.array([[label in answer for label in labels] for answer in answers], dtype=np.intp)
         if len(labels) == 1:

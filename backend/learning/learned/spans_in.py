@@ -49,6 +49,7 @@ class SpansIn(Learned):
         """Return a model of the spans in these tasks, or why there cannot be one yet."""
         if len(answers) < how.min_labels:
             return f"{how.min_labels - len(answers)} more labels are needed (min_labels)"
+        # A model of texts without a span would never guess one, and be sure of it.
         if not any(answers):
             return "nothing has been marked so far"
         texts, tags = [], []

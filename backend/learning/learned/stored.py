@@ -25,6 +25,7 @@ def from_json(stored: Any) -> Answer:
     """Return the answer that gave these JSON values."""
     if isinstance(stored, PLAIN):
         return stored
+    # One key, or it is none of ours: then this fails, as it should.
     ((kind, parts),) = stored.items()
     items = [from_json(part) for part in parts]
     return {"set": frozenset, "tuple": tuple}[kind](items)

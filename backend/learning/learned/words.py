@@ -12,6 +12,7 @@ _WORD = re.compile(
     r"|\d+|[^\w\s]|_"
 )
 MOST_WORDS = 5000
+# No text that people read has these two, so no word is taken for an edge.
 BEFORE, AFTER = "\x02", "\x03"
 AROUND = (-2, -1, 0, 1, 2)
 LONGEST_AFFIX = 4
@@ -42,6 +43,7 @@ def features_of(word: str, away: int) -> tuple[str, ...]:
     at = f"{away}:"
     if word in (BEFORE, AFTER):
         return (f"{at}{word}",)
+    # Small letters for what it is, the shape for how it was written: names are told by capitals.
     lower, shape = word.lower(), shape_of(word)
     features = [f"{at}w={lower}"]
     if abs(away) < 2:

@@ -18,6 +18,11 @@ from backend.learning.vectorize.fetching import ANEW, fetch_each, is_there, miss
 from backend.learning.vectorize.gaps import Unread
 
 MAX_SECONDS = 120
+# Samples in a second: bats are recorded at some 500,000. A damaged head may say four thousand millions, which
+# would make a frame of 25 ms fill the memory.
+LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000
+# Of all channels together: silence that is packed well would else be gigabytes.
+MOST_SAMPLES = 2**25
 # Short enough that a voice does not change within one.
 FRAME_SECONDS = 0.025
 BANDS, CEPSTRA = 26, 13
@@ -28,6 +33,9 @@ BAND_FLOOR = 1e-4
 
 # Mono samples between -1 and 1, and how many there are in a second.
 Sound = tuple[np.ndarray, int]
+STRANGE_RATE = Unread(
+    f"the sound has fewer than {LOWEST_RATE:,} or more than {HIGHEST_RATE:,} samples a second; {ANEW}"
+)
 
 
 class AudioVectorizer(DescribedVectorizer):
@@ -59,7 +67,7 @@ def take_sound(content: bytes) -> Any:
     if isinstance(sound, Unread):
         return sound
     samples, rate = sound
-    if not len(samples) or rate < 1000:
+    if not len(samples):
         return Unread(f"the sound is empty; {ANEW}")
     return {"sound": describe(np.nan_to_num(samples), rate)}
 
@@ -135,8 +143,11 @@ def _by_soundfile(content: bytes) -> Sound | Unread:
 
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            frames = file.read(MAX_SECONDS * file.samplerate, dtype="float32", always_2d=True)
-            return frames.mean(axis=1), int(file.samplerate)
+            rate = int(file.samplerate)
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+                return STRANGE_RATE
+            n = min(MAX_SECONDS * rate, MOST_SAMPLES // file.channels)
+            return file.read(n, dtype="float32", always_2d=True).mean(axis=1), rate
     except Exception:  # noqa: BLE001  any decoder may fail in its own way on a damaged file
         return no_such("sound", content)
 
@@ -145,9 +156,14 @@ def _by_wave(content: bytes) -> Sound | Unread:
     try:
         with wave.open(io.BytesIO(content)) as file:
             rate, width, channels = file.getframerate(), file.getsampwidth(), file.getnchannels()
-            raw = file.readframes(min(file.getnframes(), MAX_SECONDS * rate))
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+                return STRANGE_RATE
+            if width > 4:
+                return Unread("the sound has samples of more than 32 bits; save it with 16 or 24")
+            raw = file.readframes(min(file.getnframes(), MAX_SECONDS * rate, MOST_SAMPLES // channels))
     except (wave.Error, EOFError, ValueError):
         return no_such("sound", content)
+    # A file that is cut off may end within a sample.
     raw = raw[: len(raw) // (width * channels) * width * channels]
     if width == 1:
         samples = (np.frombuffer(raw, dtype=np.uint8).astype(np.float32) - 128) / 128

@@ -59,6 +59,7 @@ def decoded_frames(content: bytes, n: int, max_pixels: int) -> list[Any] | Unrea
             # Key frames stand by themselves: a film of hours is looked at in seconds.
             stream.codec_context.skip_frame = "NONKEY"
             frames = list(islice(_pictures(file, stream), MOST_KEY_FRAMES))
+        # Some encoders set a key frame at the start alone; then all are decoded, up to a number.
         if len(frames) < n:
             with _opened(content, container) as file:
                 frames = list(islice(_pictures(file, file.streams.video[0]), MOST_FRAMES)) or frames

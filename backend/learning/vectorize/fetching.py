@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -18,6 +20,19 @@ DOWNLOADS_QUEUED = 1000
 # The packages that read media, and the extra that brings each.
 EXTRAS = {"pypdf": "pdf", "soundfile": "audio", "av": "video"}
 
+# Not Exception: the queue ends a round that takes too long by an error of its own, which is to get through.
+UNFORESEEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 ANEW = "put it there anew"
 NO_ADDRESS = "the task data hold no address of a file; correct them, or the `value` that names their field"
 
@@ -47,6 +62,7 @@ def fetch_each(values: Sequence[Any], download: Download, take: Callable[[bytes]
     """
     found: list[Any] = []
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+        # In parts: a pool would hold a waiting call for each task of the project.
         for i in range(0, len(values), DOWNLOADS_QUEUED):
             part = values[i : i + DOWNLOADS_QUEUED]
             found += pool.map(lambda value: fetch_one(value, download, take), part)
@@ -78,7 +94,21 @@ def fetch_one(value: Any, download: Download, take: Callable[[bytes], Any]) -> A
         return Unread("Label Studio fails at the file (500)", later=True)
     except LabelStudioError:
         return Unread("Label Studio does not give the file", later=True)
-    return take(content) if content else Unread(f"the file is empty; {ANEW}")
+    except UNFORESEEN as error:
+        # What nobody thought of in one address must not keep all other tasks from being learned.
+        return _unforeseen("fetching", error)
+    if not content:
+        return Unread(f"the file is empty; {ANEW}")
+    try:
+        return take(content)
+    except UNFORESEEN as error:
+        return _unforeseen("reading", error)
+
+
+def _unforeseen(what: str, error: Exception) -> Unread:
+    # A machine that has no memory or no open files left may have some later; a strange file stays strange.
+    passing = isinstance(error, OSError | MemoryError)
+    return Unread(f"{what} the file failed ({type(error).__name__}): please report it", later=passing)
 
 
 def no_such(expected: str, content: bytes) -> Unread:

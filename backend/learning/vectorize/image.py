@@ -128,6 +128,7 @@ def _main_directions(centered: np.ndarray) -> np.ndarray:
     """Return the principal axes, the main one first, each with its largest entry positive."""
     table = centered.astype(np.float64)
     axes = np.linalg.eigh(table.T @ table)[1][:, ::-1].T
+    # An axis has no sign of its own: else libraries of two machines would store two models.
     largest = np.abs(axes).argmax(axis=1)
     return (axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]).astype(np.float32)
 

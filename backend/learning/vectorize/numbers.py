@@ -172,6 +172,7 @@ def _widths(values: Iterator[Mapping[str, Any]]) -> dict[str, int]:
     widths: dict[str, int] = {}
     for field in sorted(seen):
         width = max(seen[field], key=lambda w: (seen[field][w], w))
+        # A field that would be too much is left out whole: half of a vector means nothing.
         if sum(widths.values()) + width <= MAX_FEATURES:
             widths[field] = width
     return widths

@@ -36,6 +36,7 @@ class PdfVectorizer(TextVectorizer):
 
 def take_pdf(content: bytes) -> Any:
     """Return the text of a PDF's first pages; an `Unread` where it has none."""
+    # Not at its very beginning: readers let some bytes stand before it.
     if b"%PDF" not in content[:1024]:
         return no_such("PDF", content)
     if not is_there("pypdf"):

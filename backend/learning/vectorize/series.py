@@ -55,9 +55,11 @@ def describe(points: np.ndarray) -> np.ndarray:
     """
     mean, deviation = points.mean(), points.std()
     centered = points - mean
+    # By shares of the way, not by points: slopes of a short and of a long record can then be compared.
     place = np.linspace(-0.5, 0.5, len(points))
     slope = float(centered @ place) / max(float(place @ place), 1e-12)
     squares = float(centered @ centered)
+    # What stands still but for rounding has no lags or bands: divided by its variance it would get some.
     varies = squares > 1e-12 * max(1.0, mean * mean) * len(points)
     lags = [
         float(centered[k:] @ centered[:-k]) / squares if varies and k < len(points) else 0.0 for k in LAGS
@@ -81,7 +83,8 @@ def _read_one(value: Any, how: Mapping[str, str], download: Download) -> Any:
     if isinstance(value, str) and how.get("valueType", "url").lower() != "json":
         return fetch_one(value, download, partial(take_series, how=how))
     if isinstance(value, str):
-        return take_series(value.encode(), how) if value.strip() else NOTHING
+        # Halves of characters, which JSON lets through, must not fail a round.
+        return take_series(value.encode("utf-8", "replace"), how) if value.strip() else NOTHING
     return _described(_columns(value), how) if value else NOTHING
 
 
@@ -121,6 +124,7 @@ def _numbers(column: Any) -> np.ndarray | None:
     if not isinstance(column, list) or not column:
         return None
     points = np.fromiter((_number(each) for each in column[:MOST_POINTS]), dtype=np.float64)
+    # Larger ones do not fit into float32, in which features are kept.
     points = points[np.isfinite(points) & (np.abs(points) < 1e30)]
     return points if len(points) * 2 > min(len(column), MOST_POINTS) else None
 
@@ -149,6 +153,7 @@ def _csv_columns(text: str, separator: str) -> dict[str, Any]:
     head = next((row for row in rows if row), [])
     headless = bool(head) and all(math.isfinite(_number(cell)) for cell in head)
     names = [str(i) for i in range(len(head))] if headless else [cell.strip() for cell in head]
+    # Without names the first row is a point as any other.
     columns: list[list[Any]] = [[cell] if headless else [] for cell in head]
     for n, row in enumerate(rows):
         if n >= MOST_POINTS:

@@ -49,6 +49,7 @@ def decoded_text(content: bytes) -> Any:
 
 
 def _plain(value: Any, how: Mapping[str, str]) -> str:
+    # There is "base64unicode", too, and UTF-8 in either.
     if how.get("encoding", "").startswith("base64") and isinstance(value, str):
         try:
             return as_text(base64.b64decode(value, validate=True).decode("utf-8", "replace"))

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from backend.learning.accuracy import Accuracy, read_accuracy
 from backend.loop.options import stored_options
 from backend.project.overview import ProjectStatus
+from backend.store.file_shelf import FileShelf
 from backend.store.insight import HeadTask, Insight, LabelCount, load_insight
 from backend.store.models import ModelStore, Published
 from backend.store.progress import ProgressFile
 from backend.store.snapshot_file import peek_at_data
 from backend.web.pages.listing import Page, page_of
-from backend.web.shelf import FileShelf
 
 Part = TypeVar("Part")
 

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from backend.cli import cli
 from backend.label_studio.client import LabelStudio
+from backend.loop.options import store_options
+from backend.services import Services
 from tests.backend.samples import TEXT_CONFIG
 
 
@@ -58,6 +60,15 @@ def test_a_project_is_judged_by_its_tasks_too(call: Any, label_studio: LabelStud
     assert result.code == 0
     assert "features: numbers of embedding" in result.out
     assert call("explain", "Topics", "--json").code == 0
+
+
+def test_second_opinions_are_said_where_they_are_wanted(
+    call: Any, services: Services, label_studio: LabelStudio, project_id: int
+) -> None:
+    label_studio.import_tasks(project_id, [{"data": {"text": "a"}}])
+    assert "another is asked" not in call("explain", str(project_id)).out
+    store_options(services.store.folder(project_id), {"opinions": 2})
+    assert "up to 2 annotators a task: another is asked where" in call("explain", str(project_id)).out
 
 
 def test_a_file_that_is_not_there_is_said(call: Any) -> None:

@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from pathlib import Path
@@ -197,6 +198,10 @@ class TestOtherHosts:
             "//cdn.example.org/a.png",
             "data/upload/1/a.png",
             "just words",
+            "https://cdn.example.org/\ud800",
+            "/data/upload/1/\udfff.png",
+            "s3://bucket/\ud83d",
+            "data:,\ud800",
         ],
     )
     def test_odd_addresses_open_no_connection(self, fetching: Any, address: str) -> None:
@@ -255,6 +260,23 @@ class TestOtherHosts:
         assert fetch(f"{cdn.entry}/old") == PICTURE
         with pytest.raises(MediaError, match="circle"):
             fetch(f"{cdn.entry}/loop")
+
+    @pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-4", "four"])
+    def test_a_length_that_is_none_is_passed_over_or_the_file_named(
+        self, cdn: MediaServer, fetching: Any, length: str
+    ) -> None:
+        headers = {"Content-Length": length, "Connection": "close", "Content-Type": "image/png"}
+        cdn.files["/odd"] = Served(PICTURE, headers=headers)
+        with suppress(MediaError):
+            assert fetching(cdn.entry)(f"{cdn.entry}/odd") == PICTURE
+
+    @pytest.mark.parametrize("target", ["http://[::1", "https://cdn.example.org:port/", "http://", "//"])
+    def test_a_redirect_to_what_is_no_address_names_the_file(
+        self, cdn: MediaServer, fetching: Any, target: str
+    ) -> None:
+        cdn.files["/moved"] = Served(status=302, headers={"Location": target})
+        with pytest.raises(MediaError):
+            fetching(cdn.entry)(f"{cdn.entry}/moved")
 
     def test_a_file_above_the_limit_is_refused_declared_or_not(self, cdn: MediaServer, fetching: Any) -> None:
         def endless(handler: BaseHTTPRequestHandler) -> None:

@@ -290,6 +290,10 @@ class TestRating:
     def test_a_broken_most_is_label_studios_default(self, most: str) -> None:
         assert one(on_text(f'<Rating name="c" toName="t" maxRating="{most}"/>')).in_config(5)
 
+    @pytest.mark.parametrize("most", ["99999999999", "9" * 5000, "0001001"])
+    def test_a_slip_in_the_config_makes_no_list_of_millions(self, most: str) -> None:
+        assert len(one(on_text(f'<Rating name="c" toName="t" maxRating="{most}"/>')).offered) == 1000
+
     def test_whole_floats_are_ratings(self) -> None:
         result = [{"from_name": "c", "value": {"rating": 3.0}}]
         assert one(STARS).answer_of(result) == 3

@@ -21,9 +21,10 @@ from backend.learning.vectorize import InputSpec, Unread, fetching
 from backend.learning.vectorize.audio import describe as describe_sound
 from backend.learning.vectorize.audio import read_sound, take_sound
 from backend.learning.vectorize.containers import container_of
+from backend.learning.vectorize.fetching import fetch_each
 from backend.learning.vectorize.pdf import take_pdf
+from backend.learning.vectorize.series import SeriesVectorizer, take_series
 from backend.learning.vectorize.series import describe as describe_series
-from backend.learning.vectorize.series import take_series
 from backend.learning.vectorize.video import take_video
 
 RATE = 16_000
@@ -180,6 +181,25 @@ class TestSounds:
         without(package)
         assert words in reason(take_sound(content))
 
+    @pytest.mark.parametrize("package", ["", "soundfile"])
+    @pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**32 - 1])
+    def test_a_rate_that_nobody_records_with_takes_no_memory(
+        self, rate: int, package: str, without: Any
+    ) -> None:
+        without(package)
+        content = bytearray(wav(tone(440, 0.1)))
+        content[24:28] = struct.pack("<I", rate)
+        said = reason(take_sound(bytes(content)))
+        # soundfile itself refuses the wildest of them.
+        assert "samples a second" in said or (package == "" and "no sound" in said)
+
+    @pytest.mark.parametrize("bits", [40, 64])
+    def test_samples_that_are_too_wide_are_named(self, bits: int, without: Any) -> None:
+        without("soundfile")
+        content = bytearray(wav(tone(440, 0.1)))
+        content[32:36] = struct.pack("<HH", bits // 8, bits)
+        assert "more than 32 bits" in reason(take_sound(bytes(content)))
+
     def test_a_header_that_claims_two_gigabytes_takes_no_memory(self, without: Any) -> None:
         content = bytearray(wav(tone(440, 0.1)))
         content[40:44] = struct.pack("<I", 2**31)
@@ -325,6 +345,11 @@ class TestTimeSeries:
         assert list(found) == ["x"]
         np.testing.assert_array_equal(found["x"], describe_series(np.array([5.0, 6, 8])))
 
+    def test_halves_of_characters_in_the_task_data_are_passed_over(self) -> None:
+        fields = ("$s", "valueType=json")
+        (found,) = SeriesVectorizer.read(fields, [{"s": "a,b\ud800\n1,2\n3,5\n"}], lambda _: b"")
+        assert list(found) == ["a", "b?"]
+
     def test_columns_without_names_are_named_by_their_places(self) -> None:
         assert list(take_series(b"1,5,7\n2,6,7\n", {"timeColumn": "0"})) == ["1", "2"]
 
@@ -395,3 +420,34 @@ def test_a_reader_fitted_on_nothing_says_that_more_was_read_later() -> None:
     features = empty.transform([[take_sound(wav(tone(440)))] * 3])
     assert features.gaps is not None
     assert features.gaps.n_read == [3]
+
+
+class Late(Exception):
+    """As the queue's own, which ends a round that takes too long."""
+
+
+@pytest.mark.parametrize("error", [ValueError("text"), struct.error("x"), MemoryError(), RecursionError("x")])
+def test_what_nobody_thought_of_in_one_file_is_no_matter_of_the_others(error: Exception) -> None:
+    def download(address: str) -> bytes:
+        if address == "a":
+            raise error
+        return address.encode()
+
+    def take(content: bytes) -> str:
+        if content == b"b":
+            raise error
+        return content.decode()
+
+    one, two, three = fetch_each(["a", "b", "c"], download, take)
+    kind, passing = type(error).__name__, isinstance(error, MemoryError)
+    assert one == Unread(f"fetching the file failed ({kind}): please report it", passing)
+    assert two == Unread(f"reading the file failed ({kind}): please report it", passing)
+    assert three == "c"
+
+
+def test_a_round_that_is_ended_for_taking_too_long_is_ended() -> None:
+    def download(address: str) -> bytes:
+        raise Late
+
+    with pytest.raises(Late):
+        fetch_each(["a"], download, bytes.decode)

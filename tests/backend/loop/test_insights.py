@@ -91,6 +91,40 @@ def test_a_wrong_label_is_suspected_until_it_is_mended_or_confirmed(loop: Loop) 
     assert not {suspect.task for suspect in insight(loop).suspects} & set(wrong)
 
 
+def test_of_two_annotators_a_task_the_one_that_errs_in_a_fifth_is_told_and_in_which_tasks(
+    loop: Loop, fake: FakeLabelStudio
+) -> None:
+    """Overlap 2: what the page and `suspects` show of it is what the round keeps here."""
+    fake.world.projects[loop.project]["maximum_annotations"] = 2
+    for task in loop.truth:
+        fake.world.tasks[task]["overlap"] = 2
+    careless = LabelStudio(fake.url, fake.add_user(), timeout=10, retries=1)
+    good, bad = int(loop.owner.whoami()["id"]), int(careless.whoami()["id"])
+    topics, wrong = ["cats", "money", "conflict"], []
+    for i, task in enumerate(list(loop.truth)[:60]):
+        truth = loop.truth[task]
+        loop.owner.annotate(task, chosen(truth))
+        errs = i % 5 == 2
+        wrong += [task] * errs
+        careless.annotate(task, chosen(topics[(topics.index(truth) + 1) % 3] if errs else truth))
+    careless.close()
+    force(loop)
+    found = insight(loop)
+    known = {record.id: record for record in found.annotators}
+    assert (known[good].agreement, known[bad].agreement) == (0.8, 0.8), "of two alone nobody can tell"
+    better, worse = known[good].agreement_with_model or 0, known[bad].agreement_with_model or 0
+    assert better > worse + 0.1, "the model, which has seen neither, can"
+    suspected = [s for s in found.suspects if s.task in wrong]
+    assert len(suspected) == len(wrong), "each of them, once"
+    assert len(found.suspects) <= len(wrong) + 3
+    by = {a["id"]: a["completed_by"] for a in fake.world.annotations.values()}
+    right = [s for s in suspected if s.annotation is not None and by[s.annotation] == bad]
+    # It has learned the careless one's labels, which came last, so it takes a few of them for right.
+    assert len(right) >= 0.7 * len(wrong)
+    assert all(s.suggested == loop.truth[s.task] for s in right)
+    assert f"annotator {bad} says" in right[0].reason
+
+
 def annotations_of(loop: Loop, task: int) -> list[dict[str, Any]]:
     return [a for a in loop.fake.world.annotations.values() if a["task"] == task]
 

@@ -41,7 +41,13 @@ from backend.loop.worker import Sturdy
 from backend.project.connect import connect
 from backend.project.overview import project_status
 from backend.services import Services
-from backend.store.connection import Connection, is_connected, read_connection
+from backend.store.connection import (
+    Connection,
+    is_connected,
+    read_connection,
+    remove_connection,
+    save_connection,
+)
 from backend.store.files import read_json, write_json
 from backend.store.progress import FIRST_PAUSE, LONGEST_PAUSE, Progress, ProgressFile
 from tests.backend.samples import chosen
@@ -138,6 +144,27 @@ class TestMarks:
         DirtyMarker.of(services).mark_dirty(12345, "event")
         assert waiting(services) == 0
         assert not (services.settings.model_dir / "projects" / "12345").exists()
+
+    def test_one_marker_follows_the_switch_of_a_project_off_and_on(
+        self, services: Services, connected: int
+    ) -> None:
+        marker = DirtyMarker.of(services)
+        assert marker.mark_dirty(connected, "TEST")
+        for on in (False, True, False):
+            save_connection(services.store, connected, Connection(on=on))
+            assert marker.mark_dirty(connected, "TEST") is on
+        remove_connection(services.store, connected)
+        assert not marker.mark_dirty(connected, "TEST")
+
+    def test_a_server_that_has_forgotten_our_script_is_told_it_again(
+        self, services: Services, connected: int
+    ) -> None:
+        marker = DirtyMarker.of(services)
+        assert marker.mark_dirty(connected, "TEST")
+        services.redis.flushall()
+        services.redis.script_flush()
+        assert marker.mark_dirty(connected, "TEST")
+        assert waiting(services) == 1
 
     def test_events_during_a_round_ask_for_exactly_one_more(
         self, services: Services, connected: int, monkeypatch: pytest.MonkeyPatch
