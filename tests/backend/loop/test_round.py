@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -500,7 +501,7 @@ class TestSituations:
         "config",
         [
             '<View><Text name="t" value="$text"/><TextArea name="r" toName="t"/></View>',
-            TEXT_CONFIG.replace('<Choice value="money"/><Choice value="war" alias="conflict"/>', ""),
+            re.sub("<Choice .*?/>", "", TEXT_CONFIG),
         ],
     )
     def test_a_config_to_learn_nothing_from_is_still_ordered(
