@@ -61,7 +61,7 @@ class SparseLogisticRegression(LogisticRegression):
             return super().fit(X, y, sample_weight)
         if rows.space is not None:
             super().fit(rows.space.coordinates, y, sample_weight)
-            self.coef_ = rows.space.weights(np.asarray(self.coef_)).astype(X.dtype)  # type: ignore[has-type]
+            self.coef_ = rows.space.weights(np.asarray(self.coef_), X.dtype)  # type: ignore[has-type]
         else:
             seen = np.unique(X.indices)
             super().fit(X[:, seen], y, sample_weight)

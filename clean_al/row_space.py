@@ -33,21 +33,27 @@ class RowSpace:
     coordinates: np.ndarray
     _combinations: np.ndarray
     _rows: sparse.csr_matrix
+    _seen: np.ndarray
+    _n_features: int
 
     @classmethod
     def of(cls, X: Any) -> Self | None:
         """Return the space of sparse rows; None where it saves nothing, or the rows are not finite."""
         if not sparse.issparse(X) or X.nnz == 0 or not 1 < X.shape[0] <= min(MOST_ROWS, X.shape[1]):
             return None
-        rows = X.tocsr().astype(np.float64)
+        seen = np.unique(X.tocsr().indices)
+        rows = X.tocsr()[:, seen].astype(np.float64)
         products = (rows @ rows.T).toarray()
         if not np.isfinite(products).all():
             return None
         squares, vectors = np.linalg.eigh(products)
         kept = squares > FLAT * squares[-1]
         lengths, vectors = np.sqrt(squares[kept]), vectors[:, kept]
-        return cls(vectors * lengths, vectors / lengths, rows)
+        return cls(vectors * lengths, vectors / lengths, rows, seen, X.shape[1])
 
-    def weights(self, found: np.ndarray) -> np.ndarray:
+    def weights(self, found: np.ndarray, dtype: Any) -> np.ndarray:
         """Return weights for the features, of shape (n, n_features), from weights for the coordinates."""
-        return np.asarray(self._rows.T @ (self._combinations @ found.T)).T
+        # Most features occur in none of the rows: their weights are zeros, and need not be worked out.
+        table = np.zeros((len(found), self._n_features), dtype)
+        table[:, self._seen] = np.asarray(self._rows.T @ (self._combinations @ found.T)).T
+        return table

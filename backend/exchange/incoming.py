@@ -44,6 +44,7 @@ class Incoming:
     @property
     def lacks(self) -> int:
         """How many of its regions and relations have no place in the labeling config."""
+        # A remark is about something that is counted elsewhere: nothing of the annotation is missing by it.
         return sum(note.verb == DROPPED and note.kind not in REMARKS for note in self.notes)
 
 

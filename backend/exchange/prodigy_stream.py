@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from backend.errors import ExchangeError, LabelStudioNotFound, MediaError
+from backend.errors import ExchangeError, LabelStudioNotFound, LabelStudioUnreachable, MediaError
 from backend.exchange.account import CARRIED, DROPPED
 from backend.exchange.errand import Errand
 from backend.label_studio.media import STORAGES
@@ -57,6 +57,8 @@ def stream(errand: Errand, patience: float | None = None) -> Iterator[dict[str, 
     ------
     ExchangeError
         When there is no queue, because the loop was never on.
+    LabelStudioUnreachable
+        When Label Studio is away; a stream that waits says so at the end of its patience.
     """
     # With `follow`, the first queue may be yet to come.
     if errand.services.store.published(errand.project_id) is None and not errand.follow:
@@ -69,18 +71,25 @@ def stream(errand: Errand, patience: float | None = None) -> Iterator[dict[str, 
     waited = 0.0
     while True:
         number = _next(errand, given)
-        if number is None:
-            if not errand.follow or (patience is not None and waited >= patience):
-                return
+        may_wait = errand.follow and (patience is None or waited < patience)
+        try:
+            line = None if number is None else make.line(number)
+        except LabelStudioUnreachable:
+            if not may_wait:
+                raise
+            # It is restarted now and then: a stream that waits for tasks waits for that, too.
+            number = line = None
+        if number is not None:
+            waited = 0.0
+            # Whatever became of it: what cannot be shown would else be asked for for ever.
+            given.add(number)
+            if line is not None:
+                yield line
+        elif may_wait:
             time.sleep(LOOK_EVERY)
             waited += LOOK_EVERY
-            continue
-        waited = 0.0
-        # Whatever becomes of it: what cannot be shown would else be asked for for ever.
-        given.add(number)
-        line = make.line(number)
-        if line is not None:
-            yield line
+        else:
+            return
 
 
 def _next(errand: Errand, given: set[int]) -> int | None:
@@ -109,9 +118,7 @@ class _Lines:
             return None
         if task.get("is_labeled"):
             return None
-        account = self._errand.account
-        account.seen += 1
-        place = f"task {number}"
+        account, place = self._errand.account, f"task {number}"
         # What annotators said already is theirs: whoever labels next must not see it.
         bare = tidy(task) | {"annotations": [], "drafts": []}
         reader = TaskReader(self._errand.config, self._options, Ledger())
@@ -120,8 +127,11 @@ class _Lines:
             # Ours is the last, where there is one: `tidy` puts it behind the others.
             line = None if item is None else self._written(item._replace(annotations=item.annotations[-1:]))
         except MediaError as error:
+            account.seen += 1
             account.tell(DROPPED, "task", str(error), place)
             return None
+        # Counted when it is settled: where Label Studio goes away in between, it comes again.
+        account.seen += 1
         if line is None:
             account.tell(DROPPED, "task", "Prodigy has no place for what it shows", place)
             return None

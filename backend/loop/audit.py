@@ -52,11 +52,14 @@ def audited_head(
     rows, features = pool.rows_of(candidates), pool.features
     readable = rows[features.readable[rows]]
     size = min(options.queue_size, len(readable))
+    # Of the head as it is: where few tasks are left, the share is one of those few.
     n_audits = round(size * options.exploration)
+    # Before the sampler chooses: what it would like has no part in the draw.
     drawn = _audits(_draws(published), pool, candidates, readable, n_audits, rng)
     chosen = chooser.best(features, np.setdiff1d(readable, drawn), size - len(drawn), options)
     places = _audit_places(size, len(drawn), options, labels_until_audit(published, labeled, options))
     head, audit = _woven(chosen, drawn, places)
+    # Behind all others, and never of the audit share: what the model says of them means nothing.
     unreadable = rows[~features.readable[rows]][: options.queue_size - size]
     head = np.concatenate([head, unreadable])
     return Head(np.searchsorted(rows, head), np.pad(audit, (0, len(unreadable))))

@@ -37,11 +37,17 @@ class Readiness:
 
     def checks(self) -> Checks:
         """Return "up" or "down" for each part; why is for those with a login to read, and for `doctor`."""
-        with self._lock:
+        # Who comes while somebody asks gets the last answer: anyone may ask, and those who wait for a silent
+        # Label Studio would hold all threads that pages are answered by.
+        if not self._lock.acquire(blocking=not self._last):
+            return dict(self._last)
+        try:
             if time.monotonic() - self._asked_at >= GOOD_FOR:
                 self._last = self._ask()
                 self._asked_at = time.monotonic()
             return dict(self._last)
+        finally:
+            self._lock.release()
 
     def _ask(self) -> Checks:
         seen = self.look()

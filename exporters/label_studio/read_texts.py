@@ -8,13 +8,12 @@ refused, never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from exporters.markup import pieces
 from exporters.records import TextSpan
 
 ASTRAL = 0xFFFF
-MISQUOTED = "offsets do not match the text that the region quotes"
 SILENT = frozenset(("script", "style"))
 
 
@@ -43,7 +42,11 @@ def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
         for begin, end_ in ((first, last), units):
             if begin < end_ <= len(text) and same(text[begin:end_], quoted):
                 return TextSpan(begin, end_)
-    raise ValueError(MISQUOTED)
+    _misquoted()
+
+
+def _misquoted() -> NoReturn:
+    raise ValueError("offsets do not match the text that the region quotes")
 
 
 def _offset(value: Any) -> int:
@@ -98,9 +101,8 @@ class Dialogue:
         span, quoted = _checked(self.text, first, last), value.get("text")
         # Across phrases a browser quotes the names between them as well.
         found = self.text[first:last]
-        is_quoted = isinstance(quoted, str) and quoted.strip() and "\n" not in found
-        if is_quoted and not _same_but_blanks(found, str(quoted)):
-            raise ValueError(MISQUOTED)
+        if "\n" not in found and isinstance(quoted, str) and quoted.strip():
+            return span if _same_but_blanks(found, quoted) else _misquoted()
         return span
 
     def _place(self, index: Any, offset: Any) -> int:

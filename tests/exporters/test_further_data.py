@@ -167,3 +167,27 @@ def test_answers_to_several_questions_are_told_unless_the_config_keeps_them_apar
         _, report = converted(tmp_path, "in.json", given, suffix, label_config=config)
         assert sum(report.changed.values()) == count, config
         assert sum(report.changed.values()) + report.carried.get("choices", 0) == 2
+
+
+def test_annotations_that_are_ids_alone_are_copied_whatever_is_chosen(tmp_path):
+    given = [{"data": {"text": "x"}, "annotations": [4, {"id": 5, "result": [], "ground_truth": True}]}]
+    (made,), report = objects(tmp_path, "in.json", given, ".json", annotators="ground_truth")
+    assert made["annotations"] == given[0]["annotations"]
+    assert report.carried == {"annotation": 2}
+
+
+@pytest.mark.parametrize(
+    ("heads", "kept"),
+    [
+        ([{"was_cancelled": True}], [0]),
+        ([{"was_cancelled": True}, {}], [1]),
+        ([{"created_at": "2026-02-01"}, {"created_at": "2026-01-01"}], [0]),
+        ([{"created_at": "2026-02-01", "updated_at": "2026-02-01"}, {"created_at": "2026-03-01"}], [1]),
+        ([], []),
+    ],
+)
+def test_the_latest_is_the_last_that_was_not_skipped_or_the_only_one(tmp_path, heads, kept):
+    said = [{"id": at, "result": [], **head} for at, head in enumerate(heads)]
+    given = [{"data": {"text": "x"}, "annotations": said}]
+    (made,), _ = objects(tmp_path, "in.json", given, ".json", annotators="latest")
+    assert [each["id"] for each in made["annotations"]] == kept

@@ -36,10 +36,12 @@ class Regions(Occurrences):
 
     @property
     def offered(self) -> tuple[str, ...]:
+        # One label, so that "about how often it occurs" is "about how many there are".
         return (REGION,)
 
     def found_in(self, result: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, str]]:
         for key, item, _ in items_of(result):
             kind = str(item.get("type")).lower()
+            # Its results go by what is drawn, or by the labels that this was given.
             if self.is_own(item) and (kind in TAGS or kind.endswith("labels")):
                 yield key, REGION

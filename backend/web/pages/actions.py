@@ -64,6 +64,7 @@ ACTIONS: dict[str, Callable[[Services, int], tuple[str, str]]] = {
 def act(project_id: int, action: str) -> Response | Redirect:
     """Do what was asked for, and lead back to the project's page, which says so."""
     state = web_state()
+    # Before anything is looked up: what is there is no matter of another page's.
     require_own_form(request, state.gate.secret, state.settings)
     if not store().folder(project_id).is_dir():
         raise NotFound(f"the loop was never on for project {project_id}")

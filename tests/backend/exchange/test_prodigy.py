@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from backend.errors import LabelStudioUnreachable
+from backend.label_studio.client import LabelStudio
 from backend.services import Services
 from backend.store.models import Published
 from tests.backend.command import Call
@@ -133,6 +137,35 @@ def test_the_queue_is_read_anew_before_each_task_and_none_is_given_twice(
     # A round has ended: the third task is now the best, and the first comes back.
     queue(services, words, tasks[2], tasks[0], tasks[1])
     assert [line["text"] for line in lines] == ["Cy left", "Bo lost"]
+
+
+def test_a_stream_that_waits_outlives_a_label_studio_that_is_away_and_loses_no_task(
+    services: Services,
+    label_studio: FullLabelStudio,
+    fake: FakeLabelStudio,
+    words: int,
+    tasks: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from backend.exchange import prodigy_stream
+    from backend.exchange.account import Account
+    from backend.exchange.errand import Errand
+
+    monkeypatch.setattr(prodigy_stream, "LOOK_EVERY", 0.001)
+    settings = services.settings
+    hasty = replace(services)
+    hasty.__dict__["label_studio"] = LabelStudio(settings.label_studio_url, settings.api_key, retries=0)
+    queue(services, words, *tasks[:2])
+    account, project = Account("task"), label_studio.project(words)
+    lines = prodigy_stream.stream(Errand(hasty, project, account, follow=True), patience=1.0)
+    fake.fail("status", path=f"/api/tasks/{tasks[0]}/", times=3)
+    assert [next(lines)["text"], next(lines)["text"]] == ["Ann won", "Bo lost"]
+    account.check()
+    fake.fail("status", path=f"/api/tasks/{tasks[0]}/", times=math.inf)
+    for follow in (True, False):
+        with pytest.raises(LabelStudioUnreachable):
+            next(prodigy_stream.stream(Errand(hasty, project, account, follow=follow), patience=0.003))
+    account.check()
 
 
 def test_without_a_queue_the_error_says_how_to_get_one(call: Call, words: int) -> None:

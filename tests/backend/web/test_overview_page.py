@@ -211,6 +211,31 @@ def test_redis_is_asked_once_for_the_pages_the_gauges_and_readiness() -> None:
     assert len(asked) == 1
 
 
+def test_who_asks_whether_we_are_ready_while_another_is_waiting_gets_the_last_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, may_answer = threading.Event(), threading.Event()
+    answers = iter([Look(Alive(workers=2), waiting=0), Look(Alive(workers=0), waiting=0)])
+
+    def look() -> Look:
+        answer = next(answers)
+        if not answer.alive.workers:
+            asked.set()
+            may_answer.wait(30)
+        return answer
+
+    monkeypatch.setattr("backend.web.readiness.GOOD_FOR", 0.0)
+    readiness = Readiness(Settings(_env_file=None, label_studio_url="http://127.0.0.1:1"), look)
+    assert readiness.checks()["workers"] == "up"
+    waiting = threading.Thread(target=readiness.checks)
+    waiting.start()
+    assert asked.wait(30)
+    assert readiness.checks()["workers"] == "up"
+    may_answer.set()
+    waiting.join()
+    assert readiness._last["workers"] == "down"
+
+
 def test_an_answer_that_has_aged_is_asked_for_again() -> None:
     answers = iter([Look(Alive(workers=2)), Look(Alive(workers=1))])
     watch = QueueWatch(lambda: next(answers), good_for=0)
