@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, str] = {
     "label_efficiency": "Sampler: label efficiency beside other libraries",
     "text_representation": "Sampler: features of texts for few labels and for many",
     "few_labels": "Sampler: the learner for texts at few labels",
+    "self_training": "Sampler: what unlabeled texts would teach",
     "find_rare": "Sampler: finding the rare",
     "encoders": "Encoders: what they add, how fast, in what memory",
     "accuracy_coverage": "Sampler: does the accuracy interval cover the truth",
