@@ -3,7 +3,8 @@
 Goh & Mueller, ActiveLab: Active Learning with Re-Labeling by Multiple Annotators, 2023: every item gets the
 confidence in its consensus label from the model, from all of its annotators, and from one imaginary annotator
 who knows nothing; each is weighed by how much better than the base rate it has been. The least
-confident come first. Use it when several annotators label the same items and some of them err.
+confident come first. Ours beyond the paper: where votes are even, those decide who have been right more
+often. Use it when several annotators label the same items and some of them err.
 """
 
 from __future__ import annotations

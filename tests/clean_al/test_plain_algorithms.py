@@ -261,13 +261,9 @@ def test_uncertainty_over_labels_is_the_mean_of_yes_or_no_questions(seed, n_labe
     assert_allclose(over_labels(UNCERTAINTY_METHODS[method])(p), plain, atol=1e-12)
 
 
-def plain_activelab(votes, p, classes):
-    """Confidence in every consensus, as the module's text has it."""
-    k, consensus = len(classes), []
-    for item, row in zip(votes, p, strict=True):
-        count = [list(item.values()).count(c) for c in classes]
-        consensus.append(max(range(k), key=lambda c: (count[c], row[c])))
-    known = [i for i, item in enumerate(votes) if item]
+def plain_voices(votes, p, classes, consensus):
+    """How often each annotator agrees, the weight of such a share, and that of the model."""
+    k, known = len(classes), [i for i, item in enumerate(votes) if item]
     base = max(sum(consensus[i] == c for i in known) for c in range(k)) / len(known)
 
     def skill(share):
@@ -281,7 +277,27 @@ def plain_activelab(votes, p, classes):
     everything = [hit for hits in asked.values() for hit in hits]
     mean = (sum(everything) + 1) / (len(everything) + 1)
     agreement = {a: (sum(hits) + 2 * mean) / (len(hits) + 2) for a, hits in asked.items()}
-    model = skill(np.mean([np.argmax(p[i]) == consensus[i] for i in known]))
+    return agreement, skill, skill(np.mean([np.argmax(p[i]) == consensus[i] for i in known]))
+
+
+def plain_activelab(votes, p, classes):
+    """Confidence in every consensus, as the module's text has it."""
+    k = len(classes)
+    counts = [[list(item.values()).count(c) for c in classes] for item in votes]
+    consensus = [
+        max(range(k), key=lambda c: (count[c], row[c])) for count, row in zip(counts, p, strict=True)
+    ]
+    agreement, skill, model = plain_voices(votes, p, classes, consensus)
+    for i, (item, count) in enumerate(zip(votes, counts, strict=True)):
+        tied = [c for c in range(k) if item and count[c] == max(count)]
+        if len(tied) > 1:
+            said = {
+                c: model * p[i][c]
+                + sum(skill(agreement[a]) * agreement[a] for a in item if item[a] == classes[c])
+                for c in tied
+            }
+            consensus[i] = max(tied, key=said.get)
+    agreement, skill, model = plain_voices(votes, p, classes, consensus)
     nobody = np.mean([model, *(skill(v) for v in agreement.values())])
     result = []
     for item, row, c in zip(votes, p, consensus, strict=True):

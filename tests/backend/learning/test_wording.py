@@ -110,7 +110,9 @@ class TestByAddress:
             "Käse",
             Unread("no such file"),
             Unread(""),
-            Unread("the task data hold no address of a file"),
+            Unread(
+                "the task data hold no address of a file; correct them, or the `value` that names their field"
+            ),
         ]
 
     @pytest.mark.parametrize(
