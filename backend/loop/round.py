@@ -47,15 +47,10 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         situation = look(services, project_id, stages, anew=force)
         published = store.published(project_id)
     accuracies = read_accuracies(ProgressFile(store.folder(project_id)).read().report)
-    if not force and published and published.fingerprint == situation.fingerprint:
-        with stages("switch"):
-            # Somebody may have changed the sampling, or deleted predictions: then a head is served anew.
-            served = is_served(services.label_studio, situation.project, published)
-        if served:
-            outcome = "nothing new"
-            with stages("know"):
-                keep_insight(store.folder(project_id), situation, None, published, accuracies, accuracies)
-            return report_on(situation, outcome, published, lease.fence, accuracies, None, stages.seconds)
+    if published and not force and _is_current(services, situation, published, stages):
+        with stages("know"):
+            keep_insight(store.folder(project_id), situation, None, published, accuracies, accuracies)
+        return report_on(situation, "nothing new", published, lease.fence, accuracies, None, stages.seconds)
 
     version = new_version(lease.fence)
     with stages("learn"):
@@ -76,8 +71,7 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
     with stages("write"):
         open_again(services.label_studio, folder, situation, again)
         stored = serve_head(services.label_studio, project_id, predictions, version, lease)
-    published = _published(situation, version, lease.fence, order, model, published)
-    published = replace(published, stored=stored)
+    published = replace(_published(situation, version, lease.fence, order, model, published), stored=stored)
     with stages("store"):
         store.publish(project_id, published)
         store.prune(project_id)
@@ -93,6 +87,15 @@ def run_round(services: Services, project_id: int, lease: Lease, *, force: bool 
         with stages("check"):
             published = _with_suspects(services, situation, insight, published, lease)
     return report_on(situation, PUBLISHED, published, lease.fence, accuracies, lesson, stages.seconds)
+
+
+def _is_current(services: Services, situation: Situation, published: Published, stages: Stages) -> bool:
+    """Whether the project is as the last round has seen it, and that round's order is served."""
+    if published.fingerprint != situation.fingerprint:
+        return False
+    with stages("switch"):
+        # Somebody may have changed the sampling, or deleted predictions: then a head is served anew.
+        return is_served(services.label_studio, situation.project, published)
 
 
 def _with_suspects(
