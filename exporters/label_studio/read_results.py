@@ -9,6 +9,7 @@ from typing import Any
 from exporters.label_studio.join_results import about, apart, lies_elsewhere, with_answer
 from exporters.label_studio.known_keys import note_unknown_of_results
 from exporters.label_studio.read_beside import KEYS, with_beside
+from exporters.label_studio.read_plain import plain_boxes
 from exporters.label_studio.read_shapes import (
     ANSWERS,
     PICTURES,
@@ -57,12 +58,19 @@ class ObjectReader:
 
     def __call__(self, results: list[Any], size: Size | None, place: str) -> Read:
         """Return the regions and relations; items that cannot be read are counted and left out."""
+        # Looked at once for all of them: what most results have nothing of costs the loop nothing.
+        is_bare = note_unknown_of_results(results, place, self._ledger).isdisjoint(KEYS)
+        boxes = plain_boxes(results) if is_bare else None
+        if boxes is not None:
+            self._ledger.seen["region"] += len(boxes)
+            return tuple(boxes), ()
+        return self._each(results, size, place, is_bare)
+
+    def _each(self, results: list[Any], size: Size | None, place: str, is_bare: bool) -> Read:
         regions: list[Region] = []
         relations: list[Relation] = []
         seen: dict[str, int] = {}
         links = joined = 0
-        # Looked at once for all of them: what most results have nothing of costs the loop nothing.
-        is_bare = note_unknown_of_results(results, place, self._ledger).isdisjoint(KEYS)
         find = _PLAIN.get
         # The item that each region was read from.
         read: list[Mapping[str, Any]] = []
