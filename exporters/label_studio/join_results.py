@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exporters.label_studio.read_shapes import ANSWERS
@@ -56,6 +56,20 @@ def about(whole: Region, before: Region) -> Region:
     first = Caption(before.shape.kind, before.control or before.shape.kind, before.shape.values)
     said = [first, *before.captions, *(note for note in whole.captions if note not in before.captions)]
     return whole._replace(captions=tuple(said))
+
+
+def ranges_apart(results: Sequence[Any]) -> tuple[list[Any], int]:
+    """Return the results with a region of several stretches as one for each, and how many more these are."""
+    done: list[Any] = []
+    for item in results:
+        is_stretch = isinstance(item, dict) and item.get("type") == "timelinelabels"
+        value = item.get("value") if is_stretch else None
+        ranges = value.get("ranges") if isinstance(value, dict) else None
+        if isinstance(value, dict) and isinstance(ranges, list) and len(ranges) > 1:
+            done += [{**item, "value": {**value, "ranges": [each]}} for each in ranges]
+        else:
+            done.append(item)
+    return done, len(done) - len(results)
 
 
 def apart(regions: Iterable[Region]) -> tuple[list[Region], int]:

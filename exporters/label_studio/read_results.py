@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from exporters.label_studio.join_results import about, apart, lies_elsewhere, with_answer
+from exporters.label_studio.join_results import about, apart, lies_elsewhere, ranges_apart, with_answer
 from exporters.label_studio.known_keys import note_unknown_of_results
 from exporters.label_studio.read_beside import KEYS, with_beside
 from exporters.label_studio.read_plain import plain_boxes
@@ -64,6 +64,10 @@ class ObjectReader:
         if boxes is not None:
             self._ledger.seen["region"] += len(boxes)
             return tuple(boxes), ()
+        results, more = ranges_apart(results)
+        if more:
+            self._ledger.merged("region", -more)
+            self._ledger.seen["region"] -= more
         return self._each(results, size, place, is_bare)
 
     def _each(self, results: list[Any], size: Size | None, place: str, is_bare: bool) -> Read:
