@@ -55,6 +55,8 @@ def parse(text: bytes | bytearray, place: str) -> Any:
         return json.loads(text, object_pairs_hook=_unrepeated)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{place}: is not UTF-8; save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({_reason(error)})") from None
 
@@ -155,7 +157,8 @@ def read_on(file: Readable, name: str, is_array: bool, number: int) -> Iterator[
 def _head(file: Readable, name: str) -> bytes:
     """Return the first block that is not blank, from its first character on; empty for an empty file."""
     head = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    # Without a byte order mark every other byte of it is a zero.
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:4]:
         raise InputError(f"{name}: is UTF-16; save it as UTF-8")
     while head and not head.strip():
         head = file.read(BLOCK)

@@ -7,6 +7,7 @@ from typing import Any
 
 from exporters.label_studio.read_shapes import ANSWERS
 from exporters.records import Answer, Caption, Region
+from exporters.report import Ledger
 
 NOTE = "note"
 # Where a region lies. `text` is not among them: of a text area it is the answer.
@@ -43,6 +44,35 @@ def lies_elsewhere(item: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
         return False
     value, place = item["value"], first["value"]
     return any(key in place and place[key] != entry for key, entry in value.items() if key in _PLACE)
+
+
+_NUMBERS = frozenset(
+    ("x", "y", "width", "height", "rotation", "radiusX", "radiusY", "startOffset", "endOffset", "closed")
+)
+_TEXTS = frozenset(("text", "start", "end", "format", "imageDataURL"))
+_LISTS = frozenset(("points", "vertices", "rle", "sequence", "ranges", "globalOffsets"))
+
+
+def note_misplaced_answers(value: Mapping[str, Any], own: str, place: str, ledger: Ledger) -> None:
+    """Count what an answer holds where it only repeats the place of its region, and what cannot be one.
+
+    Nobody reads it there: the region itself says where it lies.
+    """
+    for key, entry in value.items():
+        if key != own and entry and not isinstance(entry, int | float) and _is_misplaced(key, entry):
+            ledger.drop("key", f"{key[:40]!r} of an answer does not say where it lies", place)
+
+
+def _is_misplaced(key: str, entry: Any) -> bool:
+    if key in _LISTS:
+        return _holds_text(entry)
+    return key in _NUMBERS or (key in _TEXTS and not isinstance(entry, str))
+
+
+def _holds_text(entry: Any) -> bool:
+    if isinstance(entry, dict):
+        return any(_holds_text(each) for each in entry.values())
+    return any(map(_holds_text, entry)) if isinstance(entry, list) else isinstance(entry, str)
 
 
 def with_answer(region: Region, kind: str, name: str, values: tuple[Any, ...]) -> Region:

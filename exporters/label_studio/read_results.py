@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from exporters.label_studio.join_results import about, apart, lies_elsewhere, ranges_apart, with_answer
+from exporters.label_studio.join_results import (
+    about,
+    apart,
+    lies_elsewhere,
+    note_misplaced_answers,
+    ranges_apart,
+    with_answer,
+)
 from exporters.label_studio.known_keys import note_unknown_of_results
 from exporters.label_studio.read_beside import KEYS, with_beside
 from exporters.label_studio.read_plain import plain_boxes
@@ -157,6 +164,7 @@ class ObjectReader:
     ) -> Region:
         """Return an answer; where it says where it lies, a region without a label that it is about."""
         value = item["value"]
+        note_misplaced_answers(value, _own_key(answer.kind), place, self._ledger)
         if _PLACES.isdisjoint(value):
             return Region(answer, (), key, None, _name(item))
         try:
@@ -201,6 +209,7 @@ class ObjectReader:
         """Return the region with a further item of the same id: more labels, or an answer about it."""
         value = item["value"]
         if kind in ANSWERS:
+            note_misplaced_answers(value, _own_key(kind), place, self._ledger)
             region = with_answer(region, kind, _name(item) or kind, _answer(kind, value).values)
         elif type(region.shape) is Answer:
             return about(self._region(item, kind, region.id, size, place), region)
@@ -243,8 +252,13 @@ def _other_labels(value: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _own_key(kind: str) -> str:
+    """Return the key of an answer's value that holds the answer."""
+    return {"textarea": "text", "pairwise": "selected"}.get(kind, kind)
+
+
 def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
-    given = value.get("text" if kind == "textarea" else "selected" if kind == "pairwise" else kind)
+    given = value.get(_own_key(kind))
     if given is None:
         raise ValueError("has no value")
     parts = given if isinstance(given, list) else [given]
