@@ -2,7 +2,7 @@
 
 Whether they follow is read from the labels themselves: how often the nearest labeled item has the same label,
 against what chance would give. Only items that have a fellow count: while most classes have been seen once,
-nothing can be said, and nothing is.
+nothing can be said, and nothing is. Of sets of labels it is how often each label is also on the nearest item.
 """
 
 from __future__ import annotations
@@ -31,25 +31,51 @@ def agreement(points: Points, labels: np.ndarray) -> tuple[float, float, int]:
     fellows = np.flatnonzero(counts[labels] > 1)
     if len(fellows) == 0:
         return 1.0, 0.0, 0
-    d = exact_sq_distances(points.X, points.X)
-    # Else every item would be its own nearest one, and always agree.
-    np.fill_diagonal(d, np.inf)
-    agrees = float(np.mean(labels[d.argmin(axis=1)[fellows]] == labels[fellows]))
+    agrees = float(np.mean(labels[_nearest(points)[fellows]] == labels[fellows]))
     # An item cannot meet itself: one less of its class, among one less of all.
     chance = float(np.mean((counts[labels[fellows]] - 1) / (len(labels) - 1)))
     return agrees, chance, len(fellows)
 
 
+def agreement_of_sets(points: Points, table: np.ndarray) -> tuple[float, float, int]:
+    """How often a label is on the nearest item, too, how often by chance, and how many items say so.
+
+    Parameters
+    ----------
+    points : the labeled items
+    table : array of shape (n_labeled, n_labels), 0 and 1
+    """
+    counts = table.sum(axis=0)
+    given = table * (counts > 1)
+    if not given.any():
+        return 1.0, 0.0, 0
+    agrees = float((given * table[_nearest(points)]).sum() / given.sum())
+    chance = float((given * (counts - 1) / (len(table) - 1)).sum() / given.sum())
+    # Items, not labels: those of one item have a single neighbor, and come together.
+    return agrees, chance, int(given.any(axis=1).sum())
+
+
+def _nearest(points: Points) -> np.ndarray:
+    """The nearest other item of each."""
+    d = exact_sq_distances(points.X, points.X)
+    # Else every item would be its own nearest one, and always agree.
+    np.fill_diagonal(d, np.inf)
+    return d.argmin(axis=1)
+
+
 def random_share(pool: Pool, flat: float = FLAT, clear: float = CLEAR) -> float:
     """Share of the next batch that chance should choose: 0 once labels are seen to follow the features."""
     labeled = pool.labeled
-    if labeled is None or labeled.multilabel or len(labeled.classes) < 2:
+    if labeled is None or len(labeled.classes) < 2:
         return 0.0
     rows = np.arange(len(labeled.y))
     if len(rows) > MOST_LABELS:
         rows = np.sort(pool.rng.choice(len(rows), MOST_LABELS, replace=False))
-    labels = np.unique(labeled.y[rows], return_inverse=True)[1]
-    agrees, chance, n = agreement(labeled.points.take(rows), labels)
+    points, y = labeled.points.take(rows), labeled.y[rows]
+    if labeled.multilabel:
+        agrees, chance, n = agreement_of_sets(points, y)
+    else:
+        agrees, chance, n = agreement(points, np.unique(y, return_inverse=True)[1])
     if n < FEWEST_FELLOWS or chance >= 1:
         return 0.0
     above = (agrees - chance) / np.sqrt(chance * (1 - chance) / n)

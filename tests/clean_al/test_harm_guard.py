@@ -5,7 +5,7 @@ import pytest
 
 from clean_al.labeled import Labeled
 from clean_al.points import Points
-from clean_al.strategies.harm_guard import agreement, partly_random, random_share
+from clean_al.strategies.harm_guard import agreement, agreement_of_sets, partly_random, random_share
 
 from .by_hand import line, pool_of
 
@@ -42,6 +42,25 @@ def test_labels_that_follow_are_left_to_the_strategy_and_shuffled_ones_to_chance
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 3)) + 4 * (np.arange(120) % 3 == 0)[:, None]
     y = (np.arange(120) % 3 == 0).astype(int)
+    assert share_of(X, y) == 0.0
+    assert np.mean([share_of(X, rng.permutation(y)) for _ in range(20)]) > 0.7
+
+
+def test_agreement_of_sets_counts_each_label_on_the_nearest_item():
+    # Nearest: 0 and 1 one another, 3 has 1, 10 has 3. The third label is on one item alone.
+    table = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [1, 0, 1]])
+    # First label: 0 and 1 agree, 10 does not (3 has none of it); second: 1 has 0 nearest, 3 agrees with 1.
+    # Chance: three items with 2 fellows of 3 others, two with 1: (3 * 2 / 3 + 2 * 1 / 3) / 5.
+    agrees, chance, n = agreement_of_sets(Points(line(0, 1, 3, 10)), table)
+    assert (agrees, n) == (3 / 5, 4)
+    assert chance == pytest.approx((3 * 2 / 3 + 2 / 3) / 5)
+    assert agreement_of_sets(Points(line(0, 1)), np.eye(2, dtype=int)) == (1.0, 0.0, 0)
+
+
+def test_sets_that_follow_are_left_to_the_strategy_and_shuffled_ones_to_chance():
+    rng = np.random.default_rng(0)
+    y = (rng.random((120, 4)) < 0.4).astype(int)
+    X = rng.normal(size=(120, 4)) + 3 * y
     assert share_of(X, y) == 0.0
     assert np.mean([share_of(X, rng.permutation(y)) for _ in range(20)]) > 0.7
 
