@@ -76,7 +76,7 @@ def _table(found: list[ProjectStatus]) -> Table:
         "title",
         "state",
         "labels",
-        "candidates",
+        "to label",
         "queue",
         "accuracy",
         "rounds",
@@ -97,7 +97,7 @@ def _print_one(s: ProjectStatus) -> None:
         say(f"  paused       since {local_time(s.paused_since)}; clean-al resume {s.project} goes on")
     say(f"  arrives by   {'webhook, and a poll to make sure' if s.webhook else 'poll'}")
     say(f"  model        {s.version if s.has_model else 'none yet'}")
-    say(f"  labels       {s.labels}, still to label {s.candidates}, queue head {s.queue}")
+    say(f"  labels       {s.labels}, still to label {s.candidates}, queue {s.queue}")
     say(f"  accuracy     {s.accuracy}")
     say(f"  enough?      {s.stop.verdict}{f': {s.stop.reason}' if s.stop.reason else ''}")
     if s.savings is not None:

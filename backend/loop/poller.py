@@ -38,6 +38,10 @@ LEADER_KEY = "clean-al:poller"
 LEADER_SECONDS = 5
 TICK = 1.0
 LONGEST_PAUSE = 60.0
+GONE = (
+    "Label Studio has no project {project} any more, or hides it from this token; "
+    "clean-al disconnect {project} switches the loop off"
+)
 # So many projects may keep the poll waiting for Label Studio at the same time; the others go on.
 LOOKS_AT_ONCE = 8
 SECONDS_TO_ANSWER = 3.0
@@ -165,8 +169,8 @@ class Poller:
             seen = observe(self.services.label_studio, project_id)
             bind(self.services.store, project_id, seen["bound_to"])
             note_title(self.services.store.folder(project_id), seen["title"])
-        except LabelStudioNotFound as error:
-            self._note(project_id, str(error), gone=True)
+        except LabelStudioNotFound:
+            self._note(project_id, GONE.format(project=project_id), gone=True)
             pause = LONGEST_PAUSE
         except ForeignProject as error:
             self._note(project_id, str(error), foreign=True)

@@ -122,6 +122,7 @@ class AnnotatorRecord:
     agreement : with the others on the same tasks, from 0 to 1; None where there are none
     agreement_with_model : with a model that had not seen the label, from 0 to 1
     labels_per_hour : while at work; pauses do not count
+    suspects : labels of theirs that are likely wrong; None where an earlier version has not counted
     """
 
     id: int
@@ -130,6 +131,7 @@ class AnnotatorRecord:
     agreement: FiniteFloat | None = None
     agreement_with_model: FiniteFloat | None = None
     labels_per_hour: FiniteFloat | None = None
+    suspects: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from backend.label_studio.records import Annotation
 from backend.loop.insights.held_out import HeldOut, Question
 from backend.loop.insights.opinions import Opinion, name_of
-from backend.store.insight import AnnotatorRecord
+from backend.store.insight import AnnotatorRecord, Suspect
 
 # A longer gap between two annotations is a pause.
 PAUSE_SECONDS = 300.0
@@ -28,10 +28,13 @@ class _Tally:
     times: list[str] = field(default_factory=list)
     others: list[int] = field(default_factory=lambda: [0, 0])
     model: list[int] = field(default_factory=lambda: [0, 0])
+    suspects: int = 0
 
 
 def annotators_of(
-    annotated: Iterable[tuple[int, Sequence[Annotation]]], questions: Sequence[Question]
+    annotated: Iterable[tuple[int, Sequence[Annotation]]],
+    questions: Sequence[Question],
+    suspects: Sequence[Suspect] = (),
 ) -> list[AnnotatorRecord]:
     """Return a record of each annotator, by id."""
     tallies: dict[int, _Tally] = defaultdict(_Tally)
@@ -47,6 +50,7 @@ def annotators_of(
             _compare(answers, tallies)
         if question.held is not None:
             _compare_with_model(question.held, question.opinions, tallies)
+        _count_suspects(question, suspects, tallies)
     return [_record(who, tally) for who, tally in sorted(tallies.items())]
 
 
@@ -73,13 +77,30 @@ def _compare_with_model(
                 pair[1] += 1
 
 
+def _count_suspects(question: Question, suspects: Sequence[Suspect], tallies: dict[int, _Tally]) -> None:
+    """Count a likely wrong label for everybody who has given it."""
+    name = question.control.name
+    wrong = {(s.task, s.given) for s in suspects if s.question == name}
+    for task, given in wrong:
+        answers = question.opinions.get(task, ())
+        said = [o.annotation.by for o in answers if name_of(question.control, o.answer) == given]
+        for who in {by for by in said if by is not None}:
+            tallies[who].suspects += 1
+
+
 def _same(guess: str, answer: str) -> bool:
     return sorted(guess.split(", ")) == sorted(answer.split(", "))
 
 
 def _record(who: int, tally: _Tally) -> AnnotatorRecord:
     return AnnotatorRecord(
-        who, tally.labels, tally.skips, _share(tally.others), _share(tally.model), _pace(tally.times)
+        who,
+        tally.labels,
+        tally.skips,
+        _share(tally.others),
+        _share(tally.model),
+        _pace(tally.times),
+        tally.suspects,
     )
 
 

@@ -194,7 +194,7 @@ def _confusion(view: View) -> list[ConfusedPair]:
 
 
 def _annotators(view: View) -> list[AnnotatorRecord]:
-    found = annotators_of(view.annotated, view.questions)
+    found = annotators_of(view.annotated, view.questions, view.suspects)
     if view.afresh:
         return found
     # Counts are made anew each time; what takes models that have not seen a label is not.

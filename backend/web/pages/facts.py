@@ -22,8 +22,6 @@ Part = TypeVar("Part")
 TASKS_PER_PAGE = 10
 SUSPECTS_PER_PAGE = 10
 ROUNDS_PER_PAGE = 10
-# The chart has no room for more.
-MOST_MARKS = 400
 PICTURES = ("image", "audio", "video")
 
 
@@ -70,7 +68,7 @@ class ProjectFacts:
     Attributes
     ----------
     damage : what could not be read, each a sentence
-    marks : how many labels each of the last rounds has learned from
+    marks : how many labels each round has learned from
     shares : of each label count, its part of the largest one
     """
 
@@ -109,7 +107,7 @@ class Reading:
         """Return the facts, with these pages of their lists."""
         insight = self._file("insight.json", lambda: load_insight(self._folder), Insight())
         self.damage += insight.problems
-        history = self._rounds()
+        history, learned = self._rounds()
         published = self._file(
             "published.json", lambda: self._store.published(self._status.project), _nothing()
         )
@@ -127,7 +125,7 @@ class Reading:
             rounds=page_of(history[::-1], rounds, ROUNDS_PER_PAGE),
             suspects=page_of(insight.suspects, suspects, SUSPECTS_PER_PAGE),
             models=models,
-            marks=tuple(_marks(history)),
+            marks=learned,
             classes=insight.classes or tuple(_classes(report)),
             options=self._part("options.json", lambda: stored_options(self._folder), {}),
             used_options=report.get("options") or {},
@@ -144,13 +142,17 @@ class Reading:
     def _file(self, name: str, read: Callable[[], Part], instead: Part) -> Part:
         return self._part(name, lambda: self._files.read(self._folder / name, read), instead)
 
-    def _rounds(self) -> list[dict[str, Any]]:
-        nothing: tuple[list[dict[str, Any]], int] = ([], 0)
-        found, damaged = self._file("rounds.jsonl", lambda: ProgressFile(self._folder).recent(), nothing)
+    def _rounds(self) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
+        """Return the newest rounds' reports, and of all rounds how many labels they had."""
+        file = ProgressFile(self._folder)
+        nothing: tuple[tuple[list[dict[str, Any]], int], tuple[int, ...]] = (([], 0), ())
+        (found, damaged), learned = self._file(
+            "rounds.jsonl", lambda: (file.recent(), tuple(file.learned_from())), nothing
+        )
         if damaged:
             lines = "line" if damaged == 1 else "lines"
             self.damage.append(f"rounds.jsonl: {damaged} damaged {lines}; these rounds are missing below")
-        return found
+        return found, learned
 
     def _models(
         self, published: Published | None, history: Sequence[dict[str, Any]]
@@ -213,12 +215,6 @@ def _classes(report: Mapping[str, Any]) -> Iterator[LabelCount]:
         for label, count in counts.items() if isinstance(counts, dict) else ():
             if isinstance(count, int):
                 yield LabelCount(str(label), count, str(question.get("name", "")))
-
-
-def _marks(history: Sequence[Mapping[str, Any]]) -> Iterator[int]:
-    for report in history[-MOST_MARKS:]:
-        if report.get("has_model") and isinstance(report.get("labels"), int):
-            yield report["labels"]
 
 
 def _nothing() -> Published | None:

@@ -15,6 +15,7 @@ from backend.services import Services
 from backend.store.insight import FILE_NAME, Insight, load_insight
 from tests.backend.loop.test_round_accuracy import Loop
 from tests.backend.samples import chosen
+from tests.backend.web.pages import client_of, get
 from tests.fakes.label_studio import FakeLabelStudio
 
 
@@ -94,7 +95,6 @@ def test_a_wrong_label_is_suspected_until_it_is_mended_or_confirmed(loop: Loop) 
 def test_of_two_annotators_a_task_the_one_that_errs_in_a_fifth_is_told_and_in_which_tasks(
     loop: Loop, fake: FakeLabelStudio
 ) -> None:
-    """Overlap 2: what the page and `suspects` show of it is what the round keeps here."""
     fake.world.projects[loop.project]["maximum_annotations"] = 2
     for task in loop.truth:
         fake.world.tasks[task]["overlap"] = 2
@@ -123,6 +123,15 @@ def test_of_two_annotators_a_task_the_one_that_errs_in_a_fifth_is_told_and_in_wh
     assert len(right) >= 0.7 * len(wrong)
     assert all(s.suggested == loop.truth[s.task] for s in right)
     assert f"annotator {bad} says" in right[0].reason
+    assert (known[bad].suspects or 0) >= len(right)
+    assert (known[good].suspects or 0) <= len(suspected) - len(right) + 3
+
+    page = get(client_of(loop.services.store.root), f"/{loop.project}").text
+    for who in (good, bad):
+        of = known[who]
+        agrees = [f"{round(100 * (share or 0))}\u202f%" for share in (of.agreement, of.agreement_with_model)]
+        assert f"User {who} 60 0 {' '.join(agrees)} {of.suspects} " in page
+    assert f"annotator {bad} says" in page, "and which labels they are"
 
 
 def annotations_of(loop: Loop, task: int) -> list[dict[str, Any]]:

@@ -613,7 +613,9 @@ class TestPoll:
     ) -> None:
         fake.world.delete_project(connected)
         poll.tick()
-        assert project_status(services.store, connected).state == "gone from label studio"
+        status = project_status(services.store, connected)
+        assert status.state == "gone from label studio"
+        assert f"clean-al disconnect {connected} switches the loop off" in (status.problem or "")
         poll.services.label_studio._http._retries = 0
         fake.stop()
         write_json(services.store.folder(7) / "connection.json", {})

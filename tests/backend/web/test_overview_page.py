@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from backend.learning.accuracy import Accuracy
 from backend.loop.heartbeat import Alive
 from backend.settings import Settings
 from backend.store.poll_note import note_poll
@@ -46,6 +47,25 @@ def test_it_shows_title_state_labels_accuracy_and_last_round(tmp_path: Path) -> 
 def test_an_accuracy_that_is_not_known_is_said_to_be_so(tmp_path: Path) -> None:
     make_project(tmp_path, accuracy={})
     assert "not known yet" in get(client_of(tmp_path)).text
+
+
+def test_an_early_estimate_is_shown_as_such(tmp_path: Path) -> None:
+    early = Accuracy(early=0.784, early_low=0.65, early_high=0.91, at_labels=80, audit_labels=8)
+    make_project(tmp_path, accuracy=asdict(early))
+    assert "early 78\u202f% 65–91\u202f%" in get(client_of(tmp_path)).text
+
+
+def test_a_problem_that_all_projects_have_is_said_once(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        make_project(tmp_path, number)
+    nobody = client_of(tmp_path, alive=Alive(workers=0, polls=1, webs=1))
+    text = get(nobody).text
+    assert text.count("the last order stands") == 1
+    assert "the last order stands (all projects)" in text
+    note_pause(tmp_path / "projects" / "2")
+    text = get(nobody).text
+    assert text.count("the last order stands") == 2
+    assert "(all projects)" not in text
 
 
 def test_spans_show_their_f1_and_numbers_by_how_much_they_are_off(tmp_path: Path) -> None:

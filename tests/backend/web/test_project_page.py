@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -193,6 +194,24 @@ class TestLists:
         assert "reason 19." not in page.text
         assert "11–20 of 32" in page.text
         assert any("suspects=2" in link and "rounds=2" in link for link in page.links())
+
+    def test_of_a_long_history_the_newest_rounds_are_listed_and_all_are_marked(self, tmp_path: Path) -> None:
+        project = make_project(tmp_path)
+        titled = {"classes": {"labels": 9}, "notes": ['"labels": 7']}
+        lines = [
+            json.dumps({"notes": ['"labels": 7']} | report(labels=i) | titled | {"x": "y" * 600})
+            for i in range(1, 301)
+        ]
+        (project / "rounds.jsonl").write_text("\n".join([*lines, '{"labels": 5, "has_mo']) + "\n")
+        (project / "progress.json").write_text(json.dumps({"report": report(), "rounds": 300}))
+        assert ProgressFile(project).learned_from() == list(range(1, 301))
+        listed = len(ProgressFile(project).recent()[0])
+        assert 10 < listed < 300
+        page = get(client_of(tmp_path), "/3")
+        assert f"The newest {listed} of 300 rounds" in page.text
+        marks = sorted(float(a["x1"] or 0) for a in page.all("line") if a.get("class") == "mark")
+        axis = next(float(a["x1"] or 0) for a in page.all("line") if a.get("class") == "axis")
+        assert marks[0] < axis + 5
 
 
 class TestDamage:
