@@ -10,6 +10,7 @@ from exporters.errors import InputError, OptionError
 from exporters.files import inner_suffix, is_stream
 from exporters.foreign import kind_by_keys, kind_by_start
 from exporters.inputs import Input
+from exporters.json_stream import UTF16
 from exporters.label_studio.format import LABEL_STUDIO
 from exporters.prodigy.format import PRODIGY
 
@@ -56,6 +57,6 @@ def by_content(file: Input, path: Path) -> str:
     for name, form in FORMATS.items():
         if form.recognizes(head):
             return name
-    if head.start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head.start[:4]:
+    if head.start.startswith(UTF16):
         raise InputError(f"{path.name}: is UTF-16; save it as UTF-8")
     raise InputError(f"{path.name}: the format cannot be told from it; say which it is")

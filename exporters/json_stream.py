@@ -28,6 +28,8 @@ BLOCK = 1 << 15
 # An object larger than this is followed through the stream on its own.
 LARGE = 1 << 20
 
+# How JSON in UTF-16 begins: with its byte order mark, or with a bracket and a zero.
+UTF16 = (b"\xff\xfe", b"\xfe\xff", b"[\0", b"{\0", b"\0[", b"\0{")
 # Of a text to count in; of all of them.
 _SHORT, _MANY = 1 << 12, 1 << 25
 _counted = 0
@@ -157,8 +159,7 @@ def read_on(file: Readable, name: str, is_array: bool, number: int) -> Iterator[
 def _head(file: Readable, name: str) -> bytes:
     """Return the first block that is not blank, from its first character on; empty for an empty file."""
     head = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf")
-    # Without a byte order mark every other byte of it is a zero.
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:4]:
+    if head.startswith(UTF16):
         raise InputError(f"{name}: is UTF-16; save it as UTF-8")
     while head and not head.strip():
         head = file.read(BLOCK)
