@@ -165,6 +165,8 @@ def run(case: str, folder: Path, python: str, count: int) -> dict[str, float]:
     """Run one case in a process of its own; return its figures."""
     start = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # As where it is installed: Python compiles it once, and not at each start of a process.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     child = subprocess.Popen([python, str(HERE), case, str(folder)], cwd=ROOT, env=environment)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -3,7 +3,8 @@
     python -m benchmarks.webhook_latency --upstream-python PY --upstream-source DIR
 
 Real gunicorn, real Valkey, a new connection per webhook as Label Studio opens one, 200 webhooks a second in
-an open loop: the clock of each one starts when it is due, whether or not earlier ones were answered.
+an open loop: the clock of each one starts when it is due, whether or not earlier ones were answered. Then a
+minute of 1,000 a second, and bursts.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ from backend.loop.jobs import round_queue
 from backend.loop.marks import pending_key
 from backend.processes.valkey import EmbeddedValkey
 from benchmarks.webhook_peer import CONFIG, LABELS, READ_EARLIER, upstream_example
+from benchmarks.webhook_sender import LABEL_STUDIO_TIMEOUT, Shot, open_loop
 
 RESULTS = Path(__file__).parent / "results" / "webhook_latency.json"
 SECRET = "the-secret-of-this-benchmark"
 PROJECTS = range(1, 6)
-LABEL_STUDIO_TIMEOUT = 1.0
 REPEAT = 3
+STORM_RATE = 1000.0
 ROUND_EVERY = 2.0  # seconds after which a mark is taken, as a round would, so that marks are made anew
 SERVE = """
 import sys
@@ -49,15 +51,6 @@ from backend.settings import read_settings
 from backend.web.gunicorn_app import serve_web
 serve_web(read_settings(_env_file=None), on_ready=Path(sys.argv[1]).write_text)
 """
-
-
-class Shot:
-    """One webhook: seconds from when it was due to its answer, what that was, how late it was sent."""
-
-    __slots__ = ("lag", "latency", "outcome")
-
-    def __init__(self, latency: float, outcome: str, lag: float):
-        self.latency, self.outcome, self.lag = latency, outcome, lag
 
 
 def request_bytes(address: str, project: int) -> bytes:
@@ -110,16 +103,9 @@ async def shoot(address: str, message: bytes, due: float) -> Shot:
     return Shot(time.perf_counter() - due, outcome, sent - due)
 
 
-async def open_loop(address: str, rate: float, seconds: float) -> list[Shot]:
-    """Send webhooks at this rate, never waiting for one before sending the next."""
-    messages = [request_bytes(address, project) for project in PROJECTS]
-    start = time.perf_counter() + 0.1
-    tasks = []
-    for number in range(int(rate * seconds)):
-        due = start + number / rate
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(shoot(address, messages[number % len(messages)], due)))
-    return await asyncio.gather(*tasks)
+def loop(address: str, rate: float, seconds: float) -> list[Shot]:
+    """Send webhooks of all projects in turn at this rate, never waiting for one before sending the next."""
+    return open_loop(address, [request_bytes(address, project) for project in PROJECTS], rate, seconds)
 
 
 async def burst(address: str, count: int = 200, parallel: int = 20) -> list[Shot]:
@@ -204,8 +190,8 @@ def seconds_until(true: Callable[[], bool], limit: float = 30.0) -> float | None
     return None
 
 
-def measure_ours(rate: float, seconds: float) -> dict[str, Any]:
-    """Measure our web edge: Redis up, a burst, Redis frozen, Redis stopped, and what is handed over after."""
+def measure_ours(rate: float, seconds: float, storm_seconds: float) -> dict[str, Any]:
+    """Measure our web edge: Redis up, a storm, a burst, Redis frozen and stopped, and what comes after."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         valkey = EmbeddedValkey(folder / "valkey")
@@ -213,9 +199,10 @@ def measure_ours(rate: float, seconds: float) -> dict[str, Any]:
         redis = Redis.from_url(url)
         try:
             with web_process(folder, url) as address, rounds_begin(redis):
-                asyncio.run(open_loop(address, rate, 2))  # warm
-                up = [summary(asyncio.run(open_loop(address, rate, seconds))) for _ in range(REPEAT)]
+                loop(address, rate, 2)  # warm
+                up = [summary(loop(address, rate, seconds)) for _ in range(REPEAT)]
                 rounds = round_queue(redis).scheduled_job_registry.get_job_count()
+                storm = summary(loop(address, STORM_RATE, storm_seconds))
                 crowd = summary(asyncio.run(burst(address)))
                 frozen = _while_frozen(valkey, redis, address, rate, seconds)
                 stopped = _while_stopped(valkey, redis, address, rate, seconds)
@@ -224,6 +211,7 @@ def measure_ours(rate: float, seconds: float) -> dict[str, Any]:
     return {
         "redis_up": _median_run(up) | {"p99_ms_of_each_run": [run["p99_ms"] for run in up]},
         "rounds_asked_for": rounds,
+        "storm": {"rate_per_s": STORM_RATE, "seconds": storm_seconds} | storm,
         "burst_200_by_20": crowd,
         "redis_frozen": frozen,
         "redis_stopped": stopped,
@@ -241,7 +229,7 @@ def _while_frozen(
     assert valkey.pid is not None
     os.kill(valkey.pid, signal.SIGSTOP)
     try:
-        result = summary(asyncio.run(open_loop(address, rate, seconds)))
+        result = summary(loop(address, rate, seconds))
     finally:
         os.kill(valkey.pid, signal.SIGCONT)
     return result | {"all_projects_handed_over_after_s": seconds_until(lambda: _all_asked(redis))}
@@ -253,7 +241,7 @@ def _while_stopped(
     redis.flushall()
     valkey.stop()
     try:
-        result = summary(asyncio.run(open_loop(address, rate, seconds)))
+        result = summary(loop(address, rate, seconds))
     finally:
         valkey.start()
     return result | {"all_projects_handed_over_after_s": seconds_until(lambda: _all_asked(redis))}
@@ -271,8 +259,8 @@ def measure_upstream(python: Path, source: Path, rate: float) -> dict[str, Any]:
         alone = [one_webhook(address) for _ in range(3)]
         crowd = summary(asyncio.run(burst(address)))
         open_seconds = 5.0
-        loop = summary(asyncio.run(open_loop(address, rate, open_seconds)))
-    return {"one_webhook_s": alone, "burst_200_by_20": crowd, "open_loop": loop}
+        steady = summary(loop(address, rate, open_seconds))
+    return {"one_webhook_s": alone, "burst_200_by_20": crowd, "open_loop": steady}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -282,6 +270,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--rate", type=float, default=200.0, help="webhooks per second")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of each open loop")
+    parser.add_argument("--storm", type=float, default=60.0, help="seconds of 1,000 webhooks per second")
     parser.add_argument(
         "--upstream-python", type=Path, help="Python of an environment with label-studio-ml 2.x"
     )
@@ -299,7 +288,7 @@ def main(arguments: list[str] | None = None) -> None:
         },
         "rate_per_s": given.rate,
         "seconds": given.seconds,
-        "ours": measure_ours(given.rate, given.seconds),
+        "ours": measure_ours(given.rate, given.seconds, given.storm),
         "upstream_read_earlier": READ_EARLIER,
     }
     _keep(result, given.output)

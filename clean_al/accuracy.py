@@ -92,7 +92,13 @@ def unknown_accuracy(confidence: float) -> AccuracyEstimate:
 
 
 def estimate_accuracy(
-    model: Any, labeled: Labeled, X_pool: Any, *, confidence: float = 0.9, seed: int = 0
+    model: Any,
+    labeled: Labeled,
+    X_pool: Any,
+    *,
+    confidence: float = 0.9,
+    seed: int = 0,
+    sure: np.ndarray | None = None,
 ) -> AccuracyEstimate:
     """Estimate the accuracy of a model over the labeled and unlabeled items together.
 
@@ -102,6 +108,7 @@ def estimate_accuracy(
     labeled : its labels; `labeled.uniform` tells which were drawn uniformly at random
     X_pool : array or CSR matrix of the unlabeled items
     confidence : nominal coverage of the interval
+    sure : array of shape (n_pool,), what `pool_confidence` gives, where that is known already
 
     Returns
     -------
@@ -118,7 +125,7 @@ def estimate_accuracy(
     counts = rng.multinomial(len(z), np.full(len(z), 1 / len(z)), size=BOOTSTRAPS)
     # The first row of ones is the fit on the labels as they are; the others only say how it scatters.
     slope, intercept = fit_calibration(z, correct, np.vstack([np.ones(len(z)), counts]))
-    everything = np.concatenate([z, log_odds(pool_confidence(model, X_pool))])
+    everything = np.concatenate([z, log_odds(pool_confidence(model, X_pool) if sure is None else sure)])
     means = mean_calibrated(everything, slope, intercept)
     if uniform.sum() < ENOUGH_UNIFORM:
         found = _early(z, correct, uniform, slope[0], intercept[0], means, confidence)

@@ -10,7 +10,8 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from clean_al.fitting import TooFewLabels, fitted
 from clean_al.labeled import Labeled
-from clean_al.learners import class_probabilities
+from clean_al.learners import PreparedRows, SparseLogisticRegression, class_probabilities
+from clean_al.multilabel import PerLabelClassifier
 
 FOLDS = 5
 # Below, twice as many folds: what a model learns of four fifths of few labels is clearly less, and the
@@ -69,11 +70,11 @@ def _of_classes(model: Any, labeled: Labeled, seed: int) -> np.ndarray | None:
         if len(np.unique(y[train])) < 2:
             return None
         try:
-            refit = fitted(clone(model), labeled.X[train], y[train])
+            refit, unseen = _refit(model, labeled, train, test)
         except TooFewLabels:
             return None
         columns = np.searchsorted(labeled.classes, refit.classes_)
-        table[np.ix_(test, columns)] = class_probabilities(refit, labeled.X[test])
+        table[np.ix_(test, columns)] = class_probabilities(refit, unseen)
     return table
 
 
@@ -85,10 +86,38 @@ def _of_sets(model: Any, labeled: Labeled, seed: int) -> np.ndarray | None:
     n_folds = FOLDS if len(y) >= MANY else 2 * FOLDS
     for train, test in KFold(n_folds, shuffle=True, random_state=seed).split(y):
         try:
-            table[test] = clone(model).fit(labeled.X[train], y[train]).predict_proba(labeled.X[test])
+            refit, unseen = _refit(model, labeled, train, test)
         except TooFewLabels:
             return None
+        table[test] = refit.predict_proba(unseen)
     return table
+
+
+def _refit(model: Any, labeled: Labeled, train: np.ndarray, test: np.ndarray) -> tuple[Any, Any]:
+    """Return a copy of the model that has seen some of the items, and the others as it reads them."""
+    places = _places(model, labeled, len(train))
+    if places is not None:
+        return clone(model).fit(PreparedRows.placed(places[train]), labeled.y[train]), places[test]
+    if labeled.multilabel:
+        return clone(model).fit(labeled.X[train], labeled.y[train]), labeled.X[test]
+    return fitted(clone(model), labeled.X[train], labeled.y[train]), labeled.X[test]
+
+
+def _places(model: Any, labeled: Labeled, n_fitted: int) -> np.ndarray | None:
+    """Return where all items lie in the space that they span; None where that saves nothing.
+
+    Of shape (n, n_directions). The same for every fold of one size and for every question about these items:
+    it is worked out once.
+    """
+    learner = model.estimator if isinstance(model, PerLabelClassifier) else model
+    if not isinstance(learner, SparseLogisticRegression):
+        return None
+    wanted = learner.preparation(n_fitted)
+    if wanted not in labeled.row_memory:
+        space = learner.prepared(labeled.X, n_fitted).space
+        labeled.row_memory[wanted] = None if space is None else space.coordinates
+    places: np.ndarray | None = labeled.row_memory[wanted]
+    return places
 
 
 def _folds(y: np.ndarray, seed: int) -> Any:

@@ -26,6 +26,7 @@ class Labeled:
     uniform : bool array of shape (n,), which items were drawn uniformly at random
     columns : the columns of the frames that X was made of, or None
     memory : what was found out about these labels and is asked for more than once
+    row_memory : the same about the rows alone, whatever their labels; see `share_rows`
     """
 
     X: Any
@@ -34,6 +35,7 @@ class Labeled:
     uniform: np.ndarray
     columns: Columns | None = None
     memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    row_memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def multilabel(self) -> bool:
@@ -49,6 +51,20 @@ class Labeled:
     def points(self) -> Points:
         """The items as points of the space of distances."""
         return Points(self.X if self.embedding is None else self.embedding)
+
+    def share_rows(self, other: Labeled) -> None:
+        """Work out once for both what the rows alone decide: of several questions about the same items.
+
+        Raises
+        ------
+        ValueError
+            If the rows are not the same.
+        """
+        if self is not other and not _are_same(self.X, other.X):
+            raise ValueError("only labels of the same rows can share them: fit both on the same X")
+        # Changed in place: the labels themselves stay as they are.
+        self.row_memory.update(other.row_memory)
+        object.__setattr__(self, "row_memory", other.row_memory)
 
     def learnable_by(self, model: Any, n_jobs: int | None) -> Any:
         """The model itself, or one copy of it for each label of a multilabel task."""
@@ -82,6 +98,14 @@ def _stacked(a: Any, b: Any) -> Any:
         # One sparse batch makes all sparse: made dense, a vocabulary of columns would not fit into memory.
         return sparse.csr_matrix(sparse.vstack([sparse.csr_matrix(a), sparse.csr_matrix(b)]))
     return np.vstack([a, b])
+
+
+def _are_same(a: Any, b: Any) -> bool:
+    if a.shape != b.shape or sparse.issparse(a) != sparse.issparse(b):
+        return False
+    if not sparse.issparse(a):
+        return np.array_equal(a, b)
+    return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("indptr", "indices", "data"))
 
 
 def _kind(labels: np.ndarray) -> str:

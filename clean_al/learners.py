@@ -34,6 +34,11 @@ class PreparedRows:
     space: RowSpace | None
     scale: np.ndarray | None = None
 
+    @classmethod
+    def placed(cls, coordinates: np.ndarray) -> PreparedRows:
+        """Return rows by their coordinates: a model that is fitted on them reads such rows alone."""
+        return cls(coordinates, None)
+
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self.X.shape)
@@ -46,11 +51,20 @@ class SparseLogisticRegression(LogisticRegression):
     labels meet many features.
     """
 
-    def prepared(self, X: Any) -> PreparedRows:
-        """Return rows that `fit` takes in place of X, several times without working them out anew."""
+    def prepared(self, X: Any, n_fitted: int | None = None) -> PreparedRows:
+        """Return rows that `fit` takes in place of X, several times without working them out anew.
+
+        Parameters
+        ----------
+        n_fitted : how many of them will be fitted at once, as when some are held out; all by default
+        """
         # Other penalties and solvers see the axes, not the directions alone.
         turns = self.solver == "lbfgs" and not self.l1_ratio and self.penalty in ("deprecated", "l2")
         return PreparedRows(X, RowSpace.of(X) if turns else None)
+
+    def preparation(self, n_fitted: int) -> tuple[Any, ...]:
+        """Return all that `prepared` goes by besides the rows: where it is the same, so are the rows."""
+        return self.solver, self.l1_ratio, self.penalty
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseLogisticRegression:
         """Fit the model; see the class."""
@@ -94,9 +108,9 @@ class SketchedLogisticRegression(SparseLogisticRegression):
         super().__init__(C=C, max_iter=max_iter, random_state=random_state)
         self.n_sketch = n_sketch
 
-    def prepared(self, X: Any) -> PreparedRows:
-        """Return rows that `fit` takes in place of X, their sketch shortened."""
-        share = min(1.0, self._few(X) ** 0.75)
+    def prepared(self, X: Any, n_fitted: int | None = None) -> PreparedRows:
+        """Return rows that `fit` takes in place of X, their sketch shortened; see the base class."""
+        share = self._share(n_fitted or X.shape[0])
         if share == 1.0 or self.n_sketch == 0:
             return super().prepared(X)
         scale = np.ones(X.shape[1], X.dtype)
@@ -107,7 +121,7 @@ class SketchedLogisticRegression(SparseLogisticRegression):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SketchedLogisticRegression:
         """Fit the model; see the class."""
         rows = X if isinstance(X, PreparedRows) else self.prepared(X)
-        few = self._few(rows.X)
+        few = self._few(rows.shape[0])
         if few > 1 and self.n_sketch:
             # As C * FEW / n, which as a parameter would not be the caller's any more.
             counted = np.ones(rows.shape[0]) if sample_weight is None else np.asarray(sample_weight)
@@ -118,8 +132,14 @@ class SketchedLogisticRegression(SparseLogisticRegression):
             self.coef_ = self.coef_ * rows.scale
         return self
 
-    def _few(self, X: Any) -> float:
-        return self.FEW / max(X.shape[0], 1)
+    def preparation(self, n_fitted: int) -> tuple[Any, ...]:
+        return *super().preparation(n_fitted), self.n_sketch, self._share(n_fitted)
+
+    def _share(self, n: int) -> float:
+        return min(1.0, float(self._few(n)) ** 0.75)
+
+    def _few(self, n: int) -> float:
+        return self.FEW / max(n, 1)
 
 
 LEARNERS: dict[str, Callable[[], Any]] = {

@@ -40,7 +40,9 @@ class PerLabelClassifier(ClassifierMixin, BaseEstimator):
         A label too rare for the classifier is answered by its share until there are more of it.
         """
         # What depends on the rows alone is worked out once for all labels.
-        rows = self.estimator.prepared(X) if isinstance(self.estimator, SparseLogisticRegression) else None
+        rows: PreparedRows | None = X if isinstance(X, PreparedRows) else None
+        if rows is None and isinstance(self.estimator, SparseLogisticRegression):
+            rows = self.estimator.prepared(X)
         jobs = (delayed(_fit_column)(self.estimator, X, y[:, j], rows) for j in range(y.shape[1]))
         self.models_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
         waiting = [model for model in self.models_ if isinstance(model, TooFewLabels)]

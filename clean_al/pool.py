@@ -143,6 +143,9 @@ def scored_in_blocks(
 
 
 def _scored_span(predict: Any, score: Any, model: Any, X: Any, block_rows: int) -> np.ndarray:
+    if X.shape[0] <= block_rows:
+        # As it is: of sparse rows a slice is a copy, even where it is all of them.
+        return score(predict(model, X))
     return np.concatenate([score(predict(model, X[part])) for part in blocks(X.shape[0], block_rows)])
 
 

@@ -56,4 +56,6 @@ def by_content(file: Input, path: Path) -> str:
     for name, form in FORMATS.items():
         if form.recognizes(head):
             return name
+    if head.start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head.start[:4]:
+        raise InputError(f"{path.name}: is UTF-16; save it as UTF-8")
     raise InputError(f"{path.name}: the format cannot be told from it; say which it is")

@@ -28,6 +28,10 @@ BLOCK = 1 << 15
 # An object larger than this is followed through the stream on its own.
 LARGE = 1 << 20
 
+# Of a text to count in; of all of them.
+_SHORT, _MANY = 1 << 12, 1 << 25
+_counted = 0
+
 _MARKS = bytes(byte in b'"{}' for byte in range(256))
 _QUOTE, _OPEN = ord('"'), ord("{")
 _BLANK = b" \t\r\n"
@@ -51,6 +55,8 @@ def parse(text: bytes | bytearray, place: str) -> Any:
         return json.loads(text, object_pairs_hook=_unrepeated)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{place}: is not UTF-8; save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({_reason(error)})") from None
 
@@ -77,7 +83,7 @@ def _has_repeated_key(text: bytes | bytearray, value: Any) -> bool:
         again = orjson.dumps(value)
     except TypeError:  # an integer over 64 bits
         return True
-    quotes = text.count(b'"') - again.count(b'"')
+    quotes = _count(text, b'"') - _count(again, b'"')
     if b"\\" in text:
         quotes -= text.count(b'\\"') - again.count(b'\\"')
     return quotes != 0
@@ -151,7 +157,8 @@ def read_on(file: Readable, name: str, is_array: bool, number: int) -> Iterator[
 def _head(file: Readable, name: str) -> bytes:
     """Return the first block that is not blank, from its first character on; empty for an empty file."""
     head = file.read(BLOCK).removeprefix(b"\xef\xbb\xbf")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    # Without a byte order mark every other byte of it is a zero.
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:4]:
         raise InputError(f"{name}: is UTF-16; save it as UTF-8")
     while head and not head.strip():
         head = file.read(BLOCK)
@@ -254,11 +261,14 @@ def last_end(text: bytes) -> int:
     return closing + 1 if depth == 0 else 0
 
 
-def _count(text: bytes, mark: bytes) -> int:
+def _count(text: bytes | bytearray, mark: bytes) -> int:
     """Return how often a byte stands in the text."""
-    if len(text) < BLOCK * 4:
+    global _counted
+    _counted += len(text)
+    # numpy is three times as fast, but takes longer to load than a small file to read.
+    if len(text) < _SHORT or (_counted < _MANY and len(text) < BLOCK * 4):
         return text.count(mark)
-    import numpy as np  # only where it is needed: it takes longer to load than a small file to read
+    import numpy as np
 
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == mark[0]))
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from backend.learning.learned import Learned
 from backend.log_context import kind_and_place, log_fault
 from clean_al import IntelligentSampler
-from clean_al.accuracy import ENOUGH_UNIFORM
+from clean_al.accuracy import ENOUGH_UNIFORM, estimate_accuracy, pool_confidence
 from clean_al.calibration import log_odds
 
 logger = logging.getLogger(__name__)
@@ -130,6 +132,7 @@ def accuracy_now(
     *,
     exploration: float,
     anew: bool = False,
+    sure: Callable[[], np.ndarray | None] = lambda: None,
 ) -> Accuracy:
     """Return the accuracy of the sampler's model over the labeled and the unlabeled tasks together.
 
@@ -140,6 +143,7 @@ def accuracy_now(
     last : what was known before; it stands until labels or tasks are a tenth more or fewer
     exploration : the audit share, to say how many labels are to go
     anew : estimate in any case
+    sure : gives the model's confidence in each of the unlabeled, where the round has asked for it before
 
     Notes
     -----
@@ -160,7 +164,7 @@ def accuracy_now(
         # The count is of now even where the estimate is of then: people watch it grow towards 30.
         return replace(last, audit_labels=audited, unknown_because=missing)
     try:
-        found = sampler.estimate_accuracy(unlabeled, confidence=CONFIDENCE)
+        found = estimate_accuracy(sampler.model_, labeled, unlabeled, confidence=CONFIDENCE, sure=sure())
     except Exception as error:  # noqa: BLE001  a user's own estimator; the order is served, so no round fails
         log_fault(logger, error, "the accuracy could not be estimated")
         why = f"the estimator failed on a part of the labels: {kind_and_place(error)}"
@@ -184,6 +188,24 @@ def accuracy_now(
         # The calibration is of use already; the value is not.
         return known
     return replace(known, value=float(found), low=float(found.low), high=float(found.high))
+
+
+def confidences(learned: Learned | None, task_ids: np.ndarray, X: Any) -> np.ndarray | None:
+    """Return a model's confidence in tasks of which it was asked before, and of a few others; else None.
+
+    Parameters
+    ----------
+    task_ids, X : the tasks' ids, and their features
+    """
+    if learned is None or learned.sure is None or learned.sampler is None or not len(learned.sure[0]):
+        return None
+    asked, found = learned.sure
+    order = np.argsort(asked, kind="stable")
+    places = order[np.minimum(np.searchsorted(asked, task_ids, sorter=order), len(asked) - 1)]
+    values, others = np.asarray(found[places], np.float64), np.flatnonzero(asked[places] != task_ids)
+    if len(others):
+        values[others] = pool_confidence(learned.sampler.model_, X[others])
+    return values
 
 
 def _missing(sampler: IntelligentSampler, audited: int, exploration: float, n_left: int) -> str | None:

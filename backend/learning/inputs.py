@@ -116,12 +116,16 @@ class Reader:
         What each input's features are multiplied with, so that none drowns the others.
     beside : tuple of Beside
         What pretrained encoders say of the tasks, to the right of all that.
+    sketches_first : bool
+        Whether the sketches of several texts stand to the left of all else, as those of one do. Readers that
+        were stored before this was so have their inputs one beside the other.
     """
 
     inputs: tuple[InputSpec, ...]
     vectorizers: tuple[Vectorizer, ...]
     scales: tuple[float, ...]
     beside: tuple[Beside, ...] = ()
+    sketches_first: bool = True
 
     @classmethod
     def fitted(cls, inputs: tuple[InputSpec, ...], values: Values, seed: int) -> Self:
@@ -135,10 +139,10 @@ class Reader:
 
     @property
     def n_sketch(self) -> int:
-        """How many of the first features are a text's sketch; none where several inputs are read."""
-        # The learner shortens the first columns: with several inputs they are no longer the sketch of all the
-        # rest.
-        return self.vectorizers[0].n_sketch if len(self.vectorizers) == 1 else 0
+        """How many of the first features are the texts' sketches; none where not all inputs are texts."""
+        # The learner shortens the first columns: beside a picture they are not the sketch of all the rest.
+        sketches = [v.n_sketch for v in self.vectorizers]
+        return sum(sketches) if all(sketches) and (len(sketches) == 1 or self.sketches_first) else 0
 
     def transform(self, values: Values) -> Features:
         """Return the features of some tasks without what stands beside; readable is what one input reads."""
@@ -150,6 +154,9 @@ class Reader:
             return replace(parts[0], gaps=gaps)
         X = [part.X * np.float32(scale) for part, scale in zip(parts, self.scales, strict=True)]
         places = [p.embedding * np.float32(scale) for p, scale in zip(parts, self.scales, strict=True)]
+        if self.n_sketch:
+            cuts = [(part, v.n_sketch) for part, v in zip(X, self.vectorizers, strict=True)]
+            X = [part[:, :n] for part, n in cuts] + [part[:, n:] for part, n in cuts]
         stacked = sparse.hstack(X, format="csr") if any(map(sparse.issparse, X)) else np.hstack(X)
         return Features(stacked, np.hstack(places), np.any([part.readable for part in parts], axis=0), gaps)
 
@@ -178,7 +185,8 @@ class Reader:
             values, own = block.state(f"beside{i}")
             beside.append(values)
             arrays |= own
-        return {"inputs": described, "scales": list(self.scales), "beside": beside}, arrays
+        state = {"inputs": described, "scales": list(self.scales), "beside": beside}
+        return state | {"sketches_first": self.sketches_first}, arrays
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -193,7 +201,9 @@ class Reader:
         beside = (
             Beside.from_state(b, f"beside{i}", arrays) for i, b in enumerate(described.get("beside", ()))
         )
-        return cls(tuple(inputs), tuple(vectorizers), tuple(map(float, described["scales"])), tuple(beside))
+        scales = tuple(map(float, described["scales"]))
+        first = bool(described.get("sketches_first", False))
+        return cls(tuple(inputs), tuple(vectorizers), scales, tuple(beside), first)
 
 
 def read_values(inputs: Sequence[InputSpec], data: Sequence[Mapping[str, Any]], download: Download) -> Values:

@@ -11,7 +11,10 @@ from backend.errors import LabelingConfigError
 from backend.learning.controls import Questions, read_questions
 from backend.learning.inputs import choose_inputs
 from backend.learning.labeling_config import ControlTag, ObjectTag, shown_objects
-from backend.learning.vectorize import VECTORIZERS
+from backend.learning.vectorize import VECTORIZERS, Standing
+
+Inputs = tuple[tuple[str, tuple[str, ...]], ...]
+"""What is read of each task, as (kind, fields)."""
 
 
 class Outcome(StrEnum):
@@ -71,7 +74,7 @@ class Verdict:
     why: str
     controls: tuple[ControlVerdict, ...] = ()
     objects: tuple[ObjectVerdict, ...] = ()
-    inputs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    inputs: Inputs = ()
 
 
 def judge(label_config: str, sample: Sequence[Mapping[str, Any]] = (), named: Sequence[str] = ()) -> Verdict:
@@ -86,14 +89,17 @@ def judge(label_config: str, sample: Sequence[Mapping[str, Any]] = (), named: Se
         questions, shown = read_questions(label_config), shown_objects(label_config)
     except LabelingConfigError as error:
         return Verdict(Outcome.REFUSED, str(error))
-    controls, objects = judge_controls(questions), tuple(_object(o, sample) for o in shown)
-    if not controls:
-        why = "the labeling config has no control with name and toName: there is nothing to answer"
-        return Verdict(Outcome.REFUSED, why, controls, objects)
+    inputs: Inputs = ()
+    unread = ""
     try:
         inputs = tuple((spec.kind, spec.fields) for spec in choose_inputs(shown, sample, named))
     except LabelingConfigError as error:
-        return Verdict(Outcome.REFUSED, str(error), controls, objects)
+        unread = str(error)
+    controls, objects = judge_controls(questions), tuple(_object(o, sample, inputs) for o in shown)
+    if not controls:
+        unread = "the labeling config has no control with name and toName: there is nothing to answer"
+    if unread:
+        return Verdict(Outcome.REFUSED, unread, controls, objects)
     learned = [c for c in controls if c.outcome is Outcome.LEARNED]
     if learned:
         return Verdict(Outcome.LEARNED, f"learns {_names(learned)}", controls, objects, inputs)
@@ -112,12 +118,15 @@ def _control(tag: ControlTag, outcome: Outcome, why: str) -> ControlVerdict:
     return ControlVerdict(tag.tag, tag.name, outcome, why)
 
 
-def _object(shown: ObjectTag, sample: Sequence[Mapping[str, Any]]) -> ObjectVerdict:
-    # What needs no object, such as an embedding, reads none of them.
+def _object(shown: ObjectTag, sample: Sequence[Mapping[str, Any]], inputs: Inputs) -> ObjectVerdict:
+    # What needs no object, such as an embedding, reads none of them; what comes last seldom does.
+    used = {kind for kind, _ in inputs}
     kinds = (
         name
         for name, kind in VECTORIZERS.items()
-        if kind.fields_in([shown], sample, ()) and not kind.fields_in([], sample, ())
+        if (kind.STANDING is not Standing.LAST or name in used)
+        and kind.fields_in([shown], sample, ())
+        and not kind.fields_in([], sample, ())
     )
     return ObjectVerdict(shown.tag, shown.name, shown.value.text, tuple(kinds))
 

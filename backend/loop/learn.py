@@ -132,6 +132,7 @@ def learn(
             missing[name] = found
         else:
             learned[name] = found
+    _share_rows(learned, given)
     seen = _seen(situation, settings, published)
     lesson = Lesson(learned, missing, seen, situation.options.question_weights, situation.foreign, given)
     if _is_known(situation.goal, learned, situation):
@@ -183,6 +184,15 @@ def _given(labels: Labels, situation: Situation, settings: Settings, published: 
         seed=settings.seed,
     )
     return Given(labels.control, situation.tasks(task_ids), answers, how)
+
+
+def _share_rows(learned: Mapping[str, Learned], given: Mapping[str, Given]) -> None:
+    """Have questions with the same labeled tasks work out but once what the answers have no part in."""
+    first: dict[bytes, IntelligentSampler] = {}
+    for name, model in learned.items():
+        if model.sampler is not None:
+            same = first.setdefault(given[name].tasks.ids.tobytes(), model.sampler)
+            model.sampler.labeled_.share_rows(same.labeled_)
 
 
 def _learn(given: Given, labels: Labels, situation: Situation) -> Learned | str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
-from backend.learning.accuracy import Accuracy, accuracy_now, read_accuracies
+from backend.learning.accuracy import Accuracy, accuracy_now, confidences, read_accuracies
 from backend.loop.audit import audited_head, labels_until_audit, remembered_draws
 from backend.loop.check_tab import show_suspects
 from backend.loop.insights.keep import keep_insight
@@ -22,6 +25,7 @@ from backend.loop.situation import Situation, look, means_of
 from backend.loop.stages import Stages
 from backend.services import Services
 from backend.store.connection import Connection, read_connection
+from backend.store.features import PoolFeatures
 from backend.store.insight import Insight, load_insight
 from backend.store.models import Model, Published
 from backend.store.progress import ProgressFile
@@ -148,18 +152,27 @@ def estimate(
 ) -> dict[str, Accuracy]:
     """Return what is known of each question's accuracy over all tasks that can be read."""
     pool, share, found = situation.pool, situation.options.exploration, {}
+    # Questions with the same labeled tasks have the same ones left; a copy of a pool's rows can be gigabytes.
+    rest = lru_cache(maxsize=1)(lambda ids: _unlabeled(pool, ids))
+    options: dict[str, Any] = {"exploration": share, "anew": anew}
     for labels in situation.labels.questions:
         name, before = labels.control.name, last.get(labels.control.name, Accuracy())
         learned = lesson.learned.get(name)
         if learned is not None and learned.sampler is None:
             n_tasks = int(pool.features.readable.sum())
             given = lesson.given[name]
-            found[name] = given.held_out(learned, before, n_tasks, exploration=share, anew=anew)
+            found[name] = given.held_out(learned, before, n_tasks, **options)
             continue
-        unlabeled = pool.features.readable & ~np.isin(pool.task_ids, labels.task_ids)
-        X = pool.features.X[np.flatnonzero(unlabeled)]
-        found[name] = accuracy_now(lesson.sampler_of(name), X, before, exploration=share, anew=anew)
+        ids, X = rest(tuple(labels.task_ids.tolist()))
+        sure = partial(confidences, learned, ids, X)
+        found[name] = accuracy_now(lesson.sampler_of(name), X, before, **options, sure=sure)
     return found
+
+
+def _unlabeled(pool: PoolFeatures, task_ids: Sequence[int]) -> tuple[np.ndarray, Any]:
+    """Return the ids and the features of the tasks that can be read, but for these."""
+    rows = np.flatnonzero(pool.features.readable & ~np.isin(pool.task_ids, task_ids))
+    return pool.task_ids[rows], pool.features.X[rows]
 
 
 def _published(

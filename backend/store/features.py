@@ -19,7 +19,7 @@ from backend.store.files import atomic_file, read_json, write_json
 # Scales and vocabularies are learned anew when the pool has grown by this share since they last were.
 REFIT_GROWTH = 0.2
 # Raised when a vectorizer changes: features of different makes must not meet in one matrix.
-FORMAT = 3
+FORMAT = 4
 # Seconds after which what could not be read for a passing reason (a host was down) is tried again.
 RETRY_AFTER = 600
 

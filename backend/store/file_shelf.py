@@ -18,7 +18,7 @@ class FileShelf:
     """Keeps what files held that were read last; threads share it, and must not change what they get."""
 
     def __init__(self, most: int = MOST_FILES):
-        self._kept: OrderedDict[str, tuple[Stamp, Any]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Stamp | None, Any]] = OrderedDict()
         self._most = most
         self._lock = threading.Lock()
 
@@ -34,11 +34,11 @@ class FileShelf:
                 found: Content = kept[1]
                 return found
         content = read()
-        if seen is not None:
-            with self._lock:
-                self._kept[name] = (seen, content)
-                while len(self._kept) > self._most:
-                    self._kept.popitem(last=False)
+        with self._lock:
+            # That there is no file is kept as well: asked for most often of projects that have none yet.
+            self._kept[name] = (seen, content)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
         return content
 
 

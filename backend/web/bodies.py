@@ -32,7 +32,11 @@ def read_object() -> dict[str, Any]:
     """
     if not request.is_json:
         raise UnsupportedMediaType("send the body with Content-Type: application/json")
-    raw = _read()
+    return parse_object(_read())
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object that these bytes are, with the errors of `read_object` about content."""
     if _openers(raw) > MOST_OBJECTS:
         raise RequestEntityTooLarge(f"more than {MOST_OBJECTS:,} objects and lists; send fewer at once")
     value = _parse(raw)

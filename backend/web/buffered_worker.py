@@ -36,11 +36,13 @@ from backend.web.waiting_room import (
     Connection,
     WaitingRoom,
 )
+from backend.web.webhook_lane import WebhookLane
 
 logger = logging.getLogger(__name__)
 
 QUICK_THREADS = 4
-QUICK_PATHS = (b"/webhook", b"/health", b"/train")
+WEBHOOKS = b"/webhook"
+QUICK_PATHS = (WEBHOOKS, b"/health", b"/train")
 # A client that does not take its answer holds a thread for so many seconds.
 ANSWER_SECONDS = 10.0
 MOST_CONNECTIONS = 1000
@@ -81,6 +83,8 @@ class BufferedWorker(Worker):
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         # So many may wait and as many be answered; 64 files are for all else that this process opens.
         self._places = max(min(MOST_CONNECTIONS, files - 64), 16) // 2
+        self._lane = WebhookLane(state, self._go_the_long_way, self._done)
+        self._lane.start()
         self._room = WaitingRoom(self._places, BUDGET_IN_BODIES * self._longest_body)
         self._selector.register(self._bell, selectors.EVENT_READ, self._hear)
         for listener in self.sockets:
@@ -115,6 +119,7 @@ class BufferedWorker(Worker):
         while self._active and time.monotonic() < ends:
             self.notify()
             self._turn(0.1)
+        self._lane.stop()
         for pool in (self._quick, self._slow):
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -191,7 +196,10 @@ class BufferedWorker(Worker):
         self._active.add(connection)
         self._held += len(whole.body)
         self._slow_waiting += not is_quick
-        (self._quick if is_quick else self._slow).submit(self._work, connection, whole, is_quick)
+        if whole.path.startswith(WEBHOOKS):
+            self._lane.take(connection, whole)
+        else:
+            (self._quick if is_quick else self._slow).submit(self._work, connection, whole)
 
     def _hear(self) -> None:
         """Take back the connections that have been answered."""
@@ -259,7 +267,7 @@ class BufferedWorker(Worker):
 
     # Answering, in threads
 
-    def _work(self, connection: Connection, whole: Whole, is_quick: bool) -> None:
+    def _work(self, connection: Connection, whole: Whole) -> None:
         goes_on = False
         try:
             connection.sock.settimeout(ANSWER_SECONDS)
@@ -267,9 +275,15 @@ class BufferedWorker(Worker):
         except Exception as error:  # noqa: BLE001  the thread goes on to the next request
             log_fault(logger, error, "a request could not be answered")
         finally:
-            self._answered.put((connection, whole, goes_on))
-            with suppress(OSError):
-                self._ringer.send(b"!")
+            self._done(connection, whole, goes_on)
+
+    def _go_the_long_way(self, connection: Connection, whole: Whole) -> None:
+        self._quick.submit(self._work, connection, whole)
+
+    def _done(self, connection: Connection, whole: Whole, goes_on: bool) -> None:
+        self._answered.put((connection, whole, goes_on))
+        with suppress(OSError):
+            self._ringer.send(b"!")
 
     def _answer(self, connection: Connection, whole: Whole) -> bool:
         """Answer one request and return whether the connection goes on."""

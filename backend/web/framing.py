@@ -34,6 +34,7 @@ class Whole:
     Attributes
     ----------
     path : the address asked for, as sent
+    fields : the values of each field of the head, by its name in lower case
     cut : whether the body was left where it is, since it is too long or its sender is unknown; the connection
         then ends with the answer
     """
@@ -42,6 +43,7 @@ class Whole:
     body: bytes
     path: bytes
     cut: bool = False
+    fields: dict[bytes, list[bytes]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass
@@ -59,6 +61,7 @@ class Framing:
     buffer: bytearray = field(default_factory=bytearray)
     _head: bytes | None = None
     _path: bytes = b""
+    _fields: dict[bytes, list[bytes]] = field(default_factory=dict)
     _missing: int = 0
     _chunked: bool = False
     _chunks: bytearray = field(default_factory=bytearray)
@@ -108,6 +111,7 @@ class Framing:
         words = first.split(b" ")
         self._path = words[1] if len(words) > 1 else b""
         fields: dict[bytes, list[bytes]] = {}
+        self._fields = fields
         for line in lines:
             name, _, value = line.partition(b":")
             fields.setdefault(name.lower(), []).append(value.strip())
@@ -178,10 +182,10 @@ class Framing:
             # Said to be longer than what we take: Flask then answers 413, as to one that said so itself.
             length = self.longest_body + 1 if cut else len(body)
             head = head[: -len(LINE_ENDS)] + b"Content-Length: %d\r\n\r\n" % length
-        path = self._path
+        path, fields = self._path, self._fields
         self._head, self._path, self._missing, self._chunked = None, b"", 0, False
         self._chunks, self._in_trailer, self._searched, self.wants_continue = bytearray(), False, 0, False
-        return Whole(head, body, path, cut)
+        return Whole(head, body, path, cut, fields)
 
 
 def _without(head: bytes, *names: bytes) -> bytes:

@@ -20,7 +20,7 @@ from backend.web.fields import (
     TrainRequest,
 )
 from backend.web.state import web_state
-from backend.web.webhooks import Answer, mark
+from backend.web.webhooks import Answer, ask_for_round
 
 blueprint = Blueprint("ml", __name__)
 
@@ -63,7 +63,7 @@ def predict() -> dict[str, Any]:
 @blueprint.post("/train")
 def train() -> Answer:
     """Ask for a round; the call of Label Studio versions that do not send START_TRAINING."""
-    return mark(TrainRequest.model_validate(read_object()).project.id, "START_TRAINING")
+    return ask_for_round(TrainRequest.model_validate(read_object()).project.id, "START_TRAINING")
 
 
 @blueprint.route("/versions", methods=["GET", "POST"])

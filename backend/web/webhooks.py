@@ -13,7 +13,7 @@ from backend.log_context import about
 from backend.web.bodies import read_object
 from backend.web.deferral import Outcome
 from backend.web.fields import Event, ProjectRequest
-from backend.web.state import web_state
+from backend.web.state import WebState, web_state
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def receive_for(project: int) -> Answer:
         body = read_object()
     except RequestEntityTooLarge:
         # A bulk import makes such bodies. What matters of them is known from the address.
-        mark(project, "TOO_LARGE")
+        ask_for_round(project, "TOO_LARGE")
         raise
     event = Event.model_validate(body)
     if event.project and event.project.id != project:
@@ -68,30 +68,59 @@ def receive_for(project: int) -> Answer:
     return _handle(event, project)
 
 
-def mark(project_id: int, reason: str) -> Answer:
+def ask_for_round(project_id: int, reason: str) -> Answer:
     """Ask for a round of this project and return what the sender is told."""
     state = web_state()
+    outcome = mark(state, project_id, reason)
+    count_outcome(state, outcome)
+    return told(project_id, outcome)
+
+
+def mark(state: WebState, project_id: int, reason: str) -> Outcome:
+    """Ask for a round of this project and return what became of that."""
     with about(project=project_id, event=secrets.token_hex(4)):
         outcome = state.marks.mark(project_id, reason)
         logger.debug("%s: %s", reason, outcome.name.lower())
-    counters = {Outcome.QUEUED: state.metrics.acked, Outcome.DEFERRED: state.metrics.deferred}
-    counters.get(outcome, state.metrics.ignored).inc()
+    return outcome
+
+
+def count_outcome(state: WebState, outcome: Outcome) -> None:
+    """Count one webhook by what became of it."""
+    metrics = state.metrics
+    counters = {Outcome.QUEUED: metrics.acked, Outcome.DEFERRED: metrics.deferred}
+    counters.get(outcome, metrics.ignored).inc()
+
+
+def told(project_id: int, outcome: Outcome) -> Answer:
+    """Return what the sender of a webhook is told."""
     if outcome is Outcome.OFF:
         return {"queued": False, "project": project_id, "ignored": True, "reason": OFF}, 200
     return {"queued": outcome is Outcome.QUEUED, "project": project_id}, 202
 
 
-def _handle(event: Event, project_id: int | None) -> Answer:
-    metrics = web_state().metrics
-    known = event.action in LEARNING_ACTIONS
+def count_action(state: WebState, action: str) -> bool:
+    """Count one webhook by its action, and return whether that is one that a round learns from."""
+    known = action in LEARNING_ACTIONS
     # What is not known counts as one: a sender must not be able to make series without end.
-    metrics.received.labels(event.action if known else "other").inc()
+    state.metrics.received.labels(action if known else "other").inc()
+    return known
+
+
+def is_new_config(state: WebState, event: Event, project_id: int) -> bool:
+    """Return whether the labeling config that comes with an event may be another one; remember it."""
+    config = event.project.label_config if event.project else None
+    return config is None or state.label_configs.is_news(project_id, config)
+
+
+def _handle(event: Event, project_id: int | None) -> Answer:
+    state = web_state()
+    known = count_action(state, event.action)
     if known and project_id is None:
         raise UnprocessableEntity("project: missing; send the payload, or use /webhook/<project id>")
     if project_id is None or not known or not _may_teach(event, project_id):
-        metrics.ignored.inc()
+        state.metrics.ignored.inc()
         return IGNORED
-    return mark(project_id, event.action)
+    return ask_for_round(project_id, event.action)
 
 
 def _may_teach(event: Event, project_id: int) -> bool:
@@ -100,6 +129,5 @@ def _may_teach(event: Event, project_id: int) -> bool:
     Of PROJECT_UPDATED only a new labeling config counts: our own switch of the model version causes that
     event too. When there is no knowing, a round that finds nothing new costs little.
     """
-    config = event.project.label_config if event.project else None
-    is_news = config is None or web_state().label_configs.is_news(project_id, config)
+    is_news = is_new_config(web_state(), event, project_id)
     return is_news or event.action != "PROJECT_UPDATED"

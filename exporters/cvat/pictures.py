@@ -26,15 +26,20 @@ _NO_PRIORITY = "its priority left out: it has no shape to keep it"
 _NO_SCORE = "its score and, of a sound, its priority left out"
 
 
+# How many pictures, or bytes of them, are put into the body at once.
+_MOST, _ENOUGH = 64, 1 << 17
+
+
 class Picture(NamedTuple):
     """An image as it stands in the document, but for its number and the rest of its name.
 
-    `name` and `how` are those of `ImageNames.wanted`, `source` is its row in the list of sources.
+    `name` and `how` are those of `ImageNames.wanted`, `rows` begin behind the number, with this name, and
+    `source` is its row in the list of sources.
     """
 
     name: str
     how: str
-    size: str
+    is_sized: bool
     rows: bytes
     source: str
     place: str
@@ -52,19 +57,21 @@ class Drawing:
         """Return the picture of an item."""
         name, how = self._names.wanted(item.media)
         size = self._size(item)
-        rows: list[str] = []
+        rows = [f"{_named(name)}{size}>\n"]
         for annotation in item.annotations:
             if not self.elements.is_left_out(annotation, item):
                 rows.extend(self.elements.of_image(annotation, item))
         # CVAT's XML has attributes of shapes only: an image keeps its rank on each of its shapes.
-        if item.priority is not None and not rows:
+        if item.priority is not None and len(rows) == 1:
             self._ledger.change("item", _NO_PRIORITY, item.place)
         source = ""
         if self._options.sidecars:
             source = _source(item)
         else:
             leave_data(item, self._ledger)
-        return new(Picture, (name, how, size, "".join(rows).encode("utf-8", "replace"), source, item.place))
+        rows.append("  </image>\n")
+        data = "".join(rows).encode("utf-8", "replace")
+        return new(Picture, (name, how, size != "", data, source, item.place))
 
     def _size(self, item: Item) -> str:
         width, height = item.width, item.height
@@ -76,6 +83,10 @@ class Drawing:
                 return ""
             width, height = found
         return f' width="{width}" height="{height}"'
+
+
+def _named(name: str) -> str:
+    return f' name="{escape(name)}"'
 
 
 def _source(item: Item) -> str:
@@ -113,38 +124,62 @@ class Placing:
         # The head, which lists the labels, stands before the body and is known after it.
         self._body = Spool(job.path)
         self._lists: tuple[OutputFile, OutputFile] | None = None
-        self.count = self.unsized = 0
+        self._waiting: list[Picture] = []
+        self._size = self.count = self.unsized = 0
         self.has_folders = False
 
-    def place(self, pictures: list[Picture], where: Callable[[str], str] = str) -> None:
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an image."""
+        return self.count > 0 or len(self._waiting) > 0
+
+    def add(self, picture: Picture) -> None:
+        """Append one picture."""
+        self._waiting.append(picture)
+        self._size += len(picture.rows)
+        # Many at once: a write for each image costs more than its drawing.
+        if self._size > _ENOUGH or len(self._waiting) == _MOST:
+            self.settle()
+
+    def settle(self) -> None:
+        """Put those into the body that waited for others."""
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        self._put(waiting)
+
+    def place(self, pictures: list[Picture], where: Callable[[str], str]) -> None:
         """Append pictures; `where` says where their places lie."""
-        # Joined once: a write for each image costs more than its drawing.
+        self.settle()
+        self._put(pictures, where)
+
+    def _put(self, pictures: list[Picture], where: Callable[[str], str] = str) -> None:
         body: list[bytes] = []
         names, sources = [], []
-        for wanted, how, size, rows, source, place in pictures:
+        for wanted, how, is_sized, rows, source, place in pictures:
             name, how = self._names.given(wanted, how, self.count)
+            if name != wanted:
+                before = _named(wanted).encode("utf-8", "replace")
+                rows = _named(name).encode("utf-8", "replace") + rows[len(before) :]
             if "/" in name:
                 self.has_folders = True
             if how:
                 self._ledger.change("image name", how, where(place))
-            if not size:
+            if not is_sized:
                 self.unsized += 1
-            opening = f'  <image id="{self.count}" name="{escape(name)}"{size}>\n'
-            body += (opening.encode("utf-8", "replace"), rows, b"  </image>\n")
-            names.append(f"{name}\n")
-            sources.append(f"{name}{source}\n")
+            body += (b'  <image id="%d"' % self.count, rows)
+            names.append(name)
+            sources.append(name + source)
             self.count += 1
         self._body.write(b"".join(body))
         if self._job.options.sidecars and pictures:
-            self._list("".join(names).encode("utf-8", "replace"), "".join(sources).encode("utf-8", "replace"))
+            self._list(names, sources)
 
-    def _list(self, names: bytes, sources: bytes) -> None:
+    def _list(self, names: list[str], sources: list[str]) -> None:
         if self._lists is None:
             ends = (".images.txt", ".sources.tsv")
             opened = [self._job.outputs.open(beside(self._job.path, end)) for end in ends]
             self._lists = (opened[0], opened[1])
-        self._lists[0].write(names)
-        self._lists[1].write(sources)
+        for file, rows in zip(self._lists, (names, sources), strict=True):
+            file.write(("\n".join(rows) + "\n").encode("utf-8", "replace"))
 
     def copy_into(self, output: OutputFile) -> None:
         """Append the body to the output."""
@@ -190,7 +225,7 @@ class DrawnPieces:
 def apart(pictures: list[list[Any]], rows: bytes) -> list[Picture]:
     """Return the pictures of a piece, each with its own rows."""
     found, end = [], 0
-    for name, how, size, length, source, place in pictures:
+    for name, how, is_sized, length, source, place in pictures:
         begin, end = end, end + length
-        found.append(new(Picture, (name, how, size, rows[begin:end], source, place)))
+        found.append(new(Picture, (name, how, is_sized, rows[begin:end], source, place)))
     return found

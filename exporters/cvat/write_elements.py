@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from exporters.contract import Job
 from exporters.cvat.clamp import clamped
@@ -75,7 +76,7 @@ class Elements:
         self.labels, self.ledger = labels, job.ledger
         self._clamp = job.options.of(CvatOptions).clamp
         self._questions = Questions(job.config)
-        self._openings: dict[tuple[str, Attributes], dict[str, str]] = {}
+        self._openings: dict[tuple[Any, ...], tuple[dict[str, str], str]] = {}
         self._next_group = 1
 
     def is_left_out(self, annotation: Annotation, item: Item) -> bool:
@@ -87,13 +88,21 @@ class Elements:
 
     def of_image(self, annotation: Annotation, item: Item) -> list[str]:
         """Return the rows of one annotation of an image."""
-        origin = Provenance(annotation, item)
+        origin: Provenance | None = None
         regions = self.prepared(annotation, item)
         rows: list[str] = []
-        if len(self._openings) > 1000:  # attributes can differ in each task
-            self._openings.clear()
-        openings = self._openings.setdefault((origin.source, origin.attributes), {})
-        tail, clamp, boxes = origin.text, self._clamp, 0
+        _, _, is_model, _, annotator, version, score, _, is_truth, _ = annotation
+        if score is None and version is None and item.priority is None:
+            said: tuple[Any, ...] = (is_model, is_truth, annotator)
+        else:
+            origin = Provenance(annotation, item)
+            said = (is_model, origin.attributes)
+        known = self._openings.get(said)
+        if known is None:
+            origin = origin or Provenance(annotation, item)
+            known = self._known(said, origin)
+        openings, tail = known
+        clamp, boxes = self._clamp, 0
         for region in regions:
             shape, labels, _, score, _, attributes, captions, group, z_order, occluded, parent = region
             if (
@@ -106,16 +115,25 @@ class Elements:
             ):
                 opening = openings.get(labels[0])
                 if opening is None:
+                    origin = origin or Provenance(annotation, item)
                     opening = openings[labels[0]] = self._plain_opening(labels[0], origin)
                 if opening:
                     left, top, width, height, _ = shape
                     rows.append(_BOX_ROW % (opening, left, top, left + width, top + height, tail))
                     boxes += 1
                     continue
+            origin = origin or Provenance(annotation, item)
             rows.extend(self._any(region, origin, item))
         if boxes:
             self.ledger.carried["box"] += boxes
         return rows
+
+    def _known(self, said: tuple[Any, ...], origin: Provenance) -> tuple[dict[str, str], str]:
+        """Return (what a shape of each label begins with, its attributes) where annotations say this."""
+        if len(self._openings) > 1000:  # it can differ in each task
+            self._openings.clear()
+        known = self._openings[said] = ({}, origin.text)
+        return known
 
     def _plain_opening(self, label: str, origin: Provenance) -> str:
         """Return what a shape of this label begins with; empty when the label had to be changed."""

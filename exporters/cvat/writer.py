@@ -46,10 +46,10 @@ class CvatWriter:
     def write(self, item: Item) -> None:
         """Append one item; what CVAT has no place for is counted as dropped."""
         # Before the first image: the head of an input declares its labels before anything stands under them.
-        if self._job.declared.labels and not self._images.count:
+        if self._job.declared.labels and not self._images.has_begun:
             self._labels.declare(self._job.declared.labels.values())
         if item.kind == "image":
-            self._images.place([self._drawing.draw(item)])
+            self._images.add(self._drawing.draw(item))
         elif item.kind == "video":
             if bool(item.width) != bool(item.height):
                 self._ledger.change("item", ONE_SIDE, item.place)
@@ -77,6 +77,7 @@ class CvatWriter:
 
     def finish(self) -> None:
         """Put head, body and end together, and write the companion files."""
+        self._images.settle()
         lone = self._videos.finish(is_alone=not self._images.count)
         if lone is not None:
             self._labels, text = lone

@@ -12,6 +12,12 @@ from exporters.label_studio.labeling_config import LabelingConfig
 from exporters.label_studio.rows import is_row, tasks_of_rows
 
 Placed = tuple[Any, str]
+_NOTICES = frozenset(
+    f"{thing}_{what}"
+    for thing in ("PROJECT", "TASKS", "ANNOTATION", "ANNOTATIONS", "LABEL_LINK")
+    for what in ("CREATED", "UPDATED", "DELETED")
+)
+_OF_NOTICE = frozenset(("action", "project", "tasks", "annotations", "label_link", "label", "organization"))
 _TASK = frozenset(("data", "annotations", "completions", "predictions"))
 
 
@@ -51,14 +57,51 @@ def _unwrapped(thing: Mapping[str, Any], place: str) -> Iterator[Placed]:
         raise InputError(f"{place}: this is {kind}, not tasks of Label Studio; export JSON instead")
     if isinstance(thing.get("result"), list) and not _TASK & keys:
         yield _of_annotation(thing, place), place
-    elif isinstance(thing.get("annotation"), Mapping) and _is_task(thing.get("task")):
-        # What a webhook is told: the annotation, and the task beside it.
-        yield _of_annotation({**thing["annotation"], "task": thing["task"]}, place), place
+    elif (told := _told(thing)) is not None:
+        for number, task in enumerate(_of_webhook(told, place), 1):
+            yield task, place if len(told) == 1 else f"{place}, task {number}"
     elif (page := _page(thing)) is not None:
         for number, task in enumerate(page, 1):
             yield task, f"{place}, task {number}"
+    elif _is_notice(thing):
+        raise InputError(f"{place}: a webhook's {thing['action']}, which holds no task; export JSON instead")
     else:
         yield thing, place
+
+
+def _is_notice(thing: Mapping[str, Any]) -> bool:
+    """Return whether this is what a webhook is told of something else than tasks and annotations."""
+    action = thing.get("action")
+    is_known = isinstance(action, str) and action in _NOTICES
+    return is_known and all(key in _OF_NOTICE for key in thing)
+
+
+def _told(thing: Mapping[str, Any]) -> list[tuple[Any, Any]] | None:
+    """Return the annotations that a webhook is told of, each with its task; None for something else."""
+    said, tasks = thing.get("annotation"), thing.get("task")
+    if isinstance(said, Mapping) and _is_task(tasks):
+        return [(said, tasks)]
+    if not (isinstance(said, list) and isinstance(tasks, list) and said and all(map(_is_task, tasks))):
+        return None
+    if not all(isinstance(each, Mapping) for each in said):
+        return None
+    # One for each annotation, in their order; an annotation that says its task has the last word.
+    known = {str(task.get("id")): task for task in tasks}
+    beside = [*tasks, *[None] * (len(said) - len(tasks))]
+    return [(each, known.get(str(each.get("task")), task)) for each, task in zip(said, beside, strict=False)]
+
+
+def _of_webhook(told: list[tuple[Any, Any]], place: str) -> list[dict[str, Any]]:
+    """Return the tasks of what a webhook is told, each once."""
+    keys = [
+        f"#{at}" if task is None or task.get("id") is None else str(task["id"])
+        for at, (_, task) in enumerate(told)
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    # From the last on: each annotation is put before those that its task has already.
+    for key, (said, task) in reversed(list(zip(keys, told, strict=True))):
+        found[key] = _of_annotation({**said, "task": found.get(key, task)}, place)
+    return [found[key] for key in dict.fromkeys(keys)]
 
 
 def _page(thing: Mapping[str, Any]) -> list[Any] | None:

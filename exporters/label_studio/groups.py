@@ -28,22 +28,22 @@ _RANK = {"image": 0, "video": 0, "audio": 1, "series": 2}
 
 
 class Grouper:
-    """Sorts the results of a task by what they lie on."""
+    """Sorts the results of a task by what they lie on; `only` is what all of them lie on, if there is one."""
 
     def __init__(self, config: LabelingConfig):
         self._config = config
         self._shown = _media(config)
-        self._only: ObjectTag | None = None
+        self.only: ObjectTag | None = None
         # Once: it looks at every tag of the config.
         self._repeats = config.has_repeater
         first = next(iter(self._shown.values()), None)
         if first is not None and len(self._shown) == 1 and not (first.is_list or self._repeats):
-            self._only = first
+            self.only = first
 
     def groups(self, data: Mapping[str, Any], said: list[Entry]) -> list[Group]:
         """Return what the task shows; the first is what it is about."""
-        if self._only is not None:
-            return [new(Group, (self._only, 0, _medium(data, self._only, 0), said))]
+        if self.only is not None:
+            return [new(Group, (self.only, 0, medium(data, self.only, 0), said))]
         if self._repeats:
             self._shown = _media(self._config.for_task(data))
         return self._group(data, said)
@@ -65,13 +65,13 @@ class Grouper:
         if shown is None:
             results = (item for _, part, _ in parts for item in part if isinstance(item, dict))
             shown = guess_shown(data, results, name)
-        return Group(shown, index, _medium(data, shown, index), parts)
+        return Group(shown, index, medium(data, shown, index), parts)
 
     def _with_untouched(self, data: Mapping[str, Any], found: list[Group], said: list[Entry]) -> list[Group]:
         touched = {(group.shown.name, group.page) for group in found}
         for shown in self._shown.values():
             for index in range(_count(data, shown)):
-                media = _medium(data, shown, index)
+                media = medium(data, shown, index)
                 if (shown.name, index) not in touched and (media or shown.value.is_found_in(data)):
                     found.append(Group(shown, index, media, [(head, [], flag) for head, _, flag in said]))
         order = {name: i for i, name in enumerate(self._shown)}
@@ -86,7 +86,8 @@ def _media(config: LabelingConfig) -> dict[str, ObjectTag]:
     return {shown.name: shown for shown in config.objects if shown.kind != OTHER}
 
 
-def _medium(data: Mapping[str, Any], shown: ObjectTag, index: int) -> str:
+def medium(data: Mapping[str, Any], shown: ObjectTag, index: int = 0) -> str:
+    """Return where a medium of a task lies, or the text itself; empty where the task has none."""
     value = shown.value.resolve(data)
     if isinstance(value, list) and shown.kind == "image":
         value = value[index] if 0 <= index < len(value) else None

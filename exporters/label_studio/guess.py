@@ -71,8 +71,8 @@ def kind_of_value(value: Any) -> str | None:
 def guess_shown(data: Mapping[str, Any], results: Iterable[Mapping[str, Any]], target: str = "") -> ObjectTag:
     """Return the object that the results lie on, or that the data alone suggest."""
     kinds: list[str] = []
-    source = ""
-    for item in results:
+    source, found = "", list(results)
+    for item in found:
         kind = kind_of_result(item)
         kinds += [kind] if kind else []
         source = source or str(item.get("source") or "")
@@ -80,7 +80,7 @@ def guess_shown(data: Mapping[str, Any], results: Iterable[Mapping[str, Any]], t
     shown = ValueExpression(source)
     if not (shown.variables and shown.is_found_in(data)):
         key = target if target in data else _key(data, kind)
-        shown = _page(data, kind, target) or ValueExpression.of_key(key)
+        shown = _page(data, kind, target, found) or ValueExpression.of_key(key)
     value, key = shown.resolve(data), shown.text.lstrip("$")
     kind = kind or kind_of_value(value) or _kind_by_key(key)
     if kind is None:
@@ -88,20 +88,49 @@ def guess_shown(data: Mapping[str, Any], results: Iterable[Mapping[str, Any]], t
     return ObjectTag("", target, kind, shown, isinstance(value, list) and kind == "image")
 
 
-def _page(data: Mapping[str, Any], kind: str | None, target: str) -> ValueExpression | None:
+def _page(
+    data: Mapping[str, Any], kind: str | None, target: str, results: list[Mapping[str, Any]]
+) -> ValueExpression | None:
     """Return the entry of a list that an object such as `page_1` shows: a <Repeater> numbers them so."""
     number = _NUMBERED.search(target)
     if number is None or target in data:
         return None
     index = int(number[1])
     for name, value in data.items():
-        entry = value[index] if isinstance(value, list) and index < len(value) else None
-        if not isinstance(entry, Mapping) or not name.isidentifier():
+        if not isinstance(value, list) or index >= len(value) or not name.isidentifier():
             continue
-        fitting = [key for key in entry if kind in (kind_of_value(entry[key]), _kind_by_key(key))]
-        if fitting and fitting[0].isidentifier():
-            return ValueExpression(f"${name}[{index}].{fitting[0]}")
+        entry = value[index]
+        if isinstance(entry, str) and _is_page(entry, kind, results, data):
+            return ValueExpression(f"${name}[{index}]")
+        key = _key_of_page(entry, kind, results) if isinstance(entry, Mapping) else ""
+        if key.isidentifier():
+            return ValueExpression(f"${name}[{index}].{key}")
     return None
+
+
+def _is_page(entry: str, kind: str | None, results: list[Mapping[str, Any]], data: Mapping[str, Any]) -> bool:
+    """Return whether a text in a list is what results lie on: it may be a list of tags as well."""
+    if kind is not None and kind_of_value(entry) == kind:
+        return True
+    # Answers quote nothing: they are about an entry where there is nothing else to be about.
+    is_all = kind is None and not any(isinstance(value, str) for value in data.values())
+    return is_all or _is_quoted(entry, results)
+
+
+def _key_of_page(entry: Mapping[str, Any], kind: str | None, results: list[Mapping[str, Any]]) -> str:
+    quoted = [key for key, value in entry.items() if isinstance(value, str) and _is_quoted(value, results)]
+    fitting = [key for key in entry if kind in (kind_of_value(entry[key]), _kind_by_key(key))]
+    return next(iter(quoted + fitting), "")
+
+
+def _is_quoted(text: str, results: list[Mapping[str, Any]]) -> bool:
+    """Return whether a result quotes this text where it lies."""
+    values = (item["value"] for item in results if isinstance(item.get("value"), Mapping))
+    for value in values:
+        start, end, said = value.get("start"), value.get("end"), value.get("text")
+        if isinstance(start, int) and isinstance(end, int) and said and text[start:end] == said:
+            return True
+    return False
 
 
 def _key(data: Mapping[str, Any], kind: str | None) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exporters.label_studio.read_shapes import ANSWERS
 from exporters.records import Answer, Caption, Region
+from exporters.report import Ledger
 
 NOTE = "note"
 # Where a region lies. `text` is not among them: of a text area it is the answer.
@@ -45,6 +46,35 @@ def lies_elsewhere(item: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
     return any(key in place and place[key] != entry for key, entry in value.items() if key in _PLACE)
 
 
+_NUMBERS = frozenset(
+    ("x", "y", "width", "height", "rotation", "radiusX", "radiusY", "startOffset", "endOffset", "closed")
+)
+_TEXTS = frozenset(("text", "start", "end", "format", "imageDataURL"))
+_LISTS = frozenset(("points", "vertices", "rle", "sequence", "ranges", "globalOffsets"))
+
+
+def note_misplaced_answers(value: Mapping[str, Any], own: str, place: str, ledger: Ledger) -> None:
+    """Count what an answer holds where it only repeats the place of its region, and what cannot be one.
+
+    Nobody reads it there: the region itself says where it lies.
+    """
+    for key, entry in value.items():
+        if key != own and entry and not isinstance(entry, int | float) and _is_misplaced(key, entry):
+            ledger.drop("key", f"{key[:40]!r} of an answer does not say where it lies", place)
+
+
+def _is_misplaced(key: str, entry: Any) -> bool:
+    if key in _LISTS:
+        return _holds_text(entry)
+    return key in _NUMBERS or (key in _TEXTS and not isinstance(entry, str))
+
+
+def _holds_text(entry: Any) -> bool:
+    if isinstance(entry, dict):
+        return any(_holds_text(each) for each in entry.values())
+    return any(map(_holds_text, entry)) if isinstance(entry, list) else isinstance(entry, str)
+
+
 def with_answer(region: Region, kind: str, name: str, values: tuple[Any, ...]) -> Region:
     """Return the region with one more answer about it."""
     return region._replace(captions=(*region.captions, Caption(kind, name, values)))
@@ -56,6 +86,20 @@ def about(whole: Region, before: Region) -> Region:
     first = Caption(before.shape.kind, before.control or before.shape.kind, before.shape.values)
     said = [first, *before.captions, *(note for note in whole.captions if note not in before.captions)]
     return whole._replace(captions=tuple(said))
+
+
+def ranges_apart(results: Sequence[Any]) -> tuple[list[Any], int]:
+    """Return the results with a region of several stretches as one for each, and how many more these are."""
+    done: list[Any] = []
+    for item in results:
+        is_stretch = isinstance(item, dict) and item.get("type") == "timelinelabels"
+        value = item.get("value") if is_stretch else None
+        ranges = value.get("ranges") if isinstance(value, dict) else None
+        if isinstance(value, dict) and isinstance(ranges, list) and len(ranges) > 1:
+            done += [{**item, "value": {**value, "ranges": [each]}} for each in ranges]
+        else:
+            done.append(item)
+    return done, len(done) - len(results)
 
 
 def apart(regions: Iterable[Region]) -> tuple[list[Region], int]:

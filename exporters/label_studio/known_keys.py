@@ -83,29 +83,36 @@ ANNOTATION_READ = frozenset(("result", "task", *EARLIER))
 class PlainForms:
     """The forms of objects in which there is nothing to count: their keys, and the types of their values.
 
-    `known` are the keys that may stand there, `read` those whose lists and objects a reader goes into.
-    Looking a form up takes a fraction of the time of going through an object, and files hold few forms.
+    `known` are the keys that may stand there, `read` those whose lists and objects a reader goes into, and
+    `rare` those that take more than the usual reading. Looking a form up takes a fraction of the time of
+    going through an object, and files hold few forms.
     """
 
-    def __init__(self, known: frozenset[str], read: frozenset[str]):
-        self._known, self._read = known, read
-        self._plain: set[tuple[Any, ...]] = set()
+    def __init__(self, known: frozenset[str], read: frozenset[str], rare: frozenset[str] = frozenset()):
+        self._known, self._read, self._rare = known, read, rare
+        self._plain: dict[tuple[Any, ...], bool] = {}
 
     def has(self, thing: Mapping[str, Any]) -> bool:
         """Return whether the object is of such a form."""
+        return self.is_usual(thing) is not None
+
+    def is_usual(self, thing: Mapping[str, Any]) -> bool | None:
+        """Return whether the usual reading is enough for an object of such a form; None for any other."""
         form = (*thing, *map(type, thing.values()))
-        if form in self._plain:
-            return True
+        found = self._plain.get(form)
+        if found is not None:
+            return found
         holds = any(type(value) in (list, dict) for key, value in thing.items() if key not in self._read)
         if holds or not thing.keys() <= self._known:
-            return False
+            return None
+        found = self._rare.isdisjoint(thing)
         if len(self._plain) < _MOST_FORMS:
-            self._plain.add(form)
-        return True
+            self._plain[form] = found
+        return found
 
 
 _MOST_FORMS = 10_000
-PLAIN_TASKS = PlainForms(TASK, TASK_READ)
+PLAIN_TASKS = PlainForms(TASK, TASK_READ, _words("completions _priority _score"))
 PLAIN_ANNOTATIONS = PlainForms(ANNOTATION - EARLIER, ANNOTATION_READ - EARLIER)
 
 

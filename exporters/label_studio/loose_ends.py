@@ -22,15 +22,12 @@ _NAMELESS = frozenset(("Header", "Markdown"))
 
 
 def shown_besides(config: LabelingConfig) -> tuple[ObjectTag, ...]:
-    """Return what annotators see of the data outside the objects: headers, markdown, their own interfaces.
-
-    Only what shows a field by itself: "Task $id" is a caption.
-    """
+    """Return what annotators see of the data outside the objects: headers, markdown, their own interfaces."""
     if config.root is None:
         return ()
     repeated = repeated_in(config.root)
     found = (_besides(each, id(each) in repeated) for each in config.root.iter())
-    return tuple(each for each in found if each is not None and each.value.is_variable)
+    return tuple(each for each in found if each is not None and each.value.variables)
 
 
 def incomplete(config: LabelingConfig) -> tuple[ControlTag, ...]:

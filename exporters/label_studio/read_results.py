@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from exporters.label_studio.join_results import about, apart, lies_elsewhere, with_answer
+from exporters.label_studio.join_results import (
+    about,
+    apart,
+    lies_elsewhere,
+    note_misplaced_answers,
+    ranges_apart,
+    with_answer,
+)
 from exporters.label_studio.known_keys import note_unknown_of_results
 from exporters.label_studio.read_beside import KEYS, with_beside
+from exporters.label_studio.read_plain import plain_boxes
 from exporters.label_studio.read_shapes import (
     ANSWERS,
     PICTURES,
@@ -57,12 +65,23 @@ class ObjectReader:
 
     def __call__(self, results: list[Any], size: Size | None, place: str) -> Read:
         """Return the regions and relations; items that cannot be read are counted and left out."""
+        # Looked at once for all of them: what most results have nothing of costs the loop nothing.
+        is_bare = note_unknown_of_results(results, place, self._ledger).isdisjoint(KEYS)
+        boxes = plain_boxes(results) if is_bare else None
+        if boxes is not None:
+            self._ledger.seen["region"] += len(boxes)
+            return tuple(boxes), ()
+        results, more = ranges_apart(results)
+        if more:
+            self._ledger.merged("region", -more)
+            self._ledger.seen["region"] -= more
+        return self._each(results, size, place, is_bare)
+
+    def _each(self, results: list[Any], size: Size | None, place: str, is_bare: bool) -> Read:
         regions: list[Region] = []
         relations: list[Relation] = []
         seen: dict[str, int] = {}
         links = joined = 0
-        # Looked at once for all of them: what most results have nothing of costs the loop nothing.
-        is_bare = note_unknown_of_results(results, place, self._ledger).isdisjoint(KEYS)
         find = _PLAIN.get
         # The item that each region was read from.
         read: list[Mapping[str, Any]] = []
@@ -145,6 +164,7 @@ class ObjectReader:
     ) -> Region:
         """Return an answer; where it says where it lies, a region without a label that it is about."""
         value = item["value"]
+        note_misplaced_answers(value, _own_key(answer.kind), place, self._ledger)
         if _PLACES.isdisjoint(value):
             return Region(answer, (), key, None, _name(item))
         try:
@@ -189,6 +209,7 @@ class ObjectReader:
         """Return the region with a further item of the same id: more labels, or an answer about it."""
         value = item["value"]
         if kind in ANSWERS:
+            note_misplaced_answers(value, _own_key(kind), place, self._ledger)
             region = with_answer(region, kind, _name(item) or kind, _answer(kind, value).values)
         elif type(region.shape) is Answer:
             return about(self._region(item, kind, region.id, size, place), region)
@@ -231,8 +252,13 @@ def _other_labels(value: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _own_key(kind: str) -> str:
+    """Return the key of an answer's value that holds the answer."""
+    return {"textarea": "text", "pairwise": "selected"}.get(kind, kind)
+
+
 def _answer(kind: str, value: Mapping[str, Any]) -> Answer:
-    given = value.get("text" if kind == "textarea" else "selected" if kind == "pairwise" else kind)
+    given = value.get(_own_key(kind))
     if given is None:
         raise ValueError("has no value")
     parts = given if isinstance(given, list) else [given]

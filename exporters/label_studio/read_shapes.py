@@ -172,7 +172,7 @@ def read_timeline(value: Value, width: int, height: int) -> FrameRange:
     """Return the stretch of frames."""
     ranges = value["ranges"]
     if len(ranges) != 1:
-        raise ValueError("a timeline region with several ranges")
+        raise ValueError("a timeline region without one range")
     # Label Studio counts frames from 1, both ends included.
     return FrameRange(int(_finite(ranges[0]["start"])) - 1, int(_finite(ranges[0]["end"])) - 1)
 

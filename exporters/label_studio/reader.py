@@ -7,7 +7,7 @@ from typing import Any
 
 from exporters.errors import InputError
 from exporters.label_studio.choose import chosen, why_not
-from exporters.label_studio.groups import Entry, Group, Grouper
+from exporters.label_studio.groups import Entry, Group, Grouper, medium
 from exporters.label_studio.known_keys import (
     ANNOTATION,
     ANNOTATION_READ,
@@ -42,17 +42,52 @@ class TaskReader:
     def __init__(self, config: LabelingConfig, options: Options, ledger: Ledger):
         self._options, self._ledger = options, ledger
         self._grouper = Grouper(config)
+        # What every task shows, where that is one thing and no text.
+        only = self._grouper.only
+        self._only = None if only is None or only.kind in _TEXTS else only
         self._readers: dict[str, ObjectReader] = {}
 
-    def read(self, task: Any, place: str) -> Iterator[Item]:
-        """Yield the items of one task: mostly one; several when it shows several objects.
+    def read(self, task: Any, place: str) -> list[Item]:
+        """Return the items of one task: mostly one; several when it shows several objects.
 
         Raises `InputError` when it is no task at all.
         """
+        usual = self._usual(task, place)
+        return self._any(task, place) if usual is None else [usual]
+
+    def _usual(self, task: Any, place: str) -> Item | None:
+        """Return the item of a task that shows one thing, annotated once, and says little besides.
+
+        None, and nothing is counted, for any other. Most tasks are of this kind, and what `_any` looks for is
+        not in them.
+        """
+        shown = self._only
+        if shown is None or type(task) is not dict or not PLAIN_TASKS.is_usual(task):
+            return None
+        data, entries = task.get("data"), task.get("annotations")
+        if type(data) is not dict or type(entries) is not list or len(entries) != 1:
+            return None
+        entry = entries[0]
+        results = entry.get("result") if type(entry) is dict and PLAIN_ANNOTATIONS.has(entry) else None
+        if type(results) is not list or self._options.annotators != "all":
+            return None
+        if task.get("predictions") or task.get("meta") or task.get("drafts"):
+            return None
+        self._ledger.seen["annotation"] += 1
+        kind, media, part, key = shown.kind, medium(data, shown), (entry, results, False), task.get("id")
+        read = self._readers.get(kind) or self._reader(kind)
+        size = self._size(kind, media, [part])
+        done = (self._annotation(part, read, size, place),)
+        further = further_of(data, task, shown, media, new(Own, (key, None, None, (), None)))
+        width, height = size or (None, None)
+        return new(Item, (kind, media, key, width, height, further, done, None, None, True, place))
+
+    def _any(self, task: Any, place: str) -> list[Item]:
         data, said, own = self._parts(task, place)
         groups = self._grouper.groups(data, said)
         if len(groups) > 1:
             self._count_parts(groups, len(said))
+        items = []
         for i, (shown, _, media, parts) in enumerate(groups):
             kind = shown.kind
             if kind in _TEXTS:
@@ -68,7 +103,8 @@ class TaskReader:
             done = tuple([self._annotation(part, read, size, place) for part in parts])
             further = {} if i else further_of(data, task, shown, media, own)
             told = (kind, media, own.id, width, height, further, done, own.priority, own.score, i == 0, place)
-            yield new(Item, told)
+            items.append(new(Item, told))
+        return items
 
     def _count_parts(self, groups: list[Group], said: int) -> None:
         # What was said about several objects is handed on once for each.

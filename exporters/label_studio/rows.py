@@ -46,7 +46,9 @@ def _between(row: Row) -> list[str] | None:
     # as in tables that people make.
     if "id" not in row or "annotator" not in row or order == sorted(order) or order[0] == "id":
         return None
-    return order[order.index("id") + 1 : order.index("annotator")]
+    begin, end = order.index("id") + 1, order.index("annotator")
+    # The times and counts of the annotation come last: else somebody put the keys into another order.
+    return order[begin:end] if begin <= end and BOOKKEEPING.issuperset(order[end:]) else None
 
 
 def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -209,9 +211,10 @@ def _answers(row: Row, controls: Mapping[str, ControlTag], place: str) -> list[s
     if controls:
         return [key for key in controls if key in row]
     told = _between(row)
-    if told is not None:
-        return told
     formed = [key for key in keys if _is_answer(_told(row[key]))]
+    if told is not None:
+        marked = [key for key in formed if _is_marked(_told(row[key]))]
+        return told if _is_in_order(told, marked) else marked
     rest = [key for key in keys if key.lower() not in _MEDIA_NAMES and kind_of_value(_told(row[key])) is None]
     if formed or len(rest) <= 1:
         return formed or rest
@@ -219,6 +222,19 @@ def _answers(row: Row, controls: Mapping[str, ControlTag], place: str) -> list[s
         f"{place}: which of {', '.join(keys)[:200]} are answers cannot be told from CSV or JSON_MIN; "
         "give the labeling config (--label-config), or export JSON"
     )
+
+
+def _is_in_order(told: list[str], marked: list[str]) -> bool:
+    """Return whether order tells the answers: regions stand among them, or no medium does."""
+    if not marked or any(key in told for key in marked):
+        return True
+    return bool(told) and not any(key.lower() in _MEDIA_NAMES for key in told)
+
+
+def _is_marked(value: Any) -> bool:
+    """Return whether a value says by a label or a choice that it is an answer; a dialogue has texts alone."""
+    parts = value if isinstance(value, list) else [value]
+    return all(_type(part) not in (None, "textarea", "pairwise") for part in parts)
 
 
 def _is_answer(value: Any) -> bool:

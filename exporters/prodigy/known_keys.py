@@ -42,6 +42,7 @@ _RELATION: dict[str, Any] = {
 }
 # A choice is what it is called: a picture or a sound that an option shows has no place elsewhere.
 _OPTION: dict[str, Any] = {"id": (str, int, float), "text": str, "html": str, "style": dict, "meta": dict}
+_TOKEN = _words("text start end id ws disabled style")
 _PARTS = {"spans": _SPAN, "audio_spans": _SPAN, "relations": _RELATION, "options": _OPTION}
 
 
@@ -57,11 +58,22 @@ def note_unknown(task: Mapping[str, Any], place: str, ledger: Ledger) -> dict[st
             ledger.drop("key", f"{key[:40]!r} {what}", place)
         elif key == "answer" and value not in _ANSWERS:
             ledger.drop("key", f"'answer' is {str(value)[:20]!r}, not accept, reject or ignore", place)
+        elif key == "tokens":
+            _note_tokens(value, place, ledger)
         elif key in _PARTS:
             _note_parts(value, _PARTS[key], key, place, ledger)
         elif key not in _TYPES and key not in _BOOKKEEPING:
             further[key] = value
     return further
+
+
+def _note_tokens(tokens: list[Any], place: str, ledger: Ledger) -> None:
+    """Count keys that tokens have not: a label can stand there."""
+    found = [token for token in tokens if isinstance(token, dict)]
+    for key in sorted(map(str, set().union(*found) - _TOKEN)):
+        count = sum(1 for token in found if token.get(key) not in (None, "", [], {}))
+        if count:
+            ledger.drop("key", f"{key[:40]!r} in tokens is not known", place, count)
 
 
 def _note_parts(parts: Any, known: Mapping[str, Any], home: str, place: str, ledger: Ledger) -> None:

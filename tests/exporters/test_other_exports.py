@@ -297,3 +297,65 @@ def test_a_broken_table_is_refused_with_its_place(tmp_path, text, message):
     (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=message):
         convert(tmp_path / "t.csv", tmp_path / "o.jsonl")
+
+
+def of_batch(annotations, tasks):
+    return {"action": "ANNOTATIONS_CREATED", "annotation": annotations, "task": tasks, "project": {"id": 1}}
+
+
+def mood(number, task, choice):
+    said = {"type": "choices", "from_name": "mood", "to_name": "t", "value": {"choices": [choice]}}
+    return {"id": number, "task": task, "result": [said]}
+
+
+HOOKED = [{"id": 7, "data": {"review": "Fine."}}, {"id": 8, "data": {"review": "Bad."}}]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "tasks"),
+    [
+        ([mood(1, 7, "up"), mood(2, 8, "down"), mood(3, 7, "so-so")], [*HOOKED, HOOKED[0]]),
+        # Each with its task by place alone, and by id alone.
+        ([mood(1, None, "up"), mood(2, None, "down"), mood(3, None, "so-so")], [*HOOKED, HOOKED[0]]),
+        ([mood(1, 7, "up"), mood(2, 8, "down"), mood(3, 7, "so-so")], HOOKED[::-1]),
+    ],
+)
+def test_annotations_that_a_webhook_is_told_at_once_are_put_to_their_tasks(tmp_path, annotations, tasks):
+    (tmp_path / "in.json").write_text(json.dumps(of_batch(annotations, tasks)))
+    report = convert(tmp_path / "in.json", tmp_path / "o.jsonl", strict=True)
+    assert report.carried == {"choices": 3}
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [(line["text"], *line["accept"], line["meta"]["task_id"]) for line in lines] == [
+        ("Fine.", "up", 7),
+        ("Fine.", "so-so", 7),
+        ("Bad.", "down", 8),
+    ]
+
+
+def test_tasks_that_a_webhook_is_told_of_are_read(tmp_path):
+    whole = {"action": "TASKS_CREATED", "tasks": HOOKED, "project": {"id": 1}}
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    convert(tmp_path / "in.json", tmp_path / "o.jsonl", strict=True)
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [line["text"] for line in lines] == ["Fine.", "Bad."]
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 5}], "project": {"id": 1}},
+        {"action": "TASKS_DELETED", "tasks": [{"id": 5}], "project": {"id": 1}},
+        {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "Reviews"}},
+    ],
+)
+def test_what_a_webhook_is_told_without_a_task_is_refused_by_its_name(tmp_path, whole):
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    with pytest.raises(InputError, match=f"a webhook's {whole['action']}, which holds no task"):
+        convert(tmp_path / "in.json", tmp_path / "o.jsonl")
+
+
+def test_an_annotation_without_its_task_in_a_batch_is_refused(tmp_path):
+    whole = of_batch([mood(1, 7, "up"), mood(2, 9, "down"), mood(3, 10, "so-so")], HOOKED)
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    with pytest.raises(InputError, match="an annotation without its task"):
+        convert(tmp_path / "in.json", tmp_path / "o.jsonl")

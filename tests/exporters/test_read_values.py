@@ -133,7 +133,7 @@ def test_a_bitmask_is_cropped_to_its_pixels_and_must_fit_the_picture():
         ),
         (read_brush, {"format": "png", "rle": []}, "brush format 'png' is unknown"),
         (PICTURES["videorectangle"], {"sequence": []}, "the track has no key frame"),
-        (read_timeline, {"ranges": []}, "several ranges"),
+        (read_timeline, {"ranges": []}, "without one range"),
         (read_sound, {"start": 2, "end": 1}, "ends before it starts"),
         (read_sound, {"start": 0, "end": float("inf")}, "not finite"),
     ],

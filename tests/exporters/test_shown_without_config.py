@@ -48,6 +48,9 @@ def test_a_result_tells_what_it_lies_on(item, kind):
     assert kind_of_result(item) == kind
 
 
+SPAN = {"type": "labels", "value": {"start": 0, "end": 3, "text": "Ulm", "labels": ["LOC"]}}
+
+
 @pytest.mark.parametrize(
     ("data", "results", "target", "kind", "shown"),
     [
@@ -58,6 +61,12 @@ def test_a_result_tells_what_it_lies_on(item, kind):
         ({"b": "b.png", "a": "a.png"}, [{"type": "rectanglelabels"}], "a", "image", "a.png"),
         ({"doc": {"body": "Bern"}}, [{"type": "choices", "source": "$doc.body"}], "t", "text", "Bern"),
         ({"p": [{"f": "0.png"}, {"f": "1.png"}]}, [{"type": "rectanglelabels"}], "p_1", "image", "1.png"),
+        ({"p": [{"who": "B", "line": "Ulm."}] * 2}, [SPAN], "t_1", "text", "Ulm."),
+        ({"p": ["Bonn.", "Ulm."]}, [SPAN], "t_1", "text", "Ulm."),
+        ({"p": ["Bonn.", "Ulm."]}, [{"type": "choices", "value": {}}], "t_1", "text", "Ulm."),
+        # A list of tags beside the text is no text of its own.
+        ({"tags": ["new", "old"], "t": "Ulm."}, [{"type": "choices", "value": {}}], "t1", "text", "Ulm."),
+        ({"tags": ["new", "old"], "t": "Ulm."}, [SPAN], "t1", "text", "Ulm."),
         ({"my key": "words"}, [], "", "text", "words"),
         ({"a.b": "words"}, [], "", "text", "words"),
         ({"n": 4}, [], "", "other", 4),

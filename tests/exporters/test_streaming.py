@@ -85,7 +85,7 @@ def test_an_empty_file_and_an_empty_array_have_no_items():
         (b'[{"a": 1}\n{"b": 2}]', "item 2: expected ,"),
         (b'{"a": 1},\n{"b": 2}\n', "item 2: expected an object"),
         (b'{"a": 1}\nnot json\n', "cut short, or broken, after item 1"),
-        (b'[{"a": "\xff"}]', "item 1: not JSON"),
+        (b'[{"a": "\xff"}]', "item 1: is not UTF-8; save it as UTF-8"),
     ],
 )
 def test_what_is_not_whole_is_refused_with_its_place(data, message):

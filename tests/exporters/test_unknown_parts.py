@@ -170,3 +170,45 @@ def test_an_answer_may_stand_in_its_own_type_only(kind, value, unknown):
     ledger = Ledger()
     note_unknown_of_results([{"type": kind, "value": value}], "p", ledger)
     assert sum(ledger.dropped.values()) == unknown
+
+
+PLACE = {"x": 1.0, "y": 1.0, "width": 5.0, "height": 5.0, "rotation": 0}
+HEAD = {"id": "r", "to_name": "i", "original_width": 10, "original_height": 10}
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ({**PLACE, "rotation": [["Animal"]], "taxonomy": 0}, "rotation"),
+        ({**PLACE, "y": [["Animal"]], "taxonomy": 53.5}, "y"),
+        ({**PLACE, "points": [["Animal"]], "taxonomy": [[1.0, 2.0]]}, "points"),
+        ({**PLACE, "text": ["Animal"], "taxonomy": [["Ulm"]]}, "text"),
+    ],
+)
+def test_an_answer_that_stands_where_a_place_is_due_is_told(tmp_path, value, key):
+    box = {**HEAD, "type": "rectanglelabels", "from_name": "b", "value": PLACE | {"rectanglelabels": ["car"]}}
+    about = {**HEAD, "type": "taxonomy", "from_name": "t", "value": value}
+    task = {"data": {"image": "a.png"}, "annotations": [{"result": [box, about]}]}
+    (tmp_path / "in.json").write_text(json.dumps([task]))
+    report = convert(tmp_path / "in.json", tmp_path / "o.xml")
+    assert report.dropped == {("key", f"'{key}' of an answer does not say where it lies"): 1}
+
+
+def test_an_answer_that_repeats_where_its_region_lies_is_whole(tmp_path):
+    value = {"points": [[1, 1], [5, 1], [5, 5]], "closed": True}
+    outline = {**HEAD, "type": "polygonlabels", "from_name": "b", "value": value | {"polygonlabels": ["car"]}}
+    about = {**HEAD, "type": "choices", "from_name": "t", "value": value | {"choices": ["old"]}}
+    task = {"data": {"image": "a.png"}, "annotations": [{"result": [outline, about]}]}
+    (tmp_path / "in.json").write_text(json.dumps([task]))
+    assert convert(tmp_path / "in.json", tmp_path / "o.xml", strict=True).lossless
+
+
+def test_labels_among_the_tokens_of_prodigy_are_told(tmp_path):
+    tokens = [{"text": "Ulm", "start": 0, "end": 3, "id": 0, "ws": False, "disabled": False}]
+    line = {"text": "Ulm", "tokens": tokens, "answer": "accept"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line))
+    assert convert(tmp_path / "in.jsonl", tmp_path / "o.json").lossless
+    line["tokens"] = [{"start": 0, "end": 3, "label": "LOC"}]
+    (tmp_path / "in.jsonl").write_text(json.dumps(line))
+    report = convert(tmp_path / "in.jsonl", tmp_path / "o.json")
+    assert report.dropped == {("key", "'label' in tokens is not known"): 1}

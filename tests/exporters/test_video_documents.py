@@ -86,7 +86,8 @@ def test_tracks_come_back_from_cvat_as_they_were(tmp_path, frames):
         (stretch((3, 5)), {"frame range": {"a tag on each of its frames": 1}}),
         (stretch((5, 3)), {"frame range": {"is empty, negative or too long": 1}}),
         (stretch((0, 3)), {"frame range": {"is empty, negative or too long": 1}}),
-        (stretch((1, 3), (5, 6)), {"timelinelabels": {"a timeline region with several ranges": 1}}),
+        (stretch((1, 3), (5, 6)), {"frame range": {"a tag on each of its frames": 2}}),
+        (stretch(), {"timelinelabels": {"a timeline region without one range": 1}}),
         (
             answer("q", "choices", {"choices": ["night"]}, to_name="video"),
             {"choices": {"about the whole video: a tag on its first frame": 1}},
@@ -96,6 +97,15 @@ def test_tracks_come_back_from_cvat_as_they_were(tmp_path, frames):
 def test_what_a_document_of_a_video_holds_otherwise_is_counted(tmp_path, result, expected):
     _, report = converted(tmp_path, "in.json", [video(result)], ".xml")
     assert told(report) == expected
+
+
+def test_a_region_of_several_stretches_becomes_one_for_each(tmp_path):
+    whole = video(stretch((1, 2), (4, 4), (1, 2)), track(key(1)))
+    text, report = converted(tmp_path, "in.json", [whole], ".xml")
+    assert re.findall(r'<image id="(\d)" name="[^"]*">\n    <tag label="rain"', text) == ["0", "1", "3"]
+    # The third says the same as the first, and is one with it.
+    assert report.seen == {"region": 2, "relation": 0}
+    assert report.joined == {"region": -1}
 
 
 def test_a_stretch_is_a_tag_on_each_frame_and_comes_back_as_one(tmp_path):

@@ -8,7 +8,7 @@ from backend.learning.labeling_config import ControlTag
 def why_not_the_whole_task(tag: ControlTag) -> str | None:
     """Return why a control's answers are not about the task as a whole; None when they are."""
     if tag.attributes.get("perRegion", "").lower() == "true":
-        return f"perRegion {tag.tag} belong to a region, not to the task"
+        return f"a perRegion <{tag.tag}> asks about a region, not about the task"
     if tag.attributes.get("perItem", "").lower() == "true":
         return f"perItem {tag.tag} belong to one of several items, not to the task"
     if tag.repeated:

@@ -43,11 +43,15 @@ class Learned(ABC):
         has no other question, and estimates the accuracy. It is not stored.
     calibration : (slope, intercept) or None
         How a confidence becomes the chance of being right, where that is known without holding answers out.
+    sure : (ids, confidences) or None
+        How sure the sampler's model is of its answers to the tasks that `doubt` was last asked of: a round
+        asks both, and a pass over a large pool takes seconds. It is not stored.
     """
 
     KIND: ClassVar[str]
     sampler: IntelligentSampler | None = None
     calibration: tuple[float, float] | None = None
+    sure: tuple[np.ndarray, np.ndarray] | None = None
 
     @abstractmethod
     def guess(self, tasks: Tasks) -> list[Guess]:

@@ -75,6 +75,7 @@ class OneOf(Learned):
     def doubt(self, tasks: Tasks) -> np.ndarray:
         """Return 1 minus the margin between the two likeliest answers."""
         two = np.partition(self.probabilities(tasks), -2, axis=1)[:, -2:]
+        self.sure = tasks.ids, two[:, 1].copy()
         return 1 - (two[:, 1] - two[:, 0])
 
     def state(self) -> State:

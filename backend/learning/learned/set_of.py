@@ -14,6 +14,7 @@ from backend.learning.learned.stored import from_json, to_json
 from backend.learning.learned.weights import label_weights_of, labels_from_weights
 from backend.learning.tasks import Tasks
 from backend.learning.vectorize import State
+from clean_al.held_out import all_labels
 from clean_al.multilabel import PerLabelClassifier
 
 
@@ -80,8 +81,9 @@ class SetOf(Learned):
 
     def doubt(self, tasks: Tasks) -> np.ndarray:
         """Return 1 minus the mean margin of the labels' yes or no."""
-        table = self.probabilities(tasks)
-        return 1 - np.abs(2 * table - 1).mean(axis=1)
+        table = self.classifier.predict_proba(tasks.features.X)
+        self.sure = tasks.ids, all_labels(table)
+        return 1 - np.abs(2 * table[:, : len(self.labels)] - 1).mean(axis=1)
 
     def state(self) -> State:
         values, arrays = label_weights_of(self.classifier) or ({}, {})

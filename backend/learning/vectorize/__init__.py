@@ -13,6 +13,7 @@ from backend.learning.vectorize.base import (
     Vectorizer,
     look_up,
 )
+from backend.learning.vectorize.caption import CaptionVectorizer
 from backend.learning.vectorize.fetching import packages_there
 from backend.learning.vectorize.gaps import Gaps, Unread
 from backend.learning.vectorize.image import ImageVectorizer
@@ -34,6 +35,7 @@ VECTORIZERS: dict[str, type[Vectorizer]] = {
         SeriesVectorizer,
         PdfVectorizer,
         TextVectorizer,
+        CaptionVectorizer,
         SpareNumbers,
     )
 }

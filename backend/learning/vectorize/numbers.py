@@ -124,10 +124,15 @@ class SpareNumbers(NumberVectorizer):
 
 def is_id(name: str, column: Sequence[Any]) -> bool:
     """Whether a field only names the task: it is called so, or holds integers that grow from task to task."""
-    if _ID.search(name):
+    if names_a_task(name):
         return True
     whole = all(_is_number(v) and not isinstance(v, float) for v in column)
     return whole and len(column) > 2 and all(a < b for a, b in pairwise(column))
+
+
+def names_a_task(name: str) -> bool:
+    """Whether a field is called as ids are."""
+    return bool(_ID.search(name))
 
 
 def as_array(value: Any) -> np.ndarray | None:

@@ -15,6 +15,7 @@ from backend.learning.vectorize.base import Download, Features, ObjectTag, State
 from backend.learning.vectorize.described import attributes_of
 from backend.learning.vectorize.fetching import fetch_lists
 from backend.learning.vectorize.gaps import NOTHING, Unread
+from backend.learning.vectorize.titles import says_something
 from backend.learning.vectorize.wording import ATTRIBUTES, WORDINGS, as_text, decoded_text
 
 N_HASHES = 2**18
@@ -65,7 +66,7 @@ class TextVectorizer(Vectorizer):
     def fields_in(
         cls, shown: Sequence[ObjectTag], sample: Sequence[Mapping[str, Any]], named: Sequence[str]
     ) -> list[tuple[str, ...]]:
-        return [_fields(o) for o in shown if o.tag in WORDINGS]
+        return [fields_of(o) for o in shown if o.tag in WORDINGS and says_something(o, sample)]
 
     @classmethod
     def read(
@@ -152,7 +153,7 @@ def joined(texts: Sequence[Any]) -> Any:
     return "\n".join(read) if read else next(iter(texts), NOTHING)
 
 
-def _fields(shown: ObjectTag) -> tuple[str, ...]:
+def fields_of(shown: ObjectTag) -> tuple[str, ...]:
     """Return what to read of an object and how; a plain text needs no more than its value."""
     how = [f"tag={shown.tag}"] if shown.tag != "Text" else []
     return (shown.value.text, *how, *attributes_of(shown, ATTRIBUTES))

@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from backend.learning.accuracy import Accuracy, accuracy_now, read_accuracy
+from backend.learning.accuracy import Accuracy, accuracy_now, confidences, read_accuracy
+from backend.learning.answers import Answer
+from backend.learning.learned import OneOf, SetOf
 from clean_al import IntelligentSampler
+from clean_al.accuracy import pool_confidence
+from tests.backend.learning.lessons import how, planted
 
 X = np.random.default_rng(3).normal(size=(1000, 3)).astype(np.float32)
 Y = np.where(X[:, 0] + np.random.default_rng(4).normal(scale=0.5, size=1000) > 0, "yes", "no")
@@ -163,3 +167,23 @@ def test_it_comes_back_from_a_stored_report(accuracy: Accuracy) -> None:
 
 def test_a_report_from_before_there_were_estimates_says_not_known() -> None:
     assert str(read_accuracy({"labels": 400})) == "not known yet: 0 of 30 audit labels"
+
+
+SETS = (frozenset("a"), frozenset("b"), frozenset("ab"))
+
+
+@pytest.mark.parametrize(("kind", "answers"), [(OneOf, ("a", "b", "c")), (SetOf, SETS)])
+def test_the_confidence_that_a_round_has_asked_for_is_that_of_the_estimate(
+    kind: type[OneOf] | type[SetOf], answers: tuple[Answer, ...]
+) -> None:
+    tasks, given = planted(answers, 60)
+    learned = kind.learned(tasks.rows(np.arange(20)), given[:20], how(20))
+    assert not isinstance(learned, str)
+    left = tasks.rows(np.arange(20, 60))
+    assert confidences(learned, left.ids, left.features.X) is None
+    # Asked of in another order, and not of all: a task that is finished without a label is no candidate.
+    learned.doubt(left.rows(np.random.default_rng(0).permutation(40)[:35]))
+    found = confidences(learned, left.ids, left.features.X)
+    assert found is not None
+    assert learned.sampler is not None
+    np.testing.assert_allclose(found, pool_confidence(learned.sampler.model_, left.features.X), rtol=1e-5)

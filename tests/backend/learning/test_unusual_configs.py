@@ -119,11 +119,6 @@ def test_a_config_that_shows_no_field_says_so() -> None:
     assert "this config, which shows no field of the data" in verdict.why
 
 
-def test_a_header_with_more_than_a_field_is_a_caption_and_not_read() -> None:
-    shown = shown_objects(view('<Header value="Task $id"/>', TEXT, CHOICES))
-    assert [each.value.text for each in shown] == ["$text"]
-
-
 def test_an_interface_that_is_given_an_address_alone_has_no_words() -> None:
     case = Case(
         view('<ReactCode name="z" toName="z" data="$m"/>', CHOICES), lambda i: ({"m": "/data/a.png"}, [])

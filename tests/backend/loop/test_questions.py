@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backend.label_studio.client import LabelStudio
+from backend.learning.accuracy import Accuracy
 from backend.learning.answers import Answer
 from backend.learning.controls import CONTROLS, SingleChoice
+from backend.learning.labels import ProjectLabels
 from backend.learning.learned import How, Learned
 from backend.learning.tasks import Tasks
-from backend.loop.learn import Lesson
+from backend.loop.learn import Lesson, learn
 from backend.loop.lease import take_lease
 from backend.loop.options import read_options
 from backend.loop.predictor import Predictor
 from backend.loop.report import RoundReport
-from backend.loop.round import run_round
+from backend.loop.round import choose, estimate, run_round
+from backend.loop.situation import look
+from backend.loop.stages import Stages
 from backend.services import Services
 from clean_al import IntelligentSampler
 from tests.fakes.label_studio import FakeLabelStudio
@@ -100,6 +105,27 @@ def test_every_question_is_learned_shown_and_reported(
     assert [g["topic"] for g in given] == [{"choices": ["cats"]}, {"choices": ["money"]}]
     assert [g["marks"] for g in given] == [{"choices": ["old", "loud"]}] * 2
     assert [g["stars"] for g in given] == [{"rating": 1}, {"rating": 2}]
+
+
+def test_accuracies_that_are_worked_out_together_are_those_of_each_question_alone(
+    services: Services, label_studio: LabelStudio, project: int, tasks: dict[int, list[dict[str, Any]]]
+) -> None:
+    for task in list(tasks)[:45]:
+        label_studio.annotate(task, tasks[task])
+    everything = look(services, project, Stages())
+
+    def accuracies(labels: ProjectLabels) -> dict[str, Accuracy]:
+        situation = replace(everything, labels=labels)
+        lesson, _ = learn(situation, services.settings, "v")
+        choose(lesson, situation, 0)
+        return estimate(lesson, situation, {}, anew=True)
+
+    together = accuracies(everything.labels)
+    for question in everything.labels.questions:
+        (alone,) = accuracies(ProjectLabels((question,))).values()
+        found = together[question.control.name]
+        assert found.early == pytest.approx(alone.early, abs=1e-5)
+        assert (found.slope, found.intercept) == pytest.approx((alone.slope, alone.intercept), abs=1e-5)
 
 
 SECRET = "the text of a task"
