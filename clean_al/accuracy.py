@@ -25,8 +25,12 @@ from clean_al.pool import scored_in_blocks
 BOOTSTRAPS = 200
 # Of 30 the mean residual is off by some 0.06 (at 85 % accuracy), about MODEL_DOUBT: enough to correct.
 ENOUGH_UNIFORM = 30
-# How far calibrated confidence alone was off on real data (one standard error).
-MODEL_DOUBT = 0.05
+# How far calibrated confidence alone was off on real data (one standard error): five points, and more where
+# answers scatter more, as on labels that a model can hardly tell.
+MODEL_DOUBT, DOUBT_OF_SCATTER = 0.05, 0.12
+# The models that are asked have not seen all labels, and the one that is served is another: from run to run
+# its accuracy differs from theirs by so much of what the audit labels' own scatter is.
+OTHER_MODEL = 0.25
 # Thirty audit labels may scatter little by luck. So many more count, with the scatter that confidence tells.
 EXPECTED_SCATTER = 10
 UNKNOWN = "not known yet"
@@ -115,6 +119,7 @@ def estimate_accuracy(
     if held_out is None:
         return unknown_accuracy(confidence)
     z, correct = log_odds(held_out[0]), held_out[1]
+    uniform = labeled.uniform
     rng = np.random.default_rng(seed)
     # How often each label is drawn, in place of the rows drawn: all fits then run as one, weighted.
     counts = rng.multinomial(len(z), np.full(len(z), 1 / len(z)), size=BOOTSTRAPS)
@@ -122,18 +127,33 @@ def estimate_accuracy(
     slope, intercept = fit_calibration(z, correct, np.vstack([np.ones(len(z)), counts]))
     everything = np.concatenate([z, log_odds(pool_confidence(model, X_pool) if sure is None else sure)])
     means = mean_calibrated(everything, slope, intercept)
-    uniform = labeled.uniform
-    n_uniform = int(uniform.sum())
-    if n_uniform < ENOUGH_UNIFORM:
-        residual = (correct - expit(slope[0] * z + intercept[0]))[uniform].sum()
-        # A few random answers move the value a little, so that it does not jump when they are enough.
-        value = float(np.clip(means[0] + residual / (n_uniform + ENOUGH_UNIFORM), 0, 1))
-        doubt = float(np.hypot(means[1:].std(), MODEL_DOUBT))
-        found = AccuracyEstimate(value, doubt, confidence, "calibrated confidence", n_uniform)
+    if uniform.sum() < ENOUGH_UNIFORM:
+        found = _early(z, correct, uniform, slope[0], intercept[0], means, confidence)
     else:
         found = _corrected(z, correct, uniform, counts, slope, intercept, means, confidence)
     found.calibration = (float(slope[0]), float(intercept[0]))
     return found
+
+
+def _early(
+    z: np.ndarray,
+    correct: np.ndarray,
+    uniform: np.ndarray,
+    slope: float,
+    intercept: float,
+    means: np.ndarray,
+    confidence: float,
+) -> AccuracyEstimate:
+    """Return mean confidence, moved a little by the few uniform items: no jump when they are enough."""
+    residual, n = (correct - expit(slope * z + intercept))[uniform], int(uniform.sum())
+    weight = n / (n + ENOUGH_UNIFORM)
+    value = float(np.clip(means[0] + residual.sum() / (n + ENOUGH_UNIFORM), 0, 1))
+    scatter = _scatter(z, residual, slope, intercept)
+    # What moved it scatters, too: without that it would be surer than it is with thirty.
+    moved = weight**2 * (1 + OTHER_MODEL) * scatter / max(n, 1)
+    doubt = max(MODEL_DOUBT, DOUBT_OF_SCATTER * np.sqrt(scatter))
+    error = float(np.sqrt(means[1:].var(ddof=1) + doubt**2 + moved))
+    return AccuracyEstimate(value, error, confidence, "calibrated confidence", n)
 
 
 def _corrected(
@@ -154,7 +174,8 @@ def _corrected(
     resampled = means[1:] + (w * residual[1:]).sum(axis=1) / np.maximum(w.sum(axis=1), 1)
     # An all-correct audit has no spread, but one more answer could be wrong: the rule of succession.
     floor = np.sqrt(max(n * value + 1, 1) * max(n * (1 - value) + 1, 1) / (n + 2) ** 2 / (n + 3))
-    apart = np.hypot(np.sqrt(_scatter(z, residual[0], slope[0], intercept[0]) / n), means[1:].std(ddof=1))
+    scatter = (1 + OTHER_MODEL) * _scatter(z, residual[0], slope[0], intercept[0])
+    apart = np.sqrt(scatter / n + means[1:].var(ddof=1))
     error = float(max(resampled.std(ddof=1), apart, 0.5 * floor if np.isfinite(floor) else 0.0))
     method = "calibrated + uniform residual"
     return AccuracyEstimate(float(np.clip(value, 0, 1)), error, confidence, method, n)
@@ -164,7 +185,9 @@ def _scatter(z: np.ndarray, residual: np.ndarray, slope: float, intercept: float
     """Variance of the residuals, drawn towards that which calibrated confidence would have, were it right."""
     n, right = len(residual), expit(slope * z + intercept)
     expected = float((right * (1 - right)).mean())
-    return float((n * residual.var(ddof=1) + EXPECTED_SCATTER * expected) / (n + EXPECTED_SCATTER))
+    # A single residual has no scatter of its own.
+    own = n * residual.var(ddof=1) if n > 1 else n * expected
+    return float((own + EXPECTED_SCATTER * expected) / (n + EXPECTED_SCATTER))
 
 
 def pool_confidence(model: Any, X: Any) -> np.ndarray:

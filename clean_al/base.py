@@ -175,7 +175,7 @@ class BaseSampler(BaseEstimator):
     def estimate_accuracy(self, X_unlabeled: Any = None, *, confidence: float = 0.9) -> AccuracyEstimate:
         """The model's accuracy over labeled and unlabeled items, with an interval; nan while not known.
 
-        Five copies of the model (ten below 200 labels) are fitted for it: ask once per round.
+        Five copies of the model (ten below 1,000 labels) are fitted for it: ask once per round.
 
         Parameters
         ----------

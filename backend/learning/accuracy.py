@@ -20,8 +20,8 @@ from clean_al.calibration import log_odds
 logger = logging.getLogger(__name__)
 
 CONFIDENCE = 0.9
-# An estimate fits the model five more times. Made only when labels or tasks have grown by this share, it
-# costs rounds a small part of their time, be there hundreds of labels or thousands.
+# An estimate fits the model five or ten more times. Made only when labels or tasks have grown by this share,
+# it costs rounds a small part of their time, be there hundreds of labels or thousands.
 GROWTH = 0.1
 # Labels from which on there is an early estimate: of 20, held-out answers of ten classes say far too little.
 EARLY_LABELS = 40

@@ -38,14 +38,14 @@ class Plain(SparseLogisticRegression):
 MODELS = [Sketched(3, max_iter=5000), Plain(max_iter=5000)]
 
 
-# At 400 labels a fold is fitted on 320, and the sketch shortened; below 200 there are ten folds.
-@pytest.mark.parametrize("n", [90, 250, 400])
+# At 400 labels a fold is fitted on 360, and the sketch shortened; from 1,000 on there are five folds.
+@pytest.mark.parametrize("n", [90, 250, 400, 1000])
 @pytest.mark.parametrize("model", MODELS)
 def test_of_one_label_an_item_they_are_those_of_a_fit_on_each_fold(n, model):
     X = rows(n)
     y = np.argmax(X[:, :3].toarray(), axis=1)
     table = np.zeros((n, 3))
-    for train, test in StratifiedKFold(5 if n >= 200 else 10, shuffle=True, random_state=0).split(X, y):
+    for train, test in StratifiedKFold(5 if n >= 1000 else 10, shuffle=True, random_state=0).split(X, y):
         table[test] = clone(model).fit(X[train], y[train]).predict_proba(X[test])
     np.testing.assert_allclose(held_out_probabilities(model, labeled(X, y)), table, atol=1e-4)
 
@@ -57,7 +57,7 @@ def test_of_sets_of_labels_they_are_those_of_a_fit_on_each_fold(n, model):
     # The last label is on none of the items.
     y = np.column_stack([X[:, :3].toarray() > 0, np.zeros((n, 1))]).astype(int)
     table = np.zeros((n, 4))
-    for train, test in KFold(5 if n >= 200 else 10, shuffle=True, random_state=0).split(X):
+    for train, test in KFold(5 if n >= 1000 else 10, shuffle=True, random_state=0).split(X):
         table[test] = PerLabelClassifier(model).fit(X[train], y[train]).predict_proba(X[test])
     found = held_out_probabilities(PerLabelClassifier(model), labeled(X, y))
     np.testing.assert_allclose(found, table, atol=1e-4)
