@@ -58,8 +58,8 @@ BROKEN: dict[str, list[Any]] = {
         WHY,
     ],
 }
-VALUES |= {"pdf": VALUES["text"], "video": VALUES["image"]}
-BROKEN |= {"pdf": BROKEN["text"], "video": BROKEN["image"]}
+VALUES |= {"pdf": VALUES["text"], "caption": VALUES["text"], "video": VALUES["image"]}
+BROKEN |= {"pdf": BROKEN["text"], "caption": BROKEN["text"], "video": BROKEN["image"]}
 for described in ("audio", "time series"):
     VALUES[described] = [{"a": np.array([i, i * i, 1.0]), "b": np.array([-i])} for i in range(6)]
     BROKEN[described] = [None, {}, 5, "text", WHY]
