@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from backend.cli.common import as_json, project_number, resolve_project, services, show
+from backend.cli.common import as_json, known_or_resolved, project_number, services, show
 from backend.cli.terminal import say
 from backend.project.doctor import diagnose
 
@@ -28,7 +28,7 @@ def doctor(project: str | None, as_json: bool) -> None:
         # A number is not looked up first: where Label Studio is down, that is a finding and no error.
         project_id = project_number(project)
         if project_id is None:
-            project_id = resolve_project(world.label_studio, project)
+            project_id = known_or_resolved(world, project)
     findings = diagnose(world, project_id)
     if as_json:
         show([f.as_dict() for f in findings])

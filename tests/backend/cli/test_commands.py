@@ -320,6 +320,17 @@ class TestDoctor:
         assert result.code == 1
         assert "LABEL_STUDIO_URL" in self.findings(result)["Label Studio", "problem"]
 
+    def test_it_is_found_for_a_project_by_its_title_too(
+        self, call: Call, services: Services, fake: FakeLabelStudio, project_id: int
+    ) -> None:
+        connect(services, project_id)
+        title = fake.world.projects[project_id]["title"]
+        assert call("doctor", title, "--json").out
+        fake.stop()
+        result = call("doctor", title, "--json")
+        assert result.code == 1
+        assert "LABEL_STUDIO_URL" in self.findings(result)["Label Studio", "problem"]
+
     def test_a_wrong_token_is_found(self, call: Call) -> None:
         result = call("doctor", "--json", LABEL_STUDIO_API_KEY="p4ssw0rd")
         assert result.code == 1
