@@ -121,7 +121,7 @@ class WebhookLane:
             self._answer(taken)
 
     def _answer(self, taken: list[tuple[Connection, Whole, float]]) -> None:
-        read = [(connection, whole, came, self._reader.read(whole)) for connection, whole, came in taken]
+        read = [(connection, whole, came, self._read(whole)) for connection, whole, came in taken]
         outcomes: dict[int, Outcome | None] = {}
         for _, _, _, webhook in read:
             # All of them are here already, so this mark begins after each of them.
@@ -132,8 +132,22 @@ class WebhookLane:
             if webhook is None or outcome is None:
                 self._the_long_way(connection, whole)
             else:
-                goes_on = self._say(connection, webhook, outcome, came)
-                self._done(connection, whole, goes_on)
+                self._done(connection, whole, self._goes_on(connection, webhook, outcome, came))
+
+    def _read(self, whole: Whole) -> PlainWebhook | None:
+        try:
+            return self._reader.read(whole)
+        except Exception as error:  # noqa: BLE001  all webhooks wait for this thread: it must not end
+            log_fault(logger, error, "a webhook could not be read")
+            return None
+
+    def _goes_on(self, connection: Connection, webhook: PlainWebhook, outcome: Outcome, came: float) -> bool:
+        """Answer; return whether the connection goes on."""
+        try:
+            return self._say(connection, webhook, outcome, came)
+        except Exception as error:  # noqa: BLE001  as above; what the webhook said is kept already
+            log_fault(logger, error, "a webhook could not be answered")
+            return False
 
     def _mark(self, webhook: PlainWebhook) -> Outcome | None:
         try:

@@ -180,6 +180,20 @@ def test_what_is_not_plain_goes_through_the_app(
     assert marker.marks == lane.done == []
 
 
+def test_half_a_character_in_the_labeling_config_is_no_harm(lane: Lane, marker: Marker) -> None:
+    body = b'{"action": "TASKS_CREATED", "project": {"id": 3, "label_config": "\\ud800"}}'
+    assert answer_of(lane.send(whole(body=body)))[0] == 202
+    assert marker.marks == [(3, "TASKS_CREATED")]
+
+
+def test_one_that_cannot_be_read_at_all_does_not_end_the_others(lane: Lane) -> None:
+    plain = whole()
+    # No parser of ours makes this; the thread that all webhooks wait for must outlive what nobody thought of.
+    lane.send(Whole(plain.head, plain.body, plain.path, fields=plain.fields | {b"host": [b"\xff"]}))
+    wait_until(lambda: len(lane.long_way) == 1)
+    assert answer_of(lane.send(plain))[0] == 202
+
+
 def test_a_usual_webhook_of_label_studio_is_plain(app: Flask) -> None:
     read = PlainReader(web_state(app)).read(whole())
     assert read is not None
