@@ -63,7 +63,7 @@ class Labeled:
         if self is not other and not _are_same(self.X, other.X):
             raise ValueError("only labels of the same rows can share them: fit both on the same X")
         # Changed in place: the labels themselves stay as they are.
-        self.row_memory.update(other.row_memory)
+        other.row_memory.update(self.row_memory)
         object.__setattr__(self, "row_memory", other.row_memory)
 
     def learnable_by(self, model: Any, n_jobs: int | None) -> Any:

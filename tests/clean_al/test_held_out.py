@@ -76,6 +76,17 @@ def test_questions_about_the_same_items_share_what_the_rows_decide_and_find_what
         np.testing.assert_array_equal(found, expected)
 
 
+def test_what_either_knew_of_the_rows_is_kept_for_both():
+    X = rows(250)
+    one, other = labeled(X, X[:, 0].toarray()[:, 0] > 0), labeled(X, X[:, 1].toarray()[:, 0] > 0)
+    held_out_probabilities(SketchedLogisticRegression(3), other)
+    known = dict(other.row_memory)
+    assert known
+    other.share_rows(one)
+    assert one.row_memory is other.row_memory
+    assert all(one.row_memory[wanted] is places for wanted, places in known.items())
+
+
 def test_labels_of_other_rows_cannot_be_shared():
     X = rows(20)
     with pytest.raises(ValueError, match="fit both on the same X"):
