@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,8 @@ from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
 from backend.demo.datasets import docstrings as load_docstrings
-from backend.loop.insights.quality import share_of
 from benchmarks.label_efficiency import Split, rows_of
-from benchmarks.stopping import BATCH, AskedRarely, learner_of, split_of
+from benchmarks.stopping import BATCH, AskedRarely, intervals_by_label, learner_of, split_of
 from benchmarks.strategy_choice_data import MADE, scaled
 from clean_al import LabelingSession, TextRepresentation
 from clean_al.accuracy import ENOUGH_UNIFORM, AccuracyEstimate
@@ -111,7 +110,7 @@ def look(
     estimate: AccuracyEstimate, labeled: Labeled, held: np.ndarray, guesses: np.ndarray, y: np.ndarray
 ) -> dict[str, Any]:
     """The intervals of now beside the truth: of the accuracy, and of each label's precision and recall."""
-    by_label = list(_by_label(labeled, labeled.classes[held.argmax(axis=1)], guesses, y))
+    by_label = list(intervals_by_label(labeled, labeled.classes[held.argmax(axis=1)], guesses, y))
     return {
         "n": len(labeled.y),
         "uniform": estimate.n_uniform,
@@ -120,21 +119,6 @@ def look(
         "labels": [int(sum(low <= true <= high for low, high, true in by_label)), len(by_label)],
         "width": round(float(np.mean([high - low for low, high, _ in by_label])), 4) if by_label else None,
     }
-
-
-def _by_label(
-    labeled: Labeled, guessed: np.ndarray, guesses: np.ndarray, y: np.ndarray
-) -> Iterator[tuple[float, float, float]]:
-    """Yield the interval and the truth of each precision and recall that the loop would show."""
-    given, held = labeled.y[labeled.uniform], guessed[labeled.uniform]
-    for label in labeled.classes:
-        both = int(((given == label) & (held == label)).sum())
-        true = int(((y == label) & (guesses == label)).sum())
-        for asked, there in ((held, guesses), (given, y)):
-            _, low, high = share_of(both, int((asked == label).sum()))
-            n = int((there == label).sum())
-            if low is not None and high is not None and n:
-                yield low, high, true / n
 
 
 def main(arguments: list[str] | None = None) -> None:

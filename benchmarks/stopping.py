@@ -126,7 +126,7 @@ def look(
     rows, y = _everything(test, left)
     guesses = sampler.predict(rows)
     true = float(np.mean(guesses == y))
-    covered = [low <= share <= high for low, high, share in _by_label(labeled, guessed, guesses, y)]
+    covered = [low <= share <= high for low, high, share in intervals_by_label(labeled, guessed, guesses, y)]
     return found | {
         "gain": round(gain.value, 5),
         "error": round(gain.error, 5),
@@ -152,7 +152,9 @@ def _everything(test: tuple[Any, np.ndarray], left: tuple[Any, np.ndarray]) -> t
     return (X.tocsr() if sparse.issparse(X) else X)[rows], y[rows]
 
 
-def _by_label(labeled: Any, guessed: np.ndarray, guesses: np.ndarray, y: np.ndarray) -> Iterator[Any]:
+def intervals_by_label(
+    labeled: Any, guessed: np.ndarray, guesses: np.ndarray, y: np.ndarray
+) -> Iterator[Any]:
     """Yield the interval and the truth of each precision and recall that the loop would show."""
     given, held = labeled.y[labeled.uniform], guessed[labeled.uniform]
     for label in labeled.classes:
@@ -161,7 +163,7 @@ def _by_label(labeled: Any, guessed: np.ndarray, guesses: np.ndarray, y: np.ndar
         for asked, there in ((held, guesses), (given, y)):
             _, low, high = share_of(both, int((asked == label).sum()))
             n = int((there == label).sum())
-            if low is not None and n:
+            if low is not None and high is not None and n:
                 yield low, high, true / n
 
 
