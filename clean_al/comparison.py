@@ -151,7 +151,7 @@ def compare_csv(
         budget // batch,
         batch,
         n_seeds=n_seeds,
-        estimator=representation.learner(),
+        estimator=representation.learner(pool=X),
         embedding=representation.embedding(X),
         random_state=random_state,
         n_jobs=n_jobs,

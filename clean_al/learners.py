@@ -16,6 +16,7 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
+from clean_al.neighborhoods import Neighborhoods
 from clean_al.row_space import RowSpace
 
 
@@ -28,11 +29,13 @@ class PreparedRows:
     X : array or CSR matrix
     space : the space that the rows span; None where a fit goes by the features themselves
     scale : array of shape (n_features,), what the columns were multiplied with; None for nothing
+    turned_for : for how many labels neighborhoods have turned the rows before that; 0 where they have not
     """
 
     X: Any
     space: RowSpace | None
     scale: np.ndarray | None = None
+    turned_for: int = 0
 
     @classmethod
     def placed(cls, coordinates: np.ndarray) -> PreparedRows:
@@ -100,23 +103,37 @@ class SketchedLogisticRegression(SparseLogisticRegression):
     n_sketch : int
         Columns of the sketch, the first ones of X; see `TextRepresentation`.
     C, max_iter, random_state : as in scikit-learn's LogisticRegression
+    neighborhoods : Neighborhoods or None
+        Of the pool: the fit leans on directions in which neighbors are alike. The weights are for X as given.
     """
 
     FEW = 300
 
-    def __init__(self, n_sketch: int = 0, C: float = 10.0, max_iter: int = 1000, random_state: Any = None):
+    def __init__(
+        self,
+        n_sketch: int = 0,
+        C: float = 10.0,
+        max_iter: int = 1000,
+        random_state: Any = None,
+        neighborhoods: Neighborhoods | None = None,
+    ):
         super().__init__(C=C, max_iter=max_iter, random_state=random_state)
         self.n_sketch = n_sketch
+        self.neighborhoods = neighborhoods
 
     def prepared(self, X: Any, n_fitted: int | None = None) -> PreparedRows:
-        """Return rows that `fit` takes in place of X, their sketch shortened; see the base class."""
-        share = self._share(n_fitted or X.shape[0])
+        """Return rows that `fit` takes in place of X: turned, their sketch shortened; see the base class."""
+        n = n_fitted or X.shape[0]
+        turned_for = n if self.neighborhoods is not None else 0
+        if self.neighborhoods is not None:
+            X = self.neighborhoods.turned(X, n)
+        share = self._share(n)
         if share == 1.0 or self.n_sketch == 0:
-            return super().prepared(X)
+            return replace(super().prepared(X), turned_for=turned_for)
         scale = np.ones(X.shape[1], X.dtype)
         scale[: self.n_sketch] = share
         scaled = (X @ sparse.diags(scale)).tocsr() if sparse.issparse(X) else X * scale
-        return replace(super().prepared(scaled), scale=scale)
+        return replace(super().prepared(scaled), scale=scale, turned_for=turned_for)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SketchedLogisticRegression:
         """Fit the model; see the class."""
@@ -130,10 +147,13 @@ class SketchedLogisticRegression(SparseLogisticRegression):
         if rows.scale is not None:
             # (scale * x) . w = x . (scale * w): the same model, for rows that are not shortened.
             self.coef_ = self.coef_ * rows.scale
+        if rows.turned_for and self.neighborhoods is not None:
+            self.coef_ = self.neighborhoods.weights(self.coef_, rows.turned_for)
         return self
 
     def preparation(self, n_fitted: int) -> tuple[Any, ...]:
-        return *super().preparation(n_fitted), self.n_sketch, self._share(n_fitted)
+        by_number = self._share(n_fitted), n_fitted if self.neighborhoods is not None else 0
+        return *super().preparation(n_fitted), self.n_sketch, self.neighborhoods, *by_number
 
     def _share(self, n: int) -> float:
         return min(1.0, float(self._few(n)) ** 0.75)

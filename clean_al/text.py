@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from clean_al.learners import SketchedLogisticRegression
+from clean_al.neighborhoods import Neighborhoods
 
 
 class TextRepresentation(TransformerMixin, BaseEstimator):
@@ -68,9 +69,21 @@ class TextRepresentation(TransformerMixin, BaseEstimator):
         # sketch is.
         return X[:, : self.rank_].toarray() / np.float32(self.sketch_weight)
 
-    def learner(self, random_state: Any = None) -> SketchedLogisticRegression:
-        """An unfitted classifier for these features; it needs the sketch less the more labels there are."""
-        return SketchedLogisticRegression(self.rank_, random_state=random_state)
+    def learner(self, random_state: Any = None, pool: Any = None) -> SketchedLogisticRegression:
+        """An unfitted classifier for these features; it needs the sketch less the more labels there are.
+
+        Parameters
+        ----------
+        pool : CSR matrix, optional
+            These features of the pool, perhaps with an encoder's beside them: from it the classifier learns
+            in which directions neighbors are alike. No label is used.
+        """
+        near = (
+            None
+            if pool is None
+            else Neighborhoods.of(pool, random_state if isinstance(random_state, int) else 0)
+        )
+        return SketchedLogisticRegression(self.rank_, random_state=random_state, neighborhoods=near)
 
     def _fit(self, texts: Sequence[str]) -> sparse.csr_matrix:
         self.tfidf_, words = _terms(texts)

@@ -144,6 +144,12 @@ class Reader:
         sketches = [v.n_sketch for v in self.vectorizers]
         return sum(sketches) if all(sketches) and (len(sketches) == 1 or self.sketches_first) else 0
 
+    @property
+    def neighbors_agree(self) -> bool:
+        """Whether tasks near each other mostly have the same label: so it is of texts."""
+        # Of pictures only sometimes, and of tables less: see docs/sampling.md.
+        return bool(self.inputs) and all(VECTORIZERS[spec.kind].ENCODED_AS == "text" for spec in self.inputs)
+
     def transform(self, values: Values) -> Features:
         """Return the features of some tasks without what stands beside; readable is what one input reads."""
         parts = [v.transform(column) for v, column in zip(self.vectorizers, values, strict=True)]

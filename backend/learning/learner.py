@@ -9,22 +9,30 @@ from sklearn.ensemble import RandomForestClassifier
 
 from backend.errors import SettingsError
 from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
+from clean_al.neighborhoods import Neighborhoods
 
 
-def _logistic_regression(seed: int, n_sketch: int) -> ClassifierMixin:
+def _logistic_regression(seed: int, n_sketch: int, near: Neighborhoods | None) -> ClassifierMixin:
     if n_sketch:
-        return SketchedLogisticRegression(n_sketch, max_iter=500, random_state=seed)
+        return SketchedLogisticRegression(n_sketch, max_iter=500, random_state=seed, neighborhoods=near)
     return SparseLogisticRegression(max_iter=500, random_state=seed)
 
 
-def _random_forest(seed: int, n_sketch: int) -> ClassifierMixin:
+def _random_forest(seed: int, n_sketch: int, near: Neighborhoods | None) -> ClassifierMixin:
     return RandomForestClassifier(200, min_samples_leaf=2, random_state=seed)
 
 
 ESTIMATORS = {"logistic_regression": _logistic_regression, "random_forest": _random_forest}
 
 
-def make_estimator(*, name: str | None, trusted: str | None, seed: int, n_sketch: int = 0) -> ClassifierMixin:
+def make_estimator(
+    *,
+    name: str | None,
+    trusted: str | None,
+    seed: int,
+    n_sketch: int = 0,
+    near: Neighborhoods | None = None,
+) -> ClassifierMixin:
     """Return an unfitted classifier.
 
     Parameters
@@ -32,6 +40,7 @@ def make_estimator(*, name: str | None, trusted: str | None, seed: int, n_sketch
     name : a key of ESTIMATORS, as a project's extra params may give it; or None
     trusted : "package.module:factory" from CLEAN_AL_ESTIMATOR, used where the project names none; or None
     n_sketch : how many of the first columns are a text's sketch
+    near : how neighbors in the pool are alike, for the learner of texts
 
     Raises
     ------
@@ -41,7 +50,7 @@ def make_estimator(*, name: str | None, trusted: str | None, seed: int, n_sketch
     if name is None and trusted:
         return _imported(trusted)
     try:
-        return ESTIMATORS[name or "logistic_regression"](seed, n_sketch)
+        return ESTIMATORS[name or "logistic_regression"](seed, n_sketch, near)
     except KeyError:
         raise SettingsError(
             f"estimator: {name!r} is not built in; use one of {', '.join(ESTIMATORS)}, "

@@ -27,6 +27,7 @@ from backend.loop.situation import Situation
 from backend.settings import Settings
 from backend.store.models import Model, Published
 from clean_al import IntelligentSampler
+from clean_al.neighborhoods import Neighborhoods
 
 logger = logging.getLogger(__name__)
 
@@ -164,10 +165,12 @@ def _is_known(goal: Goal | None, learned: Mapping[str, Learned], situation: Situ
     return goal is not None and len(some) > 0 and goal.chances(learned, situation.tasks(some)) is not None
 
 
-def make_sampler(options: ProjectOptions, settings: Settings, n_sketch: int) -> IntelligentSampler:
+def make_sampler(
+    options: ProjectOptions, settings: Settings, n_sketch: int, near: Neighborhoods | None = None
+) -> IntelligentSampler:
     """Return the sampler that a project asks for; what it does not name keeps the library's default."""
     estimator = make_estimator(
-        name=options.estimator, trusted=settings.estimator, seed=settings.seed, n_sketch=n_sketch
+        name=options.estimator, trusted=settings.estimator, seed=settings.seed, n_sketch=n_sketch, near=near
     )
     return IntelligentSampler(estimator=estimator, random_state=settings.seed, **options.for_sampler())
 
@@ -178,7 +181,10 @@ def _given(labels: Labels, situation: Situation, settings: Settings, published: 
     task_ids = labels.task_ids[readable]
     answers = [answer for answer, is_read in zip(labels.answers, readable, strict=True) if is_read]
     how = How(
-        sampler=lambda: make_sampler(situation.options, settings, situation.pool.reader.n_sketch),
+        # Asked for once there are answers to learn from: it takes a fraction of a second.
+        sampler=lambda: make_sampler(
+            situation.options, settings, situation.pool.reader.n_sketch, situation.neighborhoods
+        ),
         uniform=were_drawn(published, task_ids),
         min_labels=situation.options.min_labels,
         seed=settings.seed,

@@ -30,6 +30,7 @@ from backend.services import Services
 from backend.store.connection import read_connection
 from backend.store.features import FeatureStore, PoolFeatures
 from backend.store.snapshot import Snapshot
+from clean_al.neighborhoods import Neighborhoods
 
 SAMPLE = 200
 
@@ -81,6 +82,11 @@ class Situation:
             free, np.fromiter(self.labels.skipped, dtype=np.int64, count=len(self.labels.skipped))
         )
         return free[~skipped] if (~skipped).any() else free
+
+    @cached_property
+    def neighborhoods(self) -> Neighborhoods | None:
+        """How neighbors in the pool are alike; None where they need not have the same labels."""
+        return Neighborhoods.of(self.pool.features.X) if self.pool.reader.neighbors_agree else None
 
     @property
     def opinions(self) -> int:

@@ -54,7 +54,8 @@ def test_with_16_times_as_many_the_sketch_is_an_eighth_as_long_in_the_fit(dense)
 def test_it_is_cloned_with_its_sketch_and_comes_from_the_representation():
     texts = [f"{a} {b}" for a in ("red", "blue", "green") for b in ("car", "house", "tree")]
     learner = TextRepresentation(rank=4, random_state=0).fit(texts).learner(random_state=7)
-    assert clone(learner).get_params() == {"n_sketch": 4, "C": 10.0, "max_iter": 1000, "random_state": 7}
+    params = {"n_sketch": 4, "C": 10.0, "max_iter": 1000, "random_state": 7, "neighborhoods": None}
+    assert clone(learner).get_params() == params
 
 
 @pytest.mark.parametrize("n", [2, 30, 150])
