@@ -135,12 +135,7 @@ class LabelStudio:
     # Tasks
 
     def newest_change(self, project_id: int, until: datetime | None = None) -> str | None:
-        """Return when a task of the project last changed (UTC, microseconds), None without tasks.
-
-        Parameters
-        ----------
-        until : of the tasks that have not changed after this moment
-        """
+        """Return when a task, of those unchanged after `until`, last changed (UTC, microseconds); None without."""
         where = [] if until is None else [at_most("updated_at", until.isoformat())]
         pages = self.iter_tasks(
             project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1, where=where
