@@ -135,7 +135,7 @@ class LabelStudio:
     # Tasks
 
     def newest_change(self, project_id: int, until: datetime | None = None) -> str | None:
-        """Return when a task, of those unchanged after `until`, last changed (UTC, microseconds); None without."""
+        """Return when a task, of those unchanged after `until`, last changed, in UTC; None without tasks."""
         where = [] if until is None else [at_most("updated_at", until.isoformat())]
         pages = self.iter_tasks(
             project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1, where=where
