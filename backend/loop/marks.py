@@ -64,12 +64,14 @@ local function waits(list, later, prefix, id)
   return listed(list, id) and 'now'
 end
 """
-# A round that RQ repeats after a death, or whose mark was lost, waits without a mark: it is as good as a new one.
+# A round that RQ repeats after a death, or whose mark was lost, waits without one: as good as a new round.
 _UNMARKED = """
 local function unmarked(list, later, prefix, start)
   for _, ids in ipairs({redis.call('LRANGE', list, 0, -1), redis.call('ZRANGE', later, 0, -1)}) do
     for _, id in ipairs(ids) do
-      if string.sub(id, 1, #start) == start and redis.call('TYPE', prefix .. id).ok == 'hash' then return id end
+      if string.sub(id, 1, #start) == start and redis.call('TYPE', prefix .. id).ok == 'hash' then
+        return id
+      end
     end
   end
   return false
