@@ -27,8 +27,9 @@ class Neighborhoods:
 
     Rows D become D M with M = (S + g R)^-1 S, where S = D'D, R = D'LD, and L is the normalized Laplacian of
     the graph that joins each row with its 10 nearest: the linear function of the rows that stays close to
-    them and changes little from neighbor to neighbor. No label is used. The strength g is a fifth of the number
-    of rows per label, at most 4: many labels say themselves what matters, and of few rows many are labeled.
+    them and changes little from neighbor to neighbor. No label is used. The strength g is a fifth of the
+    number of rows per label, at most 4: many labels say themselves what matters, and of few rows many are
+    labeled.
 
     Belkin, Niyogi & Sindhwani, Manifold Regularization, JMLR 2006; He & Niyogi, Locality Preserving
     Projections, NIPS 2003.
