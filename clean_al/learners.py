@@ -66,6 +66,11 @@ class SparseLogisticRegression(LogisticRegression):
         """Return all that `prepared` goes by besides the rows: where it is the same, so are the rows."""
         return self.solver, self.l1_ratio, self.penalty
 
+    def strength(self, n: int) -> float | None:
+        """Return by how much n items outweigh the penalty; None where that is not this and L2 alone."""
+        plain = self.solver == "lbfgs" and not self.l1_ratio and self.penalty in ("deprecated", "l2")
+        return float(self.C) if plain and self.fit_intercept and self.class_weight is None else None
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseLogisticRegression:
         """Fit the model; see the class."""
         rows = X if isinstance(X, PreparedRows) else self.prepared(X)
@@ -131,6 +136,11 @@ class SketchedLogisticRegression(SparseLogisticRegression):
             # (scale * x) . w = x . (scale * w): the same model, for rows that are not shortened.
             self.coef_ = self.coef_ * rows.scale
         return self
+
+    def strength(self, n: int) -> float | None:
+        """Return by how much n items outweigh the penalty; see the base class."""
+        plain = super().strength(n)
+        return plain if plain is None or not self.n_sketch else plain * max(self._few(n), 1.0)
 
     def preparation(self, n_fitted: int) -> tuple[Any, ...]:
         return *super().preparation(n_fitted), self.n_sketch, self._share(n_fitted)
