@@ -213,7 +213,7 @@ def _insight(points: list[CurvePoint], labels: int, head: list[int], rng: np.ran
     ]
     is_flat = labels > 600
     reason = (
-        "another 100 labels would gain 0.4 ± 0.3 points, and the answers have not changed for 150 labels"
+        "another 100 labels would gain 0.4 ± 0.3 points"
         if is_flat
         else "another 100 labels would gain about 2.6 ± 0.9 points"
     )

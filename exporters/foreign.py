@@ -8,12 +8,16 @@ from collections.abc import Iterable
 # What a file is whose first object has all of these keys.
 _KEYS: tuple[tuple[str, frozenset[str]], ...] = (
     ("COCO", frozenset(("images", "annotations", "categories"))),
+    ("COCO", frozenset(("annotations", "categories"))),
     ("COCO results", frozenset(("image_id", "category_id"))),
     ("LabelMe", frozenset(("shapes", "imagePath"))),
     ("VGG Image Annotator", frozenset(("_via_img_metadata",))),
     ("an ASR manifest", frozenset(("audio_filepath", "duration"))),
     ("spaCy's JSON training format", frozenset(("paragraphs", "id"))),
     ("Doccano", frozenset(("text", "entities"))),
+    ("an export of Labelbox", frozenset(("Labeled Data", "Label"))),
+    ("an export of Labelbox", frozenset(("data_row", "projects"))),
+    ("a data set with words and tags", frozenset(("tokens", "ner_tags"))),
     ("a GeoJSON file", frozenset(("type", "features"))),
 )
 _STARTS: tuple[tuple[str, re.Pattern[bytes]], ...] = (

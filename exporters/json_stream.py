@@ -8,6 +8,7 @@ numpy finds the braces, and quotes that no backslash escapes tell which ones do 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,6 +35,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff", b"[\0", b"{\0", b"\0[", b"\0{")
 _SHORT, _MANY = 1 << 12, 1 << 25
 _counted = 0
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = bytes(byte in b'"{}' for byte in range(256))
 _QUOTE, _OPEN = ord('"'), ord("{")
 _BLANK = b" \t\r\n"
@@ -124,7 +126,8 @@ def clean(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [clean(entry) for entry in value]
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        # One for one: a decoder's three for each would move all offsets behind it.
+        return _LONE_SURROGATE.sub("\ufffd", value)
     if isinstance(value, float) and value - value != 0:
         return None
     if hasattr(value, "dtype"):  # numpy's numbers and arrays

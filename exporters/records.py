@@ -176,7 +176,10 @@ class Relation(NamedTuple):
 
 
 class Annotation(NamedTuple):
-    """What one annotator, or one model, said about one item."""
+    """What one annotator, or one model, said about one item.
+
+    `is_empty` when it says that there is nothing: not on this page of a task alone, but on all of it.
+    """
 
     regions: tuple[Region, ...] = ()
     relations: tuple[Relation, ...] = ()
@@ -188,6 +191,7 @@ class Annotation(NamedTuple):
     cancelled: bool = False
     ground_truth: bool = False
     rejected: bool = False
+    is_empty: bool = False
 
 
 class Item(NamedTuple):

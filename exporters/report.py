@@ -132,6 +132,7 @@ class Ledger:
 
     PLACES = 3
     REASONS = 500
+    NOTES = 100
 
     def __init__(self) -> None:
         self.items = 0
@@ -163,6 +164,11 @@ class Ledger:
     def covered(self, unit: str, count: int = 1) -> None:
         """Note that a writer is done with things of which no line of their own tells."""
         self._covered[unit] += count
+
+    def note(self, text: str) -> None:
+        """Add a note, once however often it is said, and never more of them than anybody reads."""
+        if text not in self.notes and len(self.notes) < self.NOTES:
+            self.notes.append(text)
 
     def hand(self, item: Item) -> None:
         """Count what a reader hands on."""
@@ -258,7 +264,8 @@ class Ledger:
     def add(self, counts: Mapping[str, Any], place: Callable[[str], str]) -> None:
         """Add what another ledger counted after this one; `place` says where its places lie."""
         self.items += counts["items"]
-        self.notes += counts["notes"]
+        for text in counts["notes"]:
+            self.note(text)
         for name in _COUNTED:
             getattr(self, name).update(counts[name])
         for name in ("changed", "dropped"):

@@ -134,9 +134,12 @@ class LabelStudio:
 
     # Tasks
 
-    def newest_change(self, project_id: int) -> str | None:
-        """Return when a task of the project last changed (UTC, microseconds), None without tasks."""
-        pages = self.iter_tasks(project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1)
+    def newest_change(self, project_id: int, until: datetime | None = None) -> str | None:
+        """Return when a task, of those unchanged after `until`, last changed, in UTC; None without tasks."""
+        where = [] if until is None else [at_most("updated_at", until.isoformat())]
+        pages = self.iter_tasks(
+            project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1, where=where
+        )
         return next((page[0]["updated_at"] for page in pages), None)
 
     def newest_changes(self, project_id: int) -> NewestChanges:
@@ -148,11 +151,7 @@ class LabelStudio:
         now = self._http.server_time()
         if latest is None or now is None or datetime.fromisoformat(latest) <= now + CLOCK_SLACK:
             return NewestChanges(latest, latest)
-        where = [at_most("updated_at", (now + CLOCK_SLACK).isoformat())]
-        pages = self.iter_tasks(
-            project_id, include=["updated_at"], ordering="-tasks:updated_at", page_size=1, where=where
-        )
-        return NewestChanges(latest, next((page[0]["updated_at"] for page in pages), None))
+        return NewestChanges(latest, self.newest_change(project_id, now + CLOCK_SLACK))
 
     def iter_tasks(
         self,

@@ -225,7 +225,7 @@ def missing_audit(audited: int, exploration: float, n_left: int) -> str | None:
         return None
     have = f"{audited} of {ENOUGH_UNIFORM} audit labels"
     if not n_left:
-        return f"{have}; every task that can be read has a label"
+        return f"{have}; no task is left to label"
     if not exploration:
         return f"{have}, and none will come: set the project's option exploration above 0"
     wanted = math.ceil((ENOUGH_UNIFORM - audited) / exploration)

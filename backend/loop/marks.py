@@ -64,19 +64,40 @@ local function waits(list, later, prefix, id)
   return listed(list, id) and 'now'
 end
 """
+# A round that RQ repeats after a death, or whose mark was lost, waits without one: as good as a new round.
+_UNMARKED = """
+local function unmarked(list, later, prefix, start)
+  for _, ids in ipairs({redis.call('LRANGE', list, 0, -1), redis.call('ZRANGE', later, 0, -1)}) do
+    for _, id in ipairs(ids) do
+      if string.sub(id, 1, #start) == start and redis.call('TYPE', prefix .. id).ok == 'hash' then
+        return id
+      end
+    end
+  end
+  return false
+end
+"""
 # KEYS: mark, list, later, queues, job; ARGV: job prefix, job id, delay, mark seconds, hasten, job fields...
 # Without job fields it only says whether a job is needed.
 _ASK = (
     _NOW
     + TYPES
     + _WAITS
+    + _UNMARKED
     + """
 keep(KEYS[2], 'list')
 keep(KEYS[3], 'zset')
 keep(KEYS[4], 'set')
-local delay, held = tonumber(ARGV[3]), text(KEYS[1])
+local delay, held, hasten = tonumber(ARGV[3]), text(KEYS[1]), ARGV[5] == '1'
 local state = held and waits(KEYS[2], KEYS[3], ARGV[1], held)
-if state == 'later' and ARGV[5] == '1' and tonumber(redis.call('ZSCORE', KEYS[3], held)) > now + delay then
+if not state then
+  held = unmarked(KEYS[2], KEYS[3], ARGV[1], string.match(ARGV[2], '^round%-%d+%-'))
+  if held then
+    state, hasten = waits(KEYS[2], KEYS[3], ARGV[1], held), true
+    redis.call('SET', KEYS[1], held, 'EX', ARGV[4])
+  end
+end
+if state == 'later' and hasten and tonumber(redis.call('ZSCORE', KEYS[3], held)) > now + delay then
   redis.call('ZADD', KEYS[3], now + delay, held)
 end
 if state then return 0 end
@@ -184,7 +205,7 @@ class RoundJobs:
     def ask(
         self, project_id: int, name: str, delay: float, *, hasten: bool = False, **options: object
     ) -> bool:
-        """Mark a project and queue its job; False when one waits already.
+        """Mark a project and queue its job; False when one waits already, which then is the marked one.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ from exporters.contract import Job, NotApart
 from exporters.cvat.labels import Labels
 from exporters.cvat.names import ImageNames
 from exporters.cvat.options import CvatOptions
-from exporters.cvat.write_elements import Elements
+from exporters.cvat.write_elements import Elements, why_left_out
 from exporters.files import OutputFile, Spool, beside
 from exporters.json_stream import dump
 from exporters.paths import media_name
@@ -108,6 +108,17 @@ def leave_score(item: Item, ledger: Ledger) -> None:
     """Count the score of an item, which CVAT has no place for."""
     if item.score is not None or (item.priority is not None and item.kind == "audio"):
         ledger.change("item", _NO_SCORE, item.place)
+
+
+def leave_empty(item: Item, ledger: Ledger) -> None:
+    """Count annotations which say that there is nothing, and who says so: CVAT tells that by shapes alone."""
+    for annotation in item.annotations if item.primary else ():
+        if not annotation.is_empty or why_left_out(annotation):
+            continue
+        _, _, is_model, _, annotator, version, score, _, is_truth, *_ = annotation
+        if annotator is not None or version is not None or score is not None or is_truth:
+            how = "has no shape to say it with: who made it left out"
+            ledger.change("prediction" if is_model else "annotation", how, item.place)
 
 
 def refuse(item: Item, ledger: Ledger) -> None:
@@ -209,6 +220,7 @@ class DrawnPieces:
             return
         self._drawn.append(self._drawing.draw(item))
         leave_score(item, self._ledger)
+        leave_empty(item, self._ledger)
         self._ledger.items += 1
 
     def piece(self) -> tuple[list[Any], bytes]:

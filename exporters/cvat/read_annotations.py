@@ -14,6 +14,8 @@ from exporters.records import Annotation, Answer, FrameRange, Geometry, KeyFrame
 
 Draft = tuple[Region, str]
 Key = tuple[bool, str | None, str | None, bool, float | None]
+# By this attribute tags tell which control they answer, where there are several.
+CONTROL = "control"
 _PLAIN_ANSWERS = frozenset(ANSWERS) - {"choices", "taxonomy"}
 
 
@@ -77,6 +79,7 @@ def _annotation(key: Key, regions: list[Region]) -> Annotation:
 
 def _joined(regions: list[Region]) -> tuple[Region, ...]:
     """Return the regions with plain tags as one choice, and tags that tell a rating or a text as such."""
+    regions = _asked(regions)
     done: list[Region] = []
     tags: dict[tuple[Any, ...], int] = {}
     values: dict[int, list[Any]] = {}
@@ -87,15 +90,30 @@ def _joined(regions: list[Region]) -> tuple[Region, ...]:
         told = [pair for pair in region.attributes if pair[0] in _PLAIN_ANSWERS]
         if told:
             done.append(_told(region, *told[0]))
-        elif region.score is None and (region.attributes, region.group) in tags:
-            values[tags[region.attributes, region.group]].extend(region.shape.values)
+            continue
+        key = (region.attributes, region.group, region.control)
+        if region.score is None and key in tags:
+            values[tags[key]].extend(region.shape.values)
         else:
-            tags[region.attributes, region.group] = len(done)
+            tags[key] = len(done)
             values[len(done)] = list(region.shape.values)
             done.append(region)
     for at, chosen in values.items():
         done[at] = done[at]._replace(shape=Answer("choices", tuple(chosen)))
     return tuple(done)
+
+
+def _asked(regions: list[Region]) -> list[Region]:
+    """Return the regions with the controls that our writer names on tags, where it names several."""
+    told = [dict(region.attributes).get(CONTROL) for region in regions if isinstance(region.shape, Answer)]
+    if len({name for name in told if name}) < 2:
+        return regions  # an attribute of the label's own
+    done = []
+    for region in regions:
+        name = dict(region.attributes).get(CONTROL) if isinstance(region.shape, Answer) else None
+        rest = tuple(pair for pair in region.attributes if pair[0] != CONTROL)
+        done.append(region._replace(attributes=rest, control=name) if name else region)
+    return done
 
 
 def _told(region: Region, kind: str, text: str) -> Region:

@@ -64,7 +64,9 @@ def _task(element: Element, meta: Element) -> TaskHead:
         name = f"job {key}"
     media = element.findtext("source") or meta.findtext("source") or ""
     # Frames count from 0, stop_frame included.
-    length = stop + 1 if stop is not None and is_video else None
+    if stop is None and not (element.findtext("start_frame") or element.findtext("frame_filter")):
+        stop = (whole(element.findtext("size")) or 0) - 1
+    length = stop + 1 if stop is not None and stop >= 0 and is_video else None
     return TaskHead(key, name, media.strip(), is_video, *sides, length)
 
 
@@ -83,9 +85,12 @@ def _attribute(element: Element) -> DeclaredAttribute:
     values = text.split("\n")
     if "\n" not in text and default != text and default in text.split():
         values = text.split()  # as datumaro once wrote them
+    kind = element.findtext("input_type") or "text"
+    if kind == "checkbox" and not text.strip():
+        values = ["true", "false"]
     return DeclaredAttribute(
         element.findtext("name") or "",
-        element.findtext("input_type") or "text",
+        kind,
         tuple(value.strip() for value in values if value.strip()),
         default,
         element.findtext("mutable") == "True",

@@ -10,6 +10,7 @@ from exporters.cvat.clamp import clamped
 from exporters.cvat.groups import group_numbers, skeletons
 from exporters.cvat.labels import LONGEST_NAME, UNNAMED, Labels, shortened
 from exporters.cvat.options import CvatOptions
+from exporters.cvat.read_annotations import CONTROL
 from exporters.cvat.write_shapes import DRAW
 from exporters.questions import Questions
 from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of, plain
@@ -91,7 +92,7 @@ class Elements:
         origin: Provenance | None = None
         regions = self.prepared(annotation, item)
         rows: list[str] = []
-        _, _, is_model, _, annotator, version, score, _, is_truth, _ = annotation
+        _, _, is_model, _, annotator, version, score, _, is_truth, *_ = annotation
         if score is None and version is None and item.priority is None:
             said: tuple[Any, ...] = (is_model, is_truth, annotator)
         else:
@@ -272,10 +273,8 @@ class Elements:
 
     def _tags(self, region: Region, answer: Answer, origin: Provenance, item: Item) -> list[str]:
         hows = self.left_out(region, origin)
-        if answer.kind == "choices":
-            if origin.mixed is None:
-                origin.mixed = self._questions.are_mixed(origin.regions)
-            hows += [OF_SEVERAL] if origin.mixed else []
+        if answer.kind == "choices" and self._is_mixed(origin) and not self._asked(region, origin):
+            hows.append(OF_SEVERAL)
         group = f' group_id="{region.group}"' if region.group else ""
         rows = []
         for label, own in self.tag_labels(region, answer, origin):
@@ -286,9 +285,21 @@ class Elements:
         self.ledger.settle(answer.kind, dict.fromkeys(hows), item.place)
         return rows
 
+    def _is_mixed(self, origin: Provenance) -> bool:
+        if origin.mixed is None:
+            origin.mixed = self._questions.are_mixed(origin.regions)
+        return origin.mixed
+
+    def _asked(self, region: Region, origin: Provenance) -> Attributes:
+        """Return the attribute that tells which control a tag answers; empty where another has its name."""
+        is_taken = any(name == CONTROL for name, _ in self.own_attributes(region, origin))
+        return () if is_taken or not region.control else ((CONTROL, region.control),)
+
     def tag_labels(self, region: Region, answer: Answer, origin: Provenance) -> list[tuple[str, Attributes]]:
         """Return the tags that tell an answer: (label, attributes) for each."""
         own = self.own_attributes(region, origin)
+        if answer.kind == "choices" and self._is_mixed(origin):
+            own = (*own, *self._asked(region, origin))
         if answer.kind in ("choices", "pairwise"):
             return [(plain(value), own) for value in answer.values]
         if answer.kind == "taxonomy":

@@ -18,6 +18,7 @@ from exporters.cvat.pictures import (
     Placing,
     apart,
     leave_data,
+    leave_empty,
     leave_score,
     refuse,
 )
@@ -62,6 +63,7 @@ class CvatWriter:
             refuse(item, self._ledger)
             return
         leave_score(item, self._ledger)
+        leave_empty(item, self._ledger)
         self._ledger.items += 1
 
     def state(self) -> None:

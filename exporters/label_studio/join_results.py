@@ -59,7 +59,9 @@ def note_misplaced_answers(value: Mapping[str, Any], own: str, place: str, ledge
     Nobody reads it there: the region itself says where it lies.
     """
     for key, entry in value.items():
-        if key != own and entry and not isinstance(entry, int | float) and _is_misplaced(key, entry):
+        if key.endswith("labels") and entry:
+            ledger.drop("key", f"{key[:40]!r} in an answer is not read", place)
+        elif key != own and entry and not isinstance(entry, int | float) and _is_misplaced(key, entry):
             ledger.drop("key", f"{key[:40]!r} of an answer does not say where it lies", place)
 
 

@@ -48,6 +48,8 @@ _SHAPE = _words(
     "framesCount duration ranges start end startOffset endOffset globalOffsets text channel instant "
     "original_width original_height strokeWidth coordstype shape brush dynamic touch"
 )
+# By these a region lies on a picture, and not in a text.
+_DRAWN = frozenset(("x", "points", "vertices", "rle", "imageDataURL", "sequence", "ranges", "channel"))
 VALUE = _SHAPE | _LABELS
 _ANSWERED = frozenset(ANSWERS) - {"number", "datetime"}
 _OF_ANSWER = {kind: VALUE | {kind} for kind in ANSWERS} | {"pairwise": VALUE | {"selected"}}
@@ -125,6 +127,25 @@ def note_misplaced(thing: Mapping[str, Any], read: frozenset[str], place: str, l
                 ledger.drop("key", f"{key[:40]!r} holds results", place, found)
 
 
+def note_results_in(data: Mapping[str, Any], ledger: Ledger) -> None:
+    """Say of each field of the tasks' data, once, that it holds what looks like results: it stays data."""
+    for key, value in data.items():
+        if (type(value) is list or type(value) is dict) and value and _holds_result(value, 6):
+            ledger.note(
+                f"{key[:40]!r} in the data of tasks holds results: carried as data, not as annotations"
+            )
+
+
+def _holds_result(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        if "from_name" in value and isinstance(value.get("value"), dict):
+            return True
+        value = list(value.values())
+    # The first few tell: a vector of thousands of numbers is not gone through.
+    first = value[:20] if depth and isinstance(value, list) else ()
+    return any(_holds_result(each, depth - 1) for each in first if type(each) is dict or type(each) is list)
+
+
 def result_lists(value: Any, depth: int = 6) -> list[Any]:
     """Return what looks like results anywhere in a value."""
     if not depth:
@@ -152,7 +173,7 @@ def note_unknown_of_results(results: Iterable[Any], place: str, ledger: Ledger) 
     try:
         # All at once, since most results have keys alone that are known whatever their type.
         inner, outer = _NO_KEYS.union(*[item["value"] for item in results]), _NO_KEYS.union(*results)
-        if VALUE.issuperset(inner) and RESULT.issuperset(outer):
+        if VALUE.issuperset(inner) and RESULT.issuperset(outer) and _is_told_once(inner):
             return outer
     except (TypeError, KeyError):
         pass
@@ -169,6 +190,11 @@ def note_unknown_of_results(results: Iterable[Any], place: str, ledger: Ledger) 
     return RESULT
 
 
+def _is_told_once(keys: frozenset[str]) -> bool:
+    """Return whether no value with some of these keys can say more than the one thing that is read of it."""
+    return len(_LABELS & keys) < 2 and ("text" not in keys or _DRAWN.isdisjoint(keys))
+
+
 def _note(item: dict[str, Any], value: Any, place: str, ledger: Ledger) -> None:
     note_unknown(item, RESULT, "a result", place, ledger)
     kind = item.get("type")
@@ -176,5 +202,23 @@ def _note(item: dict[str, Any], value: Any, place: str, ledger: Ledger) -> None:
     if type(value) is not dict:
         return
     note_unknown(value, known, "a result's value", place, ledger)
-    if item.keys() <= RESULT and value.keys() <= known and len(_PLAIN_FORMS) < _MOST_FORMS:
+    beside = _beside(kind, value)
+    for key in beside:
+        # What repeats the labels says nothing more.
+        if value[key] and value[key] != value.get(kind):
+            ledger.drop("key", f"{key!r} in a region of the type {str(kind)[:40]!r} is not read", place)
+    is_plain = not beside and item.keys() <= RESULT and value.keys() <= known
+    if is_plain and len(_PLAIN_FORMS) < _MOST_FORMS:
         _PLAIN_FORMS.add((kind, *item, None, *value))
+
+
+def _beside(kind: Any, value: Mapping[str, Any]) -> list[str]:
+    """Return the keys of labels and texts that a result of this type is not read by."""
+    if kind in ANSWERS:  # their reader looks at each
+        return []
+    labels = [key for key in value if key in _LABELS]
+    # Where the type's own key is missing, the first list of labels is read.
+    own = kind if value.get(kind) else next((key for key in labels if type(value[key]) is list), None)
+    labels = [key for key in labels if key != own]
+    # A region of a text quotes itself; on a picture or in a sound nothing of the kind is read.
+    return [*labels, "text"] if "text" in value and not _DRAWN.isdisjoint(value) else labels

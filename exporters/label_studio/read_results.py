@@ -54,7 +54,7 @@ _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, Over
 # What has nothing to be counted beside its shape, as the points of a curve have.
 _PLAIN = {kind: reader for kind, reader in PICTURES.items() if reader not in (read_track, read_vector)}
 _DIRECTIONS = ("left", "right", "bi")
-_SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext"))
+_SPANS = frozenset(("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext", "paragraphs"))
 
 
 class ObjectReader:

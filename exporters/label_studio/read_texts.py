@@ -7,7 +7,8 @@ refused, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from exporters.markup import pieces
@@ -15,6 +16,7 @@ from exporters.records import TextSpan
 
 ASTRAL = 0xFFFF
 SILENT = frozenset(("script", "style"))
+_BREAKS = re.compile("\r\n?")
 
 
 def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
@@ -36,13 +38,29 @@ def span_in(text: str, start: Any, end: Any, quoted: Any = None) -> TextSpan:
     # agree.
     if text[first:last] == quoted and last <= len(text):
         return TextSpan(first, last)
-    units = code_point(text, first), code_point(text, last)
     # A browser quotes a selection as it looks: blanks run together, lines broken between blocks.
     for same in (str.__eq__, _same_but_blanks):
-        for begin, end_ in ((first, last), units):
+        for begin, end_ in _places(text, first, last):
             if begin < end_ <= len(text) and same(text[begin:end_], quoted):
                 return TextSpan(begin, end_)
     _misquoted()
+
+
+def _places(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield where a span lies for each way of counting: code points, UTF-16 units, line breaks as one."""
+    yield first, last
+    yield code_point(text, first), code_point(text, last)
+    # A model that reads a file of Windows in Python, or a browser, has seen one character for each.
+    if "\r\n" in text:
+        yield _with_breaks(text, first), _with_breaks(text, last)
+
+
+def _with_breaks(text: str, offset: int) -> int:
+    """Return the offset in a text whose line breaks have two characters, of one in which they have one."""
+    found = -1
+    while 0 <= (found := text.find("\r\n", found + 1)) < offset:
+        offset += 1
+    return offset
 
 
 def _misquoted() -> NoReturn:
@@ -138,13 +156,14 @@ def text_key(phrases: Any, results: Iterable[Any]) -> str:
 
 def _phrase(phrase: Any, key: str) -> str:
     text = phrase.get(key, "") if isinstance(phrase, Mapping) else phrase
-    return text if isinstance(text, str) else str(text)
+    return text if isinstance(text, str) else "" if text is None else str(text)
 
 
 def rendered(source: str) -> str:
     """Return the text of an HTML source as the annotator saw it; offsets of rich text count in this."""
     parts, silent = [], ""
-    for kind, value in pieces(source):
+    # Before anything else a browser makes one kind of line break of all three.
+    for kind, value in pieces(_BREAKS.sub("\n", source)):
         if kind == "text":
             parts += [] if silent else [value]
         elif kind == "start":

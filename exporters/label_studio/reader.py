@@ -18,6 +18,7 @@ from exporters.label_studio.known_keys import (
     TASK_READ,
     annotations_in,
     note_misplaced,
+    note_results_in,
     note_unknown,
     result_lists,
 )
@@ -29,7 +30,7 @@ from exporters.label_studio.read_texts import Dialogue, rendered, text_key
 from exporters.label_studio.value_expression import as_text
 from exporters.options import Options, Size
 from exporters.paths import media_name
-from exporters.records import Annotation, Item, new
+from exporters.records import Annotation, Answer, Item, Region, new
 from exporters.report import Ledger
 
 Task = Mapping[str, Any]
@@ -46,6 +47,7 @@ class TaskReader:
         only = self._grouper.only
         self._only = None if only is None or only.kind in _TEXTS else only
         self._readers: dict[str, ObjectReader] = {}
+        self._about_regions = {control.name for control in config.controls if control.per_region}
 
     def read(self, task: Any, place: str) -> list[Item]:
         """Return the items of one task: mostly one; several when it shows several objects.
@@ -73,8 +75,12 @@ class TaskReader:
             return None
         if task.get("predictions") or task.get("meta") or task.get("drafts"):
             return None
+        media = medium(data, shown)
+        if not media:
+            return None
+        note_results_in(data, self._ledger)
         self._ledger.seen["annotation"] += 1
-        kind, media, part, key = shown.kind, medium(data, shown), (entry, results, False), task.get("id")
+        kind, part, key = shown.kind, (entry, results, False), task.get("id")
         read = self._readers.get(kind) or self._reader(kind)
         size = self._size(kind, media, [part])
         done = (self._annotation(part, read, size, place),)
@@ -84,6 +90,7 @@ class TaskReader:
 
     def _any(self, task: Any, place: str) -> list[Item]:
         data, said, own = self._parts(task, place)
+        note_results_in(data, self._ledger)
         groups = self._grouper.groups(data, said)
         if len(groups) > 1:
             self._count_parts(groups, len(said))
@@ -99,6 +106,8 @@ class TaskReader:
             else:
                 read = self._readers.get(kind) or self._reader(kind)
                 width, height = self._size(kind, media, parts) or (None, None)
+                if not media and kind != "other":
+                    self._missing(shown, media, data, place)
             size = None if width is None or height is None else (width, height)
             done = tuple([self._annotation(part, read, size, place) for part in parts])
             further = {} if i else further_of(data, task, shown, media, own)
@@ -114,10 +123,14 @@ class TaskReader:
 
     def _missing(self, shown: ObjectTag, media: str, data: Mapping[str, Any], place: str) -> None:
         how = f"shows nothing: {shown.value.text[:40]!r} is not in its data"
-        if media:
+        if media and (shown.by_address or shown.kind != "paragraphs"):
             how = "its text lies at an address, which is not fetched: the address stands for it"
-        elif shown.kind == "paragraphs" and shown.value.is_found_in(data):
+        elif shown.kind == "paragraphs" and (media or shown.value.is_found_in(data)):
             how = "shows a dialogue that is none"
+        elif isinstance(value := shown.value.resolve(data), list):
+            how = f"shows nothing: {shown.value.text[:40]!r} has no such page"
+        elif shown.kind not in _TEXTS and value == "" and shown.value.is_found_in(data):
+            return  # nothing is what the task says
         self._ledger.change("item", how, place)
 
     def _reader(self, kind: str) -> ObjectReader:
@@ -228,6 +241,8 @@ class TaskReader:
     def _annotation(self, part: Entry, read: ObjectReader, size: Size | None, place: str) -> Annotation:
         head, results, is_prediction = part
         regions, relations = read(results, size, place)
+        if self._about_regions:
+            self._note_loose(regions, place)
         by = head.get("completed_by")
         if isinstance(by, dict):
             # An export with users in full has an object here; the email means something outside this Label
@@ -248,8 +263,16 @@ class TaskReader:
             bool(head.get("was_cancelled") or head.get("skipped")),
             bool(head.get("ground_truth") or head.get("honeypot")),
             False,
+            not head["result"],
         )
         return new(Annotation, told)
+
+    def _note_loose(self, regions: tuple[Region, ...], place: str) -> None:
+        """Count answers to questions about a region that do not say about which, as rows of JSON_MIN have."""
+        for region in regions:
+            if type(region.shape) is Answer and region.control in self._about_regions:
+                how = "about a region, but not told about which: about the whole"
+                self._ledger.change("answer", how, place)
 
 
 _TEXTS = frozenset(("text", "html", "paragraphs"))

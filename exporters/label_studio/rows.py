@@ -8,6 +8,7 @@ nothing does, the row is refused.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Any
@@ -30,6 +31,7 @@ _MEDIA_NAMES = frozenset(name for names in KEYS.values() for name in names)
 _SIZES = ("original_width", "original_height")
 # Where data and control share a name, the CSV calls the data so.
 _RENAMED = "_data_"
+_OF_PYTHON = re.compile(r"\[?\{'\w+': ?.*\}\]?$|\['.*'\]$", re.DOTALL)
 _LIMIT = Lock()
 
 
@@ -179,6 +181,7 @@ def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
     controls = {control.name: control for control in shown.controls}
     names = _answers(row, controls, place)
     row = {key: _told(value) if key in names else value for key, value in row.items()}
+    _refuse_python(row, names, place)
     texts = {each.value.key_in(row) for each in shown.objects if each.kind in ("text", "html")}
     data = {
         key.removeprefix(_RENAMED) if key.removeprefix(_RENAMED) in names else key: _in_data(
@@ -191,7 +194,8 @@ def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
     if row.get("id") is not None:
         task["id"] = row["id"]
     results = _joined(
-        [part for name in names for part in results_of(name, row.get(name), controls.get(name))]
+        [part for name in names for part in results_of(name, row.get(name), controls.get(name))],
+        {name for name, control in controls.items() if control.per_region},
     )
     if results or row.get("annotation_id") is not None or row.get("annotator") not in (None, "", {}):
         head = {"id": row.get("annotation_id"), "completed_by": row.get("annotator"), "result": results}
@@ -200,6 +204,15 @@ def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
         }
         task["annotations"].append({**head, **told})
     return task
+
+
+def _refuse_python(row: Row, names: list[str], place: str) -> None:
+    for name in names:
+        if isinstance(row.get(name), str) and _OF_PYTHON.match(row[name]):
+            raise InputError(
+                f"{place}: {name!r} holds a list or an object that is no JSON, as Python prints it; write "
+                "the cells with json.dumps, or export JSON"
+            )
 
 
 def _answers(row: Row, controls: Mapping[str, ControlTag], place: str) -> list[str]:
@@ -271,16 +284,22 @@ _GEOMETRY = frozenset(
 )
 
 
-def _joined(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the results with answers about regions under the regions' ids: they repeat where those lie."""
+def _joined(results: list[dict[str, Any]], about_regions: Collection[str]) -> list[dict[str, Any]]:
+    """Return the results with answers about regions under the regions' ids: they repeat where those lie.
+
+    An answer that is one choice or one text says nothing of it; about the only region it is all the same.
+    """
     homes: dict[str, str] = {}
     for part in results:
         if part["type"] not in ANSWERS:
             homes.setdefault(_where(part), part["id"])
-    return [
-        {**part, "id": homes.get(_where(part), part["id"])} if part["type"] in ANSWERS else part
-        for part in results
-    ]
+    only = next(iter(homes.values())) if len(homes) == 1 else None
+
+    def home(part: dict[str, Any]) -> str:
+        around = homes.get(_where(part))
+        return around or (only if part["from_name"] in about_regions else None) or part["id"]
+
+    return [{**part, "id": home(part)} if part["type"] in ANSWERS else part for part in results]
 
 
 def _where(part: Mapping[str, Any]) -> str:

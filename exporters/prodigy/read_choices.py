@@ -10,7 +10,7 @@ from typing import Any
 from exporters.declared import Declared
 from exporters.label_studio.read_shapes import ANSWERS
 from exporters.label_studio.read_texts import rendered
-from exporters.records import Answer, Region
+from exporters.records import Answer, Region, plain
 from exporters.report import Ledger
 
 Task = Mapping[str, Any]
@@ -28,27 +28,54 @@ class ChoiceReader:
         """Return the answers about the whole task; those that are none are counted."""
         found: list[Region] = []
         texts = self._options(task, place)
+        said = self._said(task, place)
         try:
-            found += self._chosen(task, texts, place)
+            chosen = self._chosen(task, texts, place)
+            if isinstance(task.get("accept"), list):
+                said = self._of_controls(chosen, said, place)
+            found += chosen
         except ERRORS as error:
             self._ledger.drop("answer", why(error), place)
-        said = task.get("answers")
+        found += said
+        text = task.get("transcript")
+        if isinstance(text, str):
+            found.append(Region(Answer("textarea", (text,)), control="transcript"))
+        return found
+
+    def _said(self, task: Task, place: str) -> list[Region]:
+        """Return the answers that our writer keeps under their controls' names."""
+        found, said = [], task.get("answers")
         for name, answer in said.items() if isinstance(said, dict) else ():
             try:
                 found.append(_said(name, answer))
             except ERRORS as error:
                 self._ledger.drop("answer", why(error), place)
-        text = task.get("transcript")
-        if isinstance(text, str):
-            found.append(Region(Answer("textarea", (text,)), control="transcript"))
         return found
+
+    def _of_controls(self, chosen: list[Region], said: list[Region], place: str) -> list[Region]:
+        """Return the answers without choices that were changed since; `chosen` loses what they tell."""
+        kept = [region for region in said if _values(region)[0] == "choices"]
+        if len(kept) < 2:  # not as our writer tells which controls one choice is of
+            return said
+        accepted = [region for region in chosen if region.control in ("", "accept")][:1]
+        told = {value for region in kept for value in _values(region)[1]}
+        if told == {value for region in accepted for value in _values(region)[1]}:
+            del chosen[: len(accepted)]
+            return said
+        how = "what was chosen has changed: of which controls it was is left out"
+        self._ledger.change("answer", how, place)
+        return [region for region in said if region not in kept]
 
     def _options(self, task: Task, place: str) -> dict[str, str]:
         """Return what each option is called, by its id; the choice is declared to offer them."""
         options = task.get("options")
         found: dict[str, str] = {}
         for option in options if isinstance(options, list) else ():
-            if isinstance(option, dict) and _is_name(option.get("id")):
+            if isinstance(option, str):  # it is what it is called
+                option = {"id": option}
+            if not isinstance(option, dict) or not _is_name(option.get("id")):
+                self._ledger.drop("answer", "an option without an id that is a text or a number", place)
+            else:
                 key = _key(option["id"])
                 if found.get(key, _called(option)) != _called(option):
                     self._ledger.change("answer", "two options have one id: called as the last", place)
@@ -114,6 +141,11 @@ def _called(option: Task) -> str:
     return text if isinstance(text, str) and text else _key(option["id"])
 
 
+def _values(region: Region) -> tuple[str, tuple[str, ...]]:
+    assert isinstance(region.shape, Answer)
+    return region.shape.kind, tuple(map(plain, region.shape.values))
+
+
 def _said(name: str, said: Mapping[str, Any]) -> Region:
     """Return an answer that our writer keeps under its control's name."""
     if said["type"] not in ANSWERS:
@@ -121,8 +153,10 @@ def _said(name: str, said: Mapping[str, Any]) -> Region:
     return Region(Answer(said["type"], answer_values(said["values"])), control=name)
 
 
-def answer_values(values: list[Any]) -> tuple[Any, ...]:
-    """Return the values of an answer that our writer wrote; `ValueError` for what is no number."""
+def answer_values(values: Any) -> tuple[Any, ...]:
+    """Return the values of an answer that our writer wrote; `ValueError` for what it never writes."""
+    if not isinstance(values, list):
+        raise ValueError("the values of an answer are not a list")
     if any(isinstance(value, float) and not isfinite(value) for value in values):
         raise ValueError("an answer that is no finite number")
     return tuple(tuple(value) if isinstance(value, list) else value for value in values)

@@ -22,16 +22,20 @@ class LinkReader:
         self._tokens = tokens if isinstance(tokens, list) else []
         self._length = len(task["text"]) if isinstance(task.get("text"), str) else 0
         self._by_span: dict[TextSpan, str] = {}
+        self._by_label: dict[tuple[TextSpan, str], str] = {}
         self._by_end: dict[int, str] = {}
+        self._misnamed = 0
         for region in regions:
             if isinstance(region.shape, TextSpan) and region.id is not None:
-                # Of two spans at one place the first is meant: Prodigy's links say nothing of which.
+                # Of two spans at one place the label tells, else the first is meant.
                 self._by_span.setdefault(region.shape, region.id)
+                self._by_label.setdefault((region.shape, "".join(region.labels)), region.id)
                 self._by_end.setdefault(region.shape.end, region.id)
 
     def read(self, links: Any, ledger: Ledger, place: str) -> list[Relation]:
         """Return the relations; those with an end that is not there are counted and left out."""
         relations = []
+        self._misnamed = 0
         for link in links if isinstance(links, list) else ():
             try:
                 ends = self._end(link, "head"), self._end(link, "child")
@@ -39,6 +43,9 @@ class LinkReader:
                 relations.append(Relation(*ends, () if not label else (str(label),)))
             except _ERRORS:
                 ledger.drop("relation", MISSING, place)
+        if self._misnamed:
+            how = "a link gives its end another label: the span's stands"
+            ledger.change("attribute", how, place, self._misnamed)
         return relations
 
     def _end(self, link: Task, side: str) -> str:
@@ -57,7 +64,10 @@ class LinkReader:
         span = TextSpan(start, end)
         known = self._by_span.get(span)
         if known is not None:
-            return known
+            named = isinstance(label, str) and self._by_label.get((span, label))
+            if not named and label:
+                self._misnamed += 1
+            return named or known
         is_inside = isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= self._length
         if not is_inside or label is not None:  # a labeled span that the task does not have
             raise ValueError(MISSING)

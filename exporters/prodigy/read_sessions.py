@@ -35,6 +35,8 @@ def by_input(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 def _hash(task: Mapping[str, Any]) -> int | None:
     found = task.get("_input_hash")
+    if isinstance(found, float) and found.is_integer():  # it went through a table of numbers
+        found = int(found)
     is_hash = isinstance(found, int) and not isinstance(found, bool) and abs(found) < _BEYOND
     return found if is_hash else None
 

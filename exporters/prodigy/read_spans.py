@@ -64,7 +64,7 @@ class SpanReader:
         )
 
     def _on_text(self, span: Task, task: Task, place: str) -> TextSpan:
-        start, end = _offsets(span, task.get("tokens"))
+        start, end = map(_counted, _offsets(span, task.get("tokens")))
         if not isinstance(start, int) or not isinstance(end, int):
             raise ValueError("offsets are not whole numbers")
         quoted = span.get("text")
@@ -114,11 +114,16 @@ class SpanReader:
         return AudioSpan(start, end, channel if is_channel else None)
 
 
+def _counted(offset: Any) -> Any:
+    # A whole number that went through a table of numbers comes back as 3.0.
+    return int(offset) if isinstance(offset, float) and offset.is_integer() else offset
+
+
 def _offsets(span: Task, tokens: Any) -> tuple[Any, Any]:
     """Return where a span starts and ends; by its tokens where it says no more."""
-    if "start" in span or "token_start" not in span or not isinstance(tokens, list):
+    if span.get("start") is not None or "token_start" not in span or not isinstance(tokens, list):
         return span["start"], span["end"]
-    first, last = span["token_start"], span["token_end"]
+    first, last = _counted(span["token_start"]), _counted(span["token_end"])
     if not (isinstance(first, int) and isinstance(last, int) and 0 <= first <= last):
         raise ValueError("its tokens are no whole numbers")
     return tokens[first]["start"], tokens[last]["end"]

@@ -115,6 +115,7 @@ def _annotation(task: Task, regions: list[Region], relations: list[Relation], ow
         cancelled=answer == "ignore",
         ground_truth=own.ground_truth,
         rejected=answer == "reject",
+        is_empty=not regions,
     )
 
 

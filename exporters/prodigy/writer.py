@@ -201,15 +201,11 @@ class ProdigyWriter:
             how = self._choose(task, [plain(value) for value in answer.values])
             if self._mixed is None:
                 self._mixed = self._questions.are_mixed(annotation.regions)
-            if self._mixed:
-                how = how or "answers of several controls in one choice"
+            if self._mixed and "accept" in task:
+                # Prodigy shows all of them as one choice: the controls that they answer stand beside.
+                how = _put(task, control, answer)
         else:
-            values = [list(value) if isinstance(value, tuple) else value for value in answer.values]
-            # A key of our own, which Prodigy's interface passes over: it has a place for choices only.
-            answers = task.setdefault("answers", {})
-            answers.setdefault(control, {"type": answer.kind, "values": []})["values"].extend(values)
-            is_same = answers[control]["type"] == answer.kind
-            how = "" if is_same else "put to an answer of another type: its control has the same name"
+            how = _put(task, control, answer)
         is_bare = region.score is None and region.parent is None and not region.group
         if region.captions or region.attributes or not is_bare:
             how = how or "what was said about the answer left out"
@@ -243,6 +239,16 @@ class ProdigyWriter:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _put(task: dict[str, Any], control: str, answer: Answer) -> str:
+    """Add an answer under its control's name; return how it changed."""
+    values = [list(value) if isinstance(value, tuple) else value for value in answer.values]
+    # A key of our own, which Prodigy's interface passes over: it has a place for one choice only.
+    answers = task.setdefault("answers", {})
+    answers.setdefault(control, {"type": answer.kind, "values": []})["values"].extend(values)
+    is_same = answers[control]["type"] == answer.kind
+    return "" if is_same else "put to an answer of another type: its control has the same name"
 
 
 class WrittenPieces(ProdigyWriter):

@@ -202,11 +202,7 @@ def test_choices_that_prodigy_cannot_tell_apart_are_counted(tmp_path):
         {"from_name": name, "to_name": "t", "type": "choices", "value": {"choices": values}}
         for name, values in (("x", ["A", "B"]), ("y", ["B"]))
     ]
-    twice = exported(tmp_path, task(*said))
-    assert twice.changed == {
-        ("choices", "answers of several controls in one choice"): 1,
-        ("choices", "chosen twice: kept once"): 1,
-    }
+    assert exported(tmp_path, task(*said)).lossless  # the controls stand beside
     binary = exported(tmp_path, task(said[0]), task_type="textcat_binary")
     assert binary.changed == {("choices", "a binary task has one label: the first"): 1}
 

@@ -101,7 +101,7 @@ def test_numbers_that_only_the_standard_parser_knows_are_read():
 
 
 def test_what_json_cannot_hold_is_replaced_and_told():
-    assert dump({"a": float("nan"), "b": "x\ud83dy"}) == '{"a":null,"b":"x\ufffd\ufffd\ufffdy"}'.encode()
+    assert dump({"a": float("nan"), "b": "x\ud83dy"}) == '{"a":null,"b":"x\ufffdy"}'.encode()
     assert dump_told({"a": 1})[1] is True
     assert dump_told({"a": 1e999})[1] in (True, False)
     assert dump_told({"a": "\ud83d"})[1] is False

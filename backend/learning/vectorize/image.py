@@ -25,6 +25,7 @@ COLOR_BINS = 4
 RANK = 64
 FIT_SAMPLE = 20_000
 MAX_PIXELS = 50_000_000
+TOO_LARGE = f"the image has more than {MAX_PIXELS:,} pixels; shrink it"
 
 
 class ImageVectorizer(Vectorizer):
@@ -162,7 +163,9 @@ def take_picture(content: bytes) -> Any:
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
-                return Unread(f"the image has more than {MAX_PIXELS:,} pixels; shrink it")
+                return Unread(TOO_LARGE)
+    except Image.DecompressionBombError:
+        return Unread(TOO_LARGE)
     except Exception:  # noqa: BLE001  any decoder may fail in its own way on a damaged file
         return no_such("image", content)
     return Unread(f"the image is damaged or cut off; {ANEW}")

@@ -18,7 +18,7 @@ from backend.loop.insights.opinions import name_of, opinions_on
 from backend.loop.insights.quality import confusion_of, quality_of
 from backend.loop.insights.savings import random_curve, saved_labels, savings_of
 from backend.loop.insights.second_opinions import doubts_of_new, second_opinions
-from backend.loop.insights.stop import FINISHED, advice_on
+from backend.loop.insights.stop import FINISHED, NEW_TASKS, NO_TASKS, advice_on
 from backend.loop.insights.suspects import ranked, suspects_of
 from backend.loop.learn import Lesson
 from backend.loop.situation import Situation
@@ -213,9 +213,9 @@ def _random(view: View) -> list[CurvePoint]:
 
 def _stop(view: View) -> StopAdvice:
     if not len(view.situation.candidates):
-        return FINISHED
+        return FINISHED if view.situation.pool.task_ids.size else NO_TASKS
     if not view.afresh or view.lesson is None:
-        return view.last.stop
+        return view.last.stop if view.last.stop not in (FINISHED, NO_TASKS) else NEW_TASKS
     return advice_on(view.situation, view.lesson, view.accuracies, view.questions)
 
 

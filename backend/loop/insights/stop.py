@@ -27,6 +27,8 @@ LUCK = 0.001
 REACH = float(stats.norm.ppf(0.95))
 
 FINISHED = StopAdvice("stop", "every task has a label")
+NO_TASKS = StopAdvice("not known yet", "there are no tasks yet")
+NEW_TASKS = StopAdvice("not known yet", "new tasks have come; the next labels tell")
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def test_a_project_with_few_tasks_left_is_not_asked_for_more_than_there_are() ->
     found = accuracy_now(sampler, left, Accuracy(), exploration=0.1)
     assert found.unknown_because == "10 of 30 audit labels; too few for more, with 60 tasks left"
     found = accuracy_now(sampler, none, Accuracy(), exploration=0.1)
-    assert found.unknown_because == "10 of 30 audit labels; every task that can be read has a label"
+    assert found.unknown_because == "10 of 30 audit labels; no task is left to label"
     assert found.early is not None
 
 

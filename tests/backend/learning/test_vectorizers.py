@@ -13,7 +13,14 @@ from scipy import sparse
 
 from backend.learning.vectorize import VECTORIZERS, Features, Gaps, Unread, Vectorizer
 from backend.learning.vectorize import text as text_module
-from backend.learning.vectorize.image import GROUPS, MAX_PIXELS, ImageVectorizer, read_image, thumbnail
+from backend.learning.vectorize.image import (
+    GROUPS,
+    MAX_PIXELS,
+    ImageVectorizer,
+    read_image,
+    take_picture,
+    thumbnail,
+)
 from backend.learning.vectorize.numbers import NumberVectorizer, as_numbers, is_id
 from backend.learning.vectorize.text import TextVectorizer
 from backend.learning.vectorize.wording import MAX_CHARACTERS, as_text
@@ -440,6 +447,11 @@ class TestImages:
         Image.new("1", (side, side)).save(buffer, "PNG")
         assert len(buffer.getvalue()) < 100_000
         assert read_image(buffer.getvalue()) is None
+
+    def test_a_bomb_that_pillow_will_not_even_open_is_called_too_large_and_not_damaged(self) -> None:
+        buffer = io.BytesIO()
+        Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
+        assert "50,000,000 pixels" in str(take_picture(buffer.getvalue()))
 
     def test_half_a_file_is_not_a_picture(self) -> None:
         for kind in ("PNG", "JPEG", "GIF", "WEBP"):

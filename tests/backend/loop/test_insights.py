@@ -186,3 +186,22 @@ def test_a_project_without_open_tasks_is_told_to_stop(loop: Loop) -> None:
     found = insight(loop)
     assert (found.stop.verdict, found.stop.reason) == ("stop", "every task has a label")
     assert found.head == ()
+    loop.owner.import_tasks(loop.project, [{"data": {"text": "a cat and its money"}}])
+    loop.round()
+    assert insight(loop).stop.verdict == "not known yet"
+
+
+def test_a_project_that_has_no_tasks_yet_is_not_told_to_stop_before_or_after_they_come(
+    loop: Loop, fake: FakeLabelStudio
+) -> None:
+    fake.world.tasks.clear()
+    loop.round()
+    assert (insight(loop).stop.verdict, insight(loop).stop.reason) == (
+        "not known yet",
+        "there are no tasks yet",
+    )
+    loop.owner.import_tasks(loop.project, [{"data": {"text": f"the cat {n}"}} for n in range(20)])
+    loop.round()
+    found = insight(loop).stop
+    assert found.verdict == "not known yet"
+    assert found.reason != "there are no tasks yet"

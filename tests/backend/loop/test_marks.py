@@ -117,6 +117,30 @@ class TestMarkAndJob:
         mark(services, connected)
         assert waiting(services) == 1
 
+    @pytest.mark.parametrize("delay", [0, 30])
+    def test_a_round_that_waits_without_a_mark_is_marked_instead_of_a_second_one(
+        self, delay: float, services: Services, connected: int
+    ) -> None:
+        mark(services, connected, delay)
+        held = services.redis.getdel(pending_key(connected))
+        mark(services, connected, 0.5)
+        assert services.redis.get(pending_key(connected)) == held
+        assert waiting(services) == 1
+        if delay:
+            ((_, due),) = services.redis.zrange(LATER, 0, -1, withscores=True)
+            assert due - time.time() == pytest.approx(0.5, abs=5)
+
+    def test_a_round_of_another_project_whose_number_begins_alike_is_another(
+        self, services: Services, connected: int
+    ) -> None:
+        other = 10 * connected + 1
+        write_json(services.store.folder(other) / "connection.json", {})
+        mark(services, other)
+        services.redis.delete(pending_key(other))
+        mark(services, connected)
+        assert waiting(services) == 2
+        assert services.redis.get(pending_key(other)) is None
+
     @pytest.mark.parametrize(("hasten", "due"), [(True, 0), (False, 50)])
     def test_who_is_in_a_hurry_does_not_wait_for_the_pause_of_others(
         self, hasten: bool, due: float, services: Services, connected: int

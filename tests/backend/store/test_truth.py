@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sqlite3
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import pytest
 from backend.errors import ModelStoreError
 from backend.label_studio.client import LabelStudio
 from backend.loop.observe import observe
-from backend.store import snapshot as snapshot_module
 from backend.store.snapshot import Snapshot
 from tests.backend.samples import chosen
 from tests.fakes.label_studio import FakeLabelStudio
@@ -69,7 +68,7 @@ class TestClocks:
 
 
 class TestBackups:
-    @pytest.mark.parametrize("then", ["nothing", "work", "work, and a forced round"])
+    @pytest.mark.parametrize("then", ["nothing", "work", "more work", "work, and a forced round"])
     def test_a_correction_that_a_restored_backup_does_not_know_is_unlearned(
         self,
         then: str,
@@ -78,10 +77,14 @@ class TestBackups:
         label_studio: LabelStudio,
         project_id: int,
         fake: FakeLabelStudio,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         given = label_studio.annotate(tasks[0], chosen("cats"))
         other = label_studio.annotate(tasks[1], chosen("money"))
+        # What changed in the last seconds is read again in any case.
+        for task in tasks:
+            an_hour_ago = datetime.now(UTC) - timedelta(hours=1, seconds=task)
+            fake.world.tasks[task]["updated_at"] = an_hour_ago.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        snapshot.refresh(label_studio, project_id)
         backup = copy.deepcopy((fake.world.tasks, fake.world.annotations))
         label_studio.update_annotation(given["id"], result=chosen("war"))
         snapshot.refresh(label_studio, project_id)
@@ -89,10 +92,13 @@ class TestBackups:
         fake.world.tasks, fake.world.annotations = backup
         if then != "nothing":
             label_studio.update_annotation(other["id"], result=chosen("cats"))
-        if then == "work":
-            monkeypatch.setattr(snapshot_module, "COMPARED_EVERY", timedelta(0))
-        snapshot.refresh(label_studio, project_id, anew=then.endswith("forced round"))
+        if then == "more work":
+            label_studio.import_tasks(project_id, [{"data": {"text": f"new {n}"}} for n in range(200)])
+        read = snapshot.refresh(label_studio, project_id, anew=then.endswith("forced round"))
+        assert read.complete
         assert labels(snapshot)[tasks[0]] == "cats"
+        label_studio.annotate(tasks[2], chosen("cats"))
+        assert not snapshot.refresh(label_studio, project_id).complete
 
 
 def damage(snapshot: Snapshot, statement: str, *values: Any) -> None:
