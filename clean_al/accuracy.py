@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.special import expit
 
 from clean_al.calibration import fit_calibration, log_odds, mean_calibrated
-from clean_al.held_out import all_labels, held_out_predictions
+from clean_al.held_out import held_out_predictions
 from clean_al.labeled import Labeled
 from clean_al.learners import class_probabilities
 from clean_al.multilabel import PerLabelClassifier
@@ -194,7 +194,7 @@ def pool_confidence(model: Any, X: Any) -> np.ndarray:
     """The highest class probability of every row; of several labels, that of all of them together."""
     if X is None or X.shape[0] == 0:
         return np.empty(0)
-    measure = all_labels if isinstance(model, PerLabelClassifier) else _highest
+    measure = model.sureness if isinstance(model, PerLabelClassifier) else _highest
     return scored_in_blocks(class_probabilities, measure, model, X, None)
 
 

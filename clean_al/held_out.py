@@ -30,7 +30,7 @@ def held_out_predictions(model: Any, labeled: Labeled, seed: int) -> tuple[np.nd
     if p is None:
         return None
     if labeled.multilabel:
-        return all_labels(p), ((p >= 0.5) == y).all(axis=1).astype(float)
+        return model.sureness(p), (model.decided(p) == y).all(axis=1).astype(float)
     return p.max(axis=1), (labeled.classes[p.argmax(axis=1)] == y).astype(float)
 
 
@@ -53,11 +53,6 @@ def held_out_probabilities(model: Any, labeled: Labeled, seed: int = 0) -> np.nd
         kept = labeled.memory[NAME] = (model, seed, found)
     probabilities: np.ndarray | None = kept[2]
     return probabilities
-
-
-def all_labels(probabilities: np.ndarray) -> np.ndarray:
-    """How likely every yes and no is right, as if labels were independent."""
-    return np.maximum(probabilities, 1 - probabilities).prod(axis=1)
 
 
 def _of_classes(model: Any, labeled: Labeled, seed: int) -> np.ndarray | None:
@@ -97,10 +92,14 @@ def _refit(model: Any, labeled: Labeled, train: np.ndarray, test: np.ndarray) ->
     """Return a copy of the model that has seen some of the items, and the others as it reads them."""
     places = _places(model, labeled, len(train))
     if places is not None:
-        return clone(model).fit(PreparedRows.placed(places[train]), labeled.y[train]), places[test]
+        return _unfitted(model).fit(PreparedRows.placed(places[train]), labeled.y[train]), places[test]
     if labeled.multilabel:
-        return clone(model).fit(labeled.X[train], labeled.y[train]), labeled.X[test]
+        return _unfitted(model).fit(labeled.X[train], labeled.y[train]), labeled.X[test]
     return fitted(clone(model), labeled.X[train], labeled.y[train]), labeled.X[test]
+
+
+def _unfitted(model: Any) -> Any:
+    return model.unfitted() if isinstance(model, PerLabelClassifier) else clone(model)
 
 
 def _places(model: Any, labeled: Labeled, n_fitted: int) -> np.ndarray | None:

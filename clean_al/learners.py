@@ -69,6 +69,11 @@ class SparseLogisticRegression(LogisticRegression):
         """Return all that `prepared` goes by besides the rows: where it is the same, so are the rows."""
         return self.solver, self.l1_ratio, self.penalty
 
+    def strength(self, n: int) -> float | None:
+        """Return by how much n items outweigh the penalty; None where that is not this and L2 alone."""
+        plain = self.solver == "lbfgs" and not self.l1_ratio and self.penalty in ("deprecated", "l2")
+        return float(self.C) if plain and self.fit_intercept and self.class_weight is None else None
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseLogisticRegression:
         """Fit the model; see the class."""
         rows = X if isinstance(X, PreparedRows) else self.prepared(X)
@@ -150,6 +155,11 @@ class SketchedLogisticRegression(SparseLogisticRegression):
         if rows.turned_for and self.neighborhoods is not None:
             self.coef_ = self.neighborhoods.weights(self.coef_, rows.turned_for)
         return self
+
+    def strength(self, n: int) -> float | None:
+        """Return by how much n items outweigh the penalty; see the base class."""
+        plain = super().strength(n)
+        return plain if plain is None or not self.n_sketch else plain * max(self._few(n), 1.0)
 
     def preparation(self, n_fitted: int) -> tuple[Any, ...]:
         by_number = self._share(n_fitted), n_fitted if self.neighborhoods is not None else 0

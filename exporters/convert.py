@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from exporters.contract import PROGRESS_EVERY, Copier, Format, Job, Placed, Writer
-from exporters.errors import LossError, OptionError
+from exporters.errors import InputError, LossError, OptionError
 from exporters.files import Outputs, is_same_file, is_stream
 from exporters.formats import FORMATS, by_content, by_suffix, check_suffix, format_named
 from exporters.inputs import STANDARD, Readable, open_input
@@ -68,11 +68,21 @@ def export_tasks(
     job = Job(path, title=name, config=read_labeling_config(label_config), options=_options(options))
     job = _fitting(job, target)
     placed = ((task, _place(task, number)) for number, task in enumerate(tasks, 1))
-    if target is LABEL_STUDIO:
-        with _closing(TaskCopier, job) as copier:
-            _copy(placed, copier, job)
-            return _settle(copier, job)
-    return _run(read_tasks(placed, job.config, job.options, job.ledger.reading()), target, job)
+    with _told_if_deep("a task"):
+        if target is LABEL_STUDIO:
+            with _closing(TaskCopier, job) as copier:
+                _copy(placed, copier, job)
+                return _settle(copier, job)
+        return _run(read_tasks(placed, job.config, job.options, job.ledger.reading()), target, job)
+
+
+@contextmanager
+def _told_if_deep(name: str) -> Iterator[None]:
+    """Name the input that Python's stack is too small for: how deep is too deep depends on who calls."""
+    try:
+        yield
+    except RecursionError:
+        raise InputError(f"{name}: nested too deeply to be converted") from None
 
 
 def _place(task: Any, number: int) -> str:
@@ -131,7 +141,7 @@ def convert(
         raise OptionError(f"{path.name}: say its format; valid: {', '.join(FORMATS)}")
     target, config = format_named(to_name), read_labeling_config(label_config)
     check_suffix(path, target)
-    with open_input(source) as file:
+    with open_input(source) as file, _told_if_deep(file.name):
         form = format_named(from_format or by_content(file, Path(file.name)))
         # The format is known: from here on nothing of the input is kept for going back.
         file.release()

@@ -13,7 +13,8 @@ from exporters.label_studio.copy import CopiedTasks, TaskCopier
 from exporters.label_studio.exports import as_tasks
 from exporters.label_studio.options import LabelStudioOptions
 from exporters.label_studio.reader import read_tasks
-from exporters.label_studio.rows import is_row, plain_rows, read_table
+from exporters.label_studio.rows import is_row, plain_rows
+from exporters.label_studio.table import read_table
 from exporters.label_studio.writer import LabelStudioWriter
 from exporters.records import Item
 

@@ -56,7 +56,10 @@ def kind_of_value(value: Any) -> str | None:
     if isinstance(value, list):
         if value and all(isinstance(entry, Mapping) and "text" in entry for entry in value):
             return "paragraphs"
-        is_images = bool(value) and all(kind_of_value(entry) == "image" for entry in value)
+        # Texts alone: lists in lists can be a thousand deep.
+        is_images = bool(value) and all(
+            type(each) is str and kind_of_value(each) == "image" for each in value
+        )
         return "image" if is_images else None
     if not isinstance(value, str):
         return None

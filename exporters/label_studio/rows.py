@@ -7,32 +7,25 @@ nothing does, the row is refused.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from threading import Lock
 from typing import Any
 
 from exporters.errors import InputError
-from exporters.inputs import Readable
-from exporters.json_scan import LARGEST_ITEM
 from exporters.json_stream import parse
 from exporters.label_studio.guess import KEYS, kind_of_value
 from exporters.label_studio.labeling_config import ControlTag, LabelingConfig
 from exporters.label_studio.read_shapes import ANSWERS
+from exporters.label_studio.table import BOOKKEEPING, Cell
 
 Row = Mapping[str, Any]
-BOOKKEEPING = frozenset(
-    ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "history")
-)
 _SIGNS = frozenset(("annotation_id", "annotator"))
 _MORE_SIGNS = BOOKKEEPING - _SIGNS - {"id"}
 _MEDIA_NAMES = frozenset(name for names in KEYS.values() for name in names)
 _SIZES = ("original_width", "original_height")
 # Where data and control share a name, the CSV calls the data so.
 _RENAMED = "_data_"
-_OF_PYTHON = re.compile(r"\[?\{'\w+': ?.*\}\]?$|\['.*'\]$", re.DOTALL)
-_LIMIT = Lock()
+_BROKEN = re.compile(r"\s*(?:\[\s*\[|\[?\s*\{\s*['\"]|\[\s*')")
 
 
 def is_row(thing: Row) -> bool:
@@ -51,79 +44,6 @@ def _between(row: Row) -> list[str] | None:
     begin, end = order.index("id") + 1, order.index("annotator")
     # The times and counts of the annotation come last: else somebody put the keys into another order.
     return order[begin:end] if begin <= end and BOOKKEEPING.issuperset(order[end:]) else None
-
-
-def read_table(file: Readable, name: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield (row, place) of a CSV or TSV file, its cells as `Cell`."""
-    lines = _lines(file, name)
-    first = next(lines, "")
-    # Spreadsheets write semicolons where the decimal point is a comma.
-    mark = max(",\t;", key=first.count)
-    reader = csv.reader(_chained(first, lines), delimiter=mark)
-    try:
-        cells_of = _unlimited(reader)
-        header = next(cells_of, [])
-        if len(set(header)) < len(header):
-            raise InputError(f"{name}: two columns of one name")
-        for cells in cells_of:
-            place = f"{name}, line {reader.line_num}"
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                raise InputError(f"{place}: {len(cells)} cells under {len(header)} columns")
-            yield {key: _cell(key, cell) for key, cell in zip(header, cells, strict=True)}, place
-    except csv.Error as error:
-        raise InputError(f"{name}, line {reader.line_num}: not CSV ({error})") from None
-
-
-def _unlimited(reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Yield the rows of a reader, whatever the size of their cells."""
-    while True:
-        # A cell can hold all brush strokes of a picture; csv stops at 128 KiB by default. The limit is
-        # the whole process's: it holds for one row, and no other thread restores it meanwhile.
-        with _LIMIT:
-            before = csv.field_size_limit(LARGEST_ITEM)
-            try:
-                cells = next(reader, None)
-            finally:
-                csv.field_size_limit(before)
-        if cells is None:
-            return
-        yield cells
-
-
-def _lines(file: Readable, name: str) -> Iterator[str]:
-    rest: list[bytes] = []
-    try:
-        while block := file.read(1 << 16):
-            if b"\n" in block:
-                *whole, last = (b"".join(rest) + block).split(b"\n")
-                rest = [last]
-                for line in whole:
-                    yield (line + b"\n").decode("utf-8-sig")
-            else:
-                rest.append(block)
-            if len(rest) > LARGEST_ITEM >> 16:
-                raise InputError(f"{name}: one line is larger than {LARGEST_ITEM >> 20} MiB")
-        if any(rest):
-            yield b"".join(rest).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: is not UTF-8; save it as UTF-8") from None
-    except (EOFError, OSError) as error:
-        raise InputError(f"{name}: the compressed file is damaged or cut short ({error})") from None
-
-
-def _chained(first: str, rest: Iterable[str]) -> Iterator[str]:
-    yield first
-    yield from rest
-
-
-class Cell(str):
-    """A cell of a table. What is JSON in an answer is a text in the data: only the row as a whole tells."""
-
-
-def _cell(key: str, text: str) -> Any:
-    return _number(text) if key in BOOKKEEPING else Cell(text)
 
 
 def _told(value: Any) -> Any:
@@ -146,16 +66,6 @@ def plain_rows(rows: Iterable[tuple[Row, str]]) -> Iterator[tuple[Row, str]]:
     """Yield the rows of a table, those that tell of no annotation with their cells as plain values."""
     for row, place in rows:
         yield (row if is_row(row) else {key: _in_data(key, value, ()) for key, value in row.items()}), place
-
-
-def _number(text: str) -> Any:
-    # isdigit alone holds for superscripts, which int() refuses.
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        return int(text)
-    try:
-        return float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else text or None
-    except ValueError:
-        return text
 
 
 def tasks_of_rows(
@@ -181,7 +91,7 @@ def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
     controls = {control.name: control for control in shown.controls}
     names = _answers(row, controls, place)
     row = {key: _told(value) if key in names else value for key, value in row.items()}
-    _refuse_python(row, names, place)
+    _refuse_broken(row, names, controls, place)
     texts = {each.value.key_in(row) for each in shown.objects if each.kind in ("text", "html")}
     data = {
         key.removeprefix(_RENAMED) if key.removeprefix(_RENAMED) in names else key: _in_data(
@@ -206,12 +116,14 @@ def _task(row: Row, place: str, config: LabelingConfig) -> dict[str, Any]:
     return task
 
 
-def _refuse_python(row: Row, names: list[str], place: str) -> None:
+def _refuse_broken(row: Row, names: list[str], controls: Mapping[str, ControlTag], place: str) -> None:
+    """Refuse answers that were meant as JSON: a list as Python prints it, or one nested too deeply."""
     for name in names:
-        if isinstance(row.get(name), str) and _OF_PYTHON.match(row[name]):
+        is_text = name in controls and controls[name].tag == "TextArea"
+        if not is_text and isinstance(row.get(name), str) and _BROKEN.match(row[name]):
             raise InputError(
-                f"{place}: {name!r} holds a list or an object that is no JSON, as Python prints it; write "
-                "the cells with json.dumps, or export JSON"
+                f"{place}: {name!r} holds a list or an object that is no JSON (as Python prints it, or "
+                "nested too deeply); write the cells with json.dumps, or export JSON"
             )
 
 

@@ -151,5 +151,6 @@ def as_text(value: Any) -> str:
     if isinstance(value, float) and value == value // 1 and abs(value) < 1e21:
         return str(int(value))
     if isinstance(value, list | tuple):
-        return ",".join("" if each is None else as_text(each) for each in value)
+        # A list, since a generator takes two steps of Python's stack for each of a thousand levels.
+        return ",".join(["" if each is None else as_text(each) for each in value])
     return "[object Object]" if isinstance(value, Mapping) else str(value)

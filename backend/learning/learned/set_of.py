@@ -14,7 +14,7 @@ from backend.learning.learned.stored import from_json, to_json
 from backend.learning.learned.weights import label_weights_of, labels_from_weights
 from backend.learning.tasks import Tasks
 from backend.learning.vectorize import State
-from clean_al.held_out import all_labels
+from clean_al.decision import decided, sureness
 from clean_al.multilabel import PerLabelClassifier
 
 
@@ -66,12 +66,10 @@ class SetOf(Learned):
 
     def guess_of(self, row: np.ndarray) -> Guess:
         """Return what the probabilities of the labels amount to."""
-        chosen = row >= 0.5
-        if self.at_least_one and not chosen.any():
-            chosen[row.argmax()] = True
+        chosen = decided(row[None], self.classifier.threshold_, self.at_least_one)
         # As if labels were independent, which binary relevance takes them to be.
-        confidence = float(np.prod(np.where(chosen, row, 1 - row)))
-        parts = tuple((self.labels[j], float(row[j])) for j in np.flatnonzero(chosen))
+        confidence = float(sureness(row[None], chosen)[0])
+        parts = tuple((self.labels[j], float(row[j])) for j in np.flatnonzero(chosen[0]))
         return Guess(frozenset(label for label, _ in parts), confidence, parts)
 
     def chances(self, tasks: Tasks, is_wanted: Callable[[Answer], bool]) -> np.ndarray | None:
@@ -82,7 +80,7 @@ class SetOf(Learned):
     def doubt(self, tasks: Tasks) -> np.ndarray:
         """Return 1 minus the mean margin of the labels' yes or no."""
         table = self.classifier.predict_proba(tasks.features.X)
-        self.sure = tasks.ids, all_labels(table)
+        self.sure = tasks.ids, self.classifier.sureness(table)
         return 1 - np.abs(2 * table[:, : len(self.labels)] - 1).mean(axis=1)
 
     def state(self) -> State:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backend.learning.vectorize import State
+from clean_al.decision import HALF
 from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
 from clean_al.multilabel import PerLabelClassifier
 
@@ -47,7 +48,7 @@ def label_weights_of(classifier: PerLabelClassifier) -> State | None:
         np.vstack([m.coef_ for m in linear]), np.concatenate([m.intercept_ for m in linear])
     )
     constants = [m if isinstance(m, float) else None for m in models]
-    return values | {"constants": constants}, arrays
+    return values | {"constants": constants, "threshold": classifier.threshold_}, arrays
 
 
 def labels_from_weights(state: State) -> PerLabelClassifier:
@@ -67,6 +68,10 @@ def labels_from_weights(state: State) -> PerLabelClassifier:
         models.append(model)
     classifier = PerLabelClassifier(SparseLogisticRegression())
     classifier.models_, classifier.classes_ = models, np.arange(len(models))
+    # Models of before there were thresholds go on as they were.
+    classifier.threshold_ = float(state[0].get("threshold", HALF))
+    if not 0 < classifier.threshold_ <= HALF:
+        raise ValueError(f"threshold {classifier.threshold_}")
     return classifier
 
 

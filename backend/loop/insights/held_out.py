@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from backend.learning.controls import Control
 from backend.learning.learned import Learned
 from backend.loop.insights.opinions import Opinion, name_of
 from backend.loop.learn import Given
+from clean_al.decision import decided
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class HeldOut:
     uniform : bool array of shape (n,), which tasks were drawn uniformly at random
     space : array or CSR matrix of shape (n, d), in which near tasks are alike
     several : whether an answer can hold more than one label, or none
+    decided : which of several labels probabilities amount to, as the model's guesses have them
     """
 
     control: Control
@@ -38,12 +40,13 @@ class HeldOut:
     uniform: np.ndarray
     space: Any
     several: bool
+    decided: Callable[[np.ndarray], np.ndarray] = decided
 
     @cached_property
     def guessed(self) -> np.ndarray:
         """Array of shape (n, k), 1 where the guess is, or holds, the label."""
         if self.several:
-            return (self.probabilities >= 0.5).astype(float)
+            return self.decided(self.probabilities).astype(float)
         return np.eye(len(self.labels))[self.probabilities.argmax(axis=1)]
 
     @cached_property
@@ -62,7 +65,7 @@ def held_out(given: Given, learned: Learned | None) -> HeldOut | None:
     if learned is None or sampler is None or not learned.columns:
         return None
     table, labeled = sampler.held_out_probabilities(), sampler.labeled_
-    if table is None:
+    if table is None or sampler.model_ is None:
         return None
     control, k = given.control, len(learned.columns)
     several = labeled.multilabel
@@ -78,6 +81,7 @@ def held_out(given: Given, learned: Learned | None) -> HeldOut | None:
         uniform=labeled.uniform,
         space=labeled.points.X,
         several=several,
+        decided=sampler.model_.decided if several else decided,
     )
 
 
