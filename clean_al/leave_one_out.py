@@ -29,13 +29,16 @@ def most_rows(n: int, n_features: int) -> int:
     return min(n, max(MOST_ITEMS, MOST_ITEMS**3 // max(n_features, 1) ** 2))
 
 
-def left_out(estimator: Any, rows: PreparedRows, models: Sequence[Any], y: np.ndarray) -> np.ndarray | None:
+def left_out(
+    estimator: Any, X: Any, rows: PreparedRows, models: Sequence[Any], y: np.ndarray
+) -> np.ndarray | None:
     """Return the probability of each label for each item by models that have not seen the item.
 
     Parameters
     ----------
     estimator : what the models are copies of
-    rows : what they were fitted on
+    X : array or CSR matrix of shape (n, n_features), the items
+    rows : what the models were fitted on in their place
     models : one for each column of y: fitted, or the share that stands in for one
     y : array of shape (n, n_labels), 0 and 1
 
@@ -43,16 +46,16 @@ def left_out(estimator: Any, rows: PreparedRows, models: Sequence[Any], y: np.nd
     -------
     Array of shape (n, n_labels); None where the models are no logistic regressions under an L2 penalty.
     """
-    X = coordinates(rows)
+    found = coordinates(rows)
     strength = estimator.strength(len(y)) if isinstance(estimator, SparseLogisticRegression) else None
     # A subclass of the caller's may say something else than its weights do.
     plain = type(estimator).predict_proba is LogisticRegression.predict_proba
-    if X is None or strength is None or not plain:
+    if found is None or strength is None or not plain:
         return None
     # The intercept is the last column, and goes without a penalty.
-    X = np.column_stack([X, np.ones(len(X))])
-    penalty = np.append(np.full(X.shape[1] - 1, 1 / strength), 1e-9)
-    columns = [_column(X, penalty, m, rows, y[:, j]) for j, m in enumerate(models)]
+    D = np.column_stack([found, np.ones(len(found))])
+    penalty = np.append(np.full(D.shape[1] - 1, 1 / strength), 1e-9)
+    columns = [_column(D, penalty, m, X, y[:, j]) for j, m in enumerate(models)]
     return np.column_stack(columns)
 
 
@@ -69,18 +72,13 @@ def coordinates(rows: PreparedRows) -> np.ndarray | None:
     return np.asarray(vectors * np.sqrt(np.maximum(squares, 0)))
 
 
-def _column(X: np.ndarray, penalty: np.ndarray, model: Any, rows: PreparedRows, y: np.ndarray) -> np.ndarray:
+def _column(D: np.ndarray, penalty: np.ndarray, model: Any, X: Any, y: np.ndarray) -> np.ndarray:
     if isinstance(model, float):
         return np.full(len(y), model)
-    z = np.asarray(rows.X @ _weights(model, rows) + model.intercept_[0], np.float64)
+    # Weights are for items as they are given, whatever was done to the rows for the fit.
+    z = np.asarray(X @ np.asarray(model.coef_[0], np.float64) + model.intercept_[0], np.float64)
     p = expit(z)
     curve = p * (1 - p)
-    turned = np.linalg.solve((X * curve[:, None]).T @ X + np.diag(penalty), X.T)
-    reach = np.einsum("ij,ji->i", X, turned)
+    turned = np.linalg.solve((D * curve[:, None]).T @ D + np.diag(penalty), D.T)
+    reach = np.einsum("ij,ji->i", D, turned)
     return np.asarray(expit(z + reach / (1 - np.minimum(reach * curve, MOST_LEVERAGE)) * (p - y)))
-
-
-def _weights(model: Any, rows: PreparedRows) -> np.ndarray:
-    weights = np.asarray(model.coef_[0], np.float64)
-    # Rows are kept with their sketch shortened, weights are for rows as they were given.
-    return weights if rows.scale is None else weights / rows.scale

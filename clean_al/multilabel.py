@@ -82,9 +82,10 @@ class PerLabelClassifier(ClassifierMixin, BaseEstimator):
         if len(y) > most:
             # The threshold of a model of some of the items: it moves little with more of them.
             some = np.sort(np.random.default_rng(0).permutation(len(y))[:most])
-            y, rows = y[some], self.estimator.prepared(X[some])
-            models = self._fitted(X[some], y, rows)
-        p = left_out(self.estimator, rows, models, y)
+            X, y = X[some], y[some]
+            rows = self.estimator.prepared(X)
+            models = self._fitted(X, y, rows)
+        p = left_out(self.estimator, X, rows, models, y)
         return HALF if p is None else threshold_for(p, y)
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -12,6 +12,7 @@ from clean_al.labeled import Labeled
 from clean_al.learners import SketchedLogisticRegression, SparseLogisticRegression
 from clean_al.leave_one_out import left_out, most_rows
 from clean_al.multilabel import PerLabelClassifier
+from clean_al.neighborhoods import Neighborhoods
 
 P = np.array([[0.45, 0.1], [0.3, 0.2], [0.05, 0.9]])
 
@@ -81,7 +82,7 @@ def test_what_is_said_of_items_left_out_is_what_fits_without_them_say(C):
     X, y = weak(60, 6)
     estimator = SparseLogisticRegression(C=C, max_iter=1000, tol=1e-8)
     model = PerLabelClassifier(estimator, tuned=False).fit(X, y)
-    found = left_out(estimator, estimator.prepared(X), model.models_, y)
+    found = left_out(estimator, X, estimator.prepared(X), model.models_, y)
     alone = np.zeros(y.shape)
     for i in range(60):
         rest = np.arange(60) != i
@@ -96,7 +97,7 @@ def test_of_more_features_than_items_it_is_the_same():
     # 40 items count 300 / 40 times each.
     assert estimator.strength(40) == pytest.approx(0.05 * 7.5)
     model = PerLabelClassifier(estimator, tuned=False).fit(X, y)
-    found = left_out(estimator, estimator.prepared(X), model.models_, y)
+    found = left_out(estimator, X, estimator.prepared(X), model.models_, y)
     assert found is not None
     curve = (p := model.predict_proba(X)[:, 0]) * (1 - p)
     A = np.column_stack([X, np.ones(40)])
@@ -104,6 +105,21 @@ def test_of_more_features_than_items_it_is_the_same():
     reach = np.einsum("ij,ji->i", A, np.linalg.solve(H, A.T))
     z = np.log(p / (1 - p)) + reach / (1 - reach * curve) * (p - y[:, 0])
     np.testing.assert_allclose(found[:, 0], expit(z), atol=1e-5)
+
+
+def test_of_rows_that_neighborhoods_have_turned_it_is_the_same():
+    X, y = weak(60, 6)
+    pool = np.random.default_rng(1).normal(size=(400, 6)) @ np.diag([3, 2, 1, 1, 1, 1])
+    near = Neighborhoods.of(pool)
+    assert near is not None
+    estimator = SketchedLogisticRegression(0, C=0.05, max_iter=1000, neighborhoods=near)
+    model = PerLabelClassifier(estimator, tuned=False).fit(X, y)
+    found = left_out(estimator, X, estimator.prepared(X), model.models_, y)
+    plain = SketchedLogisticRegression(0, C=0.05, max_iter=1000)
+    turned = near.turned(X, 60)
+    models = PerLabelClassifier(plain, tuned=False).fit(turned, y).models_
+    assert found is not None
+    np.testing.assert_allclose(found, left_out(plain, turned, plain.prepared(turned), models, y), atol=1e-4)
 
 
 class Even(SparseLogisticRegression):
