@@ -12,7 +12,7 @@ from exporters.cvat.labels import LONGEST_NAME, UNNAMED, Labels, shortened
 from exporters.cvat.options import CvatOptions
 from exporters.cvat.read_annotations import CONTROL
 from exporters.cvat.write_shapes import DRAW
-from exporters.questions import Questions
+from exporters.questions import are_mixed
 from exporters.records import Annotation, Answer, Box, Caption, Item, Region, Skeleton, name_of, plain
 from exporters.xml_text import escape, has_illegal
 
@@ -76,7 +76,6 @@ class Elements:
     def __init__(self, labels: Labels, job: Job):
         self.labels, self.ledger = labels, job.ledger
         self._clamp = job.options.of(CvatOptions).clamp
-        self._questions = Questions(job.config)
         self._openings: dict[tuple[Any, ...], tuple[dict[str, str], str]] = {}
         self._next_group = 1
 
@@ -287,7 +286,7 @@ class Elements:
 
     def _is_mixed(self, origin: Provenance) -> bool:
         if origin.mixed is None:
-            origin.mixed = self._questions.are_mixed(origin.regions)
+            origin.mixed = are_mixed(origin.regions)
         return origin.mixed
 
     def _asked(self, region: Region, origin: Provenance) -> Attributes:

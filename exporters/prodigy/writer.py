@@ -12,7 +12,7 @@ from exporters.prodigy.options import ProdigyOptions
 from exporters.prodigy.types import TaskType, task_type
 from exporters.prodigy.write_spans import DRAW, Span, dressed, of_one_name, upright
 from exporters.prodigy.write_texts import TextTask
-from exporters.questions import Questions
+from exporters.questions import are_mixed
 from exporters.records import Annotation, Answer, AudioSpan, Box, Item, Region, TextSpan, name_of, plain
 
 UNNAMED = "object"
@@ -31,7 +31,6 @@ class ProdigyWriter:
         self._offered = dict.fromkeys(map(str, offered))
         single = [control.is_single for control in job.config.controls if control.tag == "Choices"]
         self._is_single = all(single) if single else None
-        self._questions = Questions(job.config)
         self._mixed: bool | None = None
 
     def state(self) -> list[str]:
@@ -200,7 +199,7 @@ class ProdigyWriter:
         if answer.kind == "choices":
             how = self._choose(task, [plain(value) for value in answer.values])
             if self._mixed is None:
-                self._mixed = self._questions.are_mixed(annotation.regions)
+                self._mixed = are_mixed(annotation.regions)
             if self._mixed and "accept" in task:
                 # Prodigy shows all of them as one choice: the controls that they answer stand beside.
                 how = _put(task, control, answer)
