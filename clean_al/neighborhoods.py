@@ -20,6 +20,8 @@ SHARE_OF_ROWS = 0.5
 MOST_STRENGTH, STRENGTH_PER_ROW = 4.0, 0.2
 RIDGE = 1e-3
 SOME = 256
+# Of two megabytes each with an encoder.
+KEPT = 8
 
 
 class Neighborhoods:
@@ -101,8 +103,8 @@ class Neighborhoods:
 
     def _turn(self, n_labels: int) -> _Turn:
         if n_labels not in self._turns:
-            # The number of labels of now and of a fold are asked for again and again, older ones are not.
-            if len(self._turns) > 2:
+            # The numbers of labels of now, of a fold and along a curve are asked for again and again.
+            if len(self._turns) >= KEPT:
                 self._turns.clear()
             strength = min(MOST_STRENGTH, STRENGTH_PER_ROW * self.n_rows / max(n_labels, 1))
             factor = linalg.cho_factor(self.spread + strength * self.roughness, check_finite=False)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+
+from threadpoolctl import threadpool_limits
 
 # In these a round keeps Label Studio busy; in the others it works for itself.
 LABEL_STUDIO_STAGES = ("fetch", "write", "switch", "clean")
+# These are hundreds of small fits. A second thread makes none of them faster, and where other processes want
+# the core, too, each waits ten times as long for it as it works.
+ONE_THREAD = frozenset(("learn", "estimate", "know"))
 
 
 class Stages:
@@ -28,7 +33,8 @@ class Stages:
         self.seconds.setdefault(name, 0.0)
         self._inner.append(0.0)
         try:
-            yield
+            with threadpool_limits(1) if name in ONE_THREAD else nullcontext():
+                yield
         finally:
             spent = time.perf_counter() - begun
             self.seconds[name] = round(self.seconds[name] + spent - self._inner.pop(), 4)
