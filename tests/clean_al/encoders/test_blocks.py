@@ -65,7 +65,8 @@ def test_beside_features_that_are_all_zero_the_block_stands_alone():
 
 
 @given(
-    arrays(np.float32, (7, 3), elements=st.floats(-100, 100, width=32)),
+    # A subnormal number times one half is nothing, and its row then one that could not be read.
+    arrays(np.float32, (7, 3), elements=st.floats(-100, 100, width=32, allow_subnormal=False)),
     st.floats(0.5, 50),
     st.floats(0.1, 10),
     st.booleans(),
