@@ -102,17 +102,20 @@ class Neighborhoods:
         return table
 
     def _turn(self, n_labels: int) -> _Turn:
-        if n_labels not in self._turns:
-            # The numbers of labels of now, of a fold and along a curve are asked for again and again.
-            if len(self._turns) >= KEPT:
-                self._turns.clear()
+        # Kept under the number of labels; labels of a set are fitted side by side, and another may empty it.
+        turn = self._turns.get(n_labels)
+        if turn is None:
             strength = min(MOST_STRENGTH, STRENGTH_PER_ROW * self.n_rows / max(n_labels, 1))
             factor = linalg.cho_factor(self.spread + strength * self.roughness, check_finite=False)
             turn = _Turn(factor, self.spread)
             # A classifier's penalty goes by the length.
             length = np.linalg.norm(self.some) / np.linalg.norm(turn.rows(self.some))
-            self._turns[n_labels] = replace(turn, length=float(length))
-        return self._turns[n_labels]
+            turn = replace(turn, length=float(length))
+            # The numbers of labels of now, of a fold and along a curve are asked for again and again.
+            if len(self._turns) >= KEPT:
+                self._turns.clear()
+            self._turns[n_labels] = turn
+        return turn
 
     def __deepcopy__(self, memo: Any) -> Self:
         # Never changed, and every copy of a classifier that has it would hold megabytes.

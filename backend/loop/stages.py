@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-
-from threadpoolctl import threadpool_limits
+from contextlib import contextmanager
 
 # In these a round keeps Label Studio busy; in the others it works for itself.
 LABEL_STUDIO_STAGES = ("fetch", "write", "switch", "clean")
-# These are hundreds of small fits. A second thread makes none of them faster, and where other processes want
-# the core, too, each waits ten times as long for it as it works.
-ONE_THREAD = frozenset(("learn", "estimate", "know"))
 
 
 class Stages:
@@ -33,8 +28,7 @@ class Stages:
         self.seconds.setdefault(name, 0.0)
         self._inner.append(0.0)
         try:
-            with threadpool_limits(1) if name in ONE_THREAD else nullcontext():
-                yield
+            yield
         finally:
             spent = time.perf_counter() - begun
             self.seconds[name] = round(self.seconds[name] + spent - self._inner.pop(), 4)

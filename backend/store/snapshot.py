@@ -73,6 +73,8 @@ class Snapshot(SnapshotFile):
                 begun = datetime.now(UTC).isoformat()
                 read = self._read_everything(db, label_studio, project_id)
                 self.set_note(db, "complete_at", begun)
+                # Counts alone do not tell that a backup brought other predictions back.
+                self.set_note(db, "predictions", "")
             self.set_note(db, "since", newest.settled or "")
             self.set_note(db, "newest", newest.latest or "")
             return Refresh(read, complete)

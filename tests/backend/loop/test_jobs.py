@@ -15,6 +15,7 @@ from rq import SimpleWorker
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from backend.errors import (
     LabelStudioUnreachable,
@@ -107,6 +108,26 @@ def test_events_gather_for_half_of_what_the_last_round_cost_label_studio(
     (job,) = queue.scheduled_job_registry.get_job_ids()
     due = queue.scheduled_job_registry.get_scheduled_time(job).timestamp()
     assert expected - 1 <= due - before <= expected + 5
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_a_round_does_its_linear_algebra_with_one_thread_and_leaves_the_others_as_they_were(
+    services: Services, connected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def run(services: Services, project_id: int, lease: Any, *, force: bool = False) -> RoundReport:
+        seen.append(blas_threads())
+        return RoundReport(project_id, "published", f"v{lease.fence}", lease.fence)
+
+    monkeypatch.setattr(jobs, "run_round", run)
+    with threadpool_limits(2, user_api="blas"):
+        perform_round(connected, services)
+        assert blas_threads() == {2}
+    assert seen == [{1}]
 
 
 @pytest.fixture

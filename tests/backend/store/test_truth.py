@@ -100,6 +100,34 @@ class TestBackups:
         label_studio.annotate(tasks[2], chosen("cats"))
         assert not snapshot.refresh(label_studio, project_id).complete
 
+    def test_as_many_other_predictions_that_a_backup_brought_back_are_read_too(
+        self,
+        snapshot: Snapshot,
+        tasks: list[int],
+        label_studio: LabelStudio,
+        project_id: int,
+        fake: FakeLabelStudio,
+    ) -> None:
+        rows = [{"task": tasks[0], "model_version": "theirs", "score": 0.2, "result": chosen("cats")}]
+        label_studio.import_predictions(project_id, rows)
+        given = label_studio.annotate(tasks[0], chosen("cats"))
+        world = fake.world
+        backup = copy.deepcopy((world.tasks, world.annotations, world.predictions))
+        label_studio.update_annotation(given["id"], result=chosen("war"))
+        (prediction,) = world.predictions.values()
+        prediction["score"] = 0.9
+
+        def score() -> float:
+            snapshot.refresh(label_studio, project_id)
+            snapshot.refresh_predictions(label_studio, project_id, {"theirs": 1})
+            (found,) = snapshot.predictions([tasks[0]], "theirs")
+            assert found is not None
+            return float(found["score"])
+
+        assert score() == 0.9
+        world.tasks, world.annotations, world.predictions = backup
+        assert score() == 0.2
+
 
 def damage(snapshot: Snapshot, statement: str, *values: Any) -> None:
     with closing(sqlite3.connect(snapshot.path)) as db, db:
