@@ -295,7 +295,7 @@ def _round(services: Services, project_id: int, lease: Lease, progress: Progress
     if wished is not None:
         return _rolled_back(services, project_id, lease, wished)
     try:
-        # A second thread made no stage faster at any size; on a busy machine small fits were ten times as slow.
+        # A second thread makes no stage faster, and on a busy machine small fits ten times as slow.
         with threadpool_limits(1, user_api="blas"):
             report = run_round(services, project_id, lease, force=force is not None)
     except (LabelingConfigError, ProjectNotOrderable) as error:
